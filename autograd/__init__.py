@@ -1,0 +1,102 @@
+"""Scalar automatic differentiation that shows its work.
+
+Every operation on a ``Value`` records the local derivatives; ``backward()`` multiplies them along each path to each leaf and
+adds up the paths. That is the chain rule, and all there is to it.
+
+>>> import autograd
+>>> x = autograd.Value(0.5, "x")
+>>> y = autograd.tanh(3 * x)
+>>> y.backward()
+>>> round(x.grad, 6)
+0.54212
+"""
+
+from autograd.derivatives import grad
+from autograd.errors import ClosureError, DomainError, PoleError
+from autograd.functions import (
+    abs,
+    acos,
+    asin,
+    atan,
+    cos,
+    cosh,
+    detach,
+    dot,
+    elu,
+    erf,
+    erfc,
+    exp,
+    expm1,
+    gelu,
+    heaviside,
+    leaky_relu,
+    log,
+    log1p,
+    logsumexp,
+    maximum,
+    minimum,
+    relu,
+    sigmoid,
+    sign,
+    silu,
+    sin,
+    sinh,
+    softmax,
+    softplus,
+    sqrt,
+    step,
+    tan,
+    tanh,
+    total,
+)
+from autograd.graph import topological_order
+from autograd.ops import OPS, Op
+from autograd.scopes import scope
+from autograd.value import Constant, Value
+
+__all__ = [
+    "ClosureError",
+    "Constant",
+    "DomainError",
+    "OPS",
+    "Op",
+    "PoleError",
+    "Value",
+    "abs",
+    "acos",
+    "asin",
+    "atan",
+    "cos",
+    "cosh",
+    "detach",
+    "dot",
+    "elu",
+    "erf",
+    "erfc",
+    "exp",
+    "expm1",
+    "gelu",
+    "grad",
+    "heaviside",
+    "leaky_relu",
+    "log",
+    "log1p",
+    "logsumexp",
+    "maximum",
+    "minimum",
+    "relu",
+    "scope",
+    "sigmoid",
+    "sign",
+    "silu",
+    "sin",
+    "sinh",
+    "softmax",
+    "softplus",
+    "sqrt",
+    "step",
+    "tan",
+    "tanh",
+    "topological_order",
+    "total",
+]

@@ -1,0 +1,45 @@
+"""What can go wrong, as a tree.
+
+    ValueError
+      DomainError            a finite operand outside the domain of an operation: log(-1), asin(2)
+        PoleError            the same, and a ZeroDivisionError: 1 / 0, 0 ** -1
+    TypeError
+      ClosureError           a derivative asked of an operation that is only a closure
+"""
+
+
+class DomainError(ValueError):
+    """A finite operand lies outside the domain of the operation.
+
+    >>> import autograd
+    >>> autograd.Value(-1.0, "p").log()
+    Traceback (most recent call last):
+        ...
+    autograd.errors.DomainError: log(x) needs x > 0, but x = -1.0 ('p'). If x is a probability, take the \
+cross-entropy of the logits: it never takes the log of 0.
+    """
+
+
+class PoleError(DomainError, ZeroDivisionError):
+    """A :class:`DomainError` where the operation divides by zero, so a ``ZeroDivisionError`` too.
+
+    >>> import autograd
+    >>> try:
+    ...     1 / autograd.Value(0.0)
+    ... except ZeroDivisionError as error:
+    ...     print(error)
+    x / y needs y != 0, but x = 1, y = 0.0. Keep the denominator away from 0, for example by adding a small constant.
+    """
+
+
+class ClosureError(TypeError):
+    """An operation made of a closure (micrograd's ``out._backward = ...``) has no local derivatives to read.
+
+    >>> import autograd
+    >>> x = autograd.Value(3.0)
+    >>> autograd.grad(autograd.Value(9.0, (x,), "square"), [x])
+    Traceback (most recent call last):
+        ...
+    autograd.errors.ClosureError: 'square' is a closure: backward() can run it, but it has no local derivatives to \
+read. State it as a row, Op(name, value, partials), or compose it of operations that are rows.
+    """

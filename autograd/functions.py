@@ -1,0 +1,359 @@
+"""The operations as functions, which take plain numbers too, and stable compositions of them.
+
+``autograd.exp(2.0)`` is a float, ``autograd.exp(Value(2.0))`` a ``Value``: a formula written with these functions can be
+evaluated, recorded and differentiated without a change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from typing import Any, TypeVar
+
+from autograd import ops
+from autograd.number import Number
+from autograd.ops import Op
+from autograd.value import Operand, Value, apply, as_value, evaluate
+
+T = TypeVar("T", Value, float)
+
+
+def _call(op: Op, *operands: Any) -> Any:
+    if any(isinstance(operand, Value) for operand in operands):
+        return apply(op, *map(as_value, operands))
+    return evaluate(op, *operands)[0]
+
+
+def abs(x: T) -> T:  # noqa: A001  (as numpy.abs; Python's own abs(x) does the same)
+    """The absolute value; its derivative at 0 is taken to be 0.
+
+    >>> abs(-2.0), abs(Value(-2.0)).data
+    (2.0, 2.0)
+    """
+    return _call(ops.ABS, x)  # type: ignore[no-any-return]
+
+
+def exp(x: T) -> T:
+    r"""The exponential :math:`e^x`; its derivative is itself. Overflow gives inf.
+
+    >>> exp(0.0), exp(Value(0.0)).data
+    (1.0, 1.0)
+    """
+    return _call(ops.EXP, x)  # type: ignore[no-any-return]
+
+
+def expm1(x: T) -> T:
+    r""":math:`e^x - 1` without loss of digits near 0.
+
+    >>> expm1(1e-10), expm1(Value(1e-10)).data
+    (1.00000000005e-10, 1.00000000005e-10)
+    """
+    return _call(ops.EXPM1, x)  # type: ignore[no-any-return]
+
+
+def log(x: T) -> T:
+    r"""The natural logarithm; its derivative is :math:`1/x`. Needs x > 0.
+
+    >>> log(1.0), log(Value(1.0)).data
+    (0.0, 0.0)
+    """
+    return _call(ops.LOG, x)  # type: ignore[no-any-return]
+
+
+def log1p(x: T) -> T:
+    r""":math:`\ln(1 + x)` without loss of digits near 0. Needs x > -1.
+
+    >>> log1p(0.0), log1p(Value(0.0)).data
+    (0.0, 0.0)
+    """
+    return _call(ops.LOG1P, x)  # type: ignore[no-any-return]
+
+
+def sqrt(x: T) -> T:
+    r"""The square root; its derivative :math:`1/(2\sqrt x)` is inf at 0. Needs x >= 0.
+
+    >>> sqrt(4.0), sqrt(Value(4.0)).data
+    (2.0, 2.0)
+    """
+    return _call(ops.SQRT, x)  # type: ignore[no-any-return]
+
+
+def sin(x: T) -> T:
+    r"""The sine; its derivative is the cosine.
+
+    >>> sin(0.0), sin(Value(0.0)).data
+    (0.0, 0.0)
+    """
+    return _call(ops.SIN, x)  # type: ignore[no-any-return]
+
+
+def cos(x: T) -> T:
+    r"""The cosine; its derivative is minus the sine.
+
+    >>> cos(0.0), cos(Value(0.0)).data
+    (1.0, 1.0)
+    """
+    return _call(ops.COS, x)  # type: ignore[no-any-return]
+
+
+def tan(x: T) -> T:
+    r"""The tangent; its derivative is :math:`1 + \tan^2 x`.
+
+    >>> tan(0.0), tan(Value(0.0)).data
+    (0.0, 0.0)
+    """
+    return _call(ops.TAN, x)  # type: ignore[no-any-return]
+
+
+def asin(x: T) -> T:
+    r"""The inverse sine; its derivative is :math:`1/\sqrt{1 - x^2}`. Needs -1 <= x <= 1.
+
+    >>> asin(0.0), asin(Value(0.0)).data
+    (0.0, 0.0)
+    """
+    return _call(ops.ASIN, x)  # type: ignore[no-any-return]
+
+
+def acos(x: T) -> T:
+    r"""The inverse cosine; its derivative is :math:`-1/\sqrt{1 - x^2}`. Needs -1 <= x <= 1.
+
+    >>> acos(1.0), acos(Value(1.0)).data
+    (0.0, 0.0)
+    """
+    return _call(ops.ACOS, x)  # type: ignore[no-any-return]
+
+
+def atan(x: T) -> T:
+    r"""The inverse tangent; its derivative is :math:`1/(1 + x^2)`.
+
+    >>> atan(0.0), atan(Value(0.0)).data
+    (0.0, 0.0)
+    """
+    return _call(ops.ATAN, x)  # type: ignore[no-any-return]
+
+
+def sinh(x: T) -> T:
+    r"""The hyperbolic sine; its derivative is the hyperbolic cosine.
+
+    >>> sinh(0.0), sinh(Value(0.0)).data
+    (0.0, 0.0)
+    """
+    return _call(ops.SINH, x)  # type: ignore[no-any-return]
+
+
+def cosh(x: T) -> T:
+    r"""The hyperbolic cosine; its derivative is the hyperbolic sine.
+
+    >>> cosh(0.0), cosh(Value(0.0)).data
+    (1.0, 1.0)
+    """
+    return _call(ops.COSH, x)  # type: ignore[no-any-return]
+
+
+def tanh(x: T) -> T:
+    r"""The hyperbolic tangent; its derivative is :math:`1 - \tanh^2 x` (S4.101).
+
+    >>> tanh(0.0), tanh(Value(0.0)).data
+    (0.0, 0.0)
+    """
+    return _call(ops.TANH, x)  # type: ignore[no-any-return]
+
+
+def erf(x: T) -> T:
+    r"""The error function :math:`\frac{2}{\sqrt\pi}\int_0^x e^{-t^2}\,dt`.
+
+    >>> erf(0.0), erf(Value(0.0)).data
+    (0.0, 0.0)
+    """
+    return _call(ops.ERF, x)  # type: ignore[no-any-return]
+
+
+def erfc(x: T) -> T:
+    r"""The complement :math:`1 - \mathrm{erf}(x)`, accurate where erf is near 1.
+
+    >>> erfc(0.0), erfc(Value(0.0)).data
+    (1.0, 1.0)
+    """
+    return _call(ops.ERFC, x)  # type: ignore[no-any-return]
+
+
+def sigmoid(x: T) -> T:
+    r"""The logistic function :math:`\sigma(x) = 1/(1 + e^{-x})`; its derivative is :math:`\sigma(1 - \sigma)` (S2.18).
+
+    >>> sigmoid(0.0), sigmoid(Value(0.0)).data
+    (0.5, 0.5)
+    """
+    return _call(ops.SIGMOID, x)  # type: ignore[no-any-return]
+
+
+def softplus(x: T) -> T:
+    r""":math:`\ln(1 + e^x)`, the smooth relu; its derivative is the sigmoid. Safe for any x.
+
+    >>> softplus(1000.0), softplus(Value(1000.0)).data
+    (1000.0, 1000.0)
+    """
+    return _call(ops.SOFTPLUS, x)  # type: ignore[no-any-return]
+
+
+def relu(x: T) -> T:
+    r""":math:`\max(x, 0)`; its derivative at 0 is taken to be 0.
+
+    >>> relu(-1.0), relu(Value(-1.0)).data
+    (0.0, 0.0)
+    """
+    return _call(ops.RELU, x)  # type: ignore[no-any-return]
+
+
+def silu(x: T) -> T:
+    r""":math:`x\,\sigma(x)`, also called swish (Hendrycks & Gimpel 2016).
+
+    >>> silu(0.0), silu(Value(0.0)).data
+    (0.0, 0.0)
+    """
+    return _call(ops.SILU, x)  # type: ignore[no-any-return]
+
+
+def gelu(x: T) -> T:
+    r""":math:`x\,\Phi(x)` with the normal distribution function :math:`\Phi` (Hendrycks & Gimpel 2016), exact.
+
+    >>> gelu(0.0), gelu(Value(0.0)).data
+    (0.0, 0.0)
+    """
+    return _call(ops.GELU, x)  # type: ignore[no-any-return]
+
+
+def leaky_relu(x: T, slope: Number | None = None) -> T:
+    r""":math:`x` above 0 and :math:`slope\cdot x` below (Maas et al. 2013); the slope is 0.01 unless given.
+
+    >>> leaky_relu(-2.0), leaky_relu(Value(-2.0), 0.5).data
+    (-0.02, -1.0)
+    """
+    return _call(ops.LEAKY_RELU.at(slope), x)  # type: ignore[no-any-return]
+
+
+def elu(x: T, alpha: Number | None = None) -> T:
+    r""":math:`x` above 0 and :math:`\alpha(e^x - 1)` below (Clevert et al. 2015); alpha is 1 unless given.
+
+    >>> elu(1.0), elu(Value(-1000.0), 2.0).data
+    (1.0, -2.0)
+    """
+    return _call(ops.ELU.at(alpha), x)  # type: ignore[no-any-return]
+
+
+def maximum(x: Operand, y: Operand) -> Any:
+    """The larger operand; in a tie each takes half of the gradient. NaN if either is.
+
+    >>> maximum(2, 3), maximum(Value(2.0), 3).partials
+    (3, (0.0, 1.0))
+    """
+    return _call(ops.MAXIMUM, x, y)
+
+
+def minimum(x: Operand, y: Operand) -> Any:
+    """The smaller operand; in a tie each takes half of the gradient. NaN if either is.
+
+    >>> minimum(2, 3), minimum(Value(2.0), 3).partials
+    (2, (1.0, 0.0))
+    """
+    return _call(ops.MINIMUM, x, y)
+
+
+def sign(x: T) -> T:
+    """-1, 0 or 1; its derivative is 0.
+
+    >>> sign(-2.0), sign(Value(-2.0)).data
+    (-1.0, -1.0)
+    """
+    return _call(ops.SIGN, x)  # type: ignore[no-any-return]
+
+
+def step(x: T) -> T:
+    """1 above 0, else 0; its derivative is 0.
+
+    >>> step(0.0), step(Value(2.0)).data
+    (0.0, 1.0)
+    """
+    return _call(ops.STEP, x)  # type: ignore[no-any-return]
+
+
+def heaviside(x: T) -> T:
+    """0 below 0, 1 above, 1/2 at 0; its derivative is 0.
+
+    >>> heaviside(0.0), heaviside(Value(2.0)).data
+    (0.5, 1.0)
+    """
+    return _call(ops.HEAVISIDE, x)  # type: ignore[no-any-return]
+
+
+def detach(x: T) -> T:
+    """The same number with derivative 0: a part of the formula that is not to be differentiated.
+
+    >>> x = Value(3.0)
+    >>> (x * detach(x)).backward(); x.grad          # 3, not 6
+    3.0
+    """
+    return _call(ops.DETACH, x)  # type: ignore[no-any-return]
+
+
+# --- compositions: no new rows, only scalars ------------------------------------------------------------------------
+
+
+def total(xs: Iterable[Operand], start: Operand = 0) -> Any:
+    """The sum, from left to right: :math:`start + x_1 + x_2 + \\dots`; of nothing at all, the start.
+
+    >>> total([Value(1.0), Value(2.0), 3])
+    Value(data=6.0, grad=0.0)
+    """
+    return sum(xs, start)  # type: ignore[arg-type]
+
+
+def dot(xs: Iterable[Operand], ys: Iterable[Operand], start: Operand = 0) -> Any:
+    r"""The inner product plus a start: :math:`start + x_1 y_1 + x_2 y_2 + \dots`, as in a neuron (S4.79).
+
+    Raises:
+        ValueError: if the lengths differ.
+
+    >>> dot([Value(1.0), Value(2.0)], [3.0, 4.0], start=Value(0.5))
+    Value(data=11.5, grad=0.0)
+    """
+    xs, ys = list(xs), list(ys)
+    if len(xs) != len(ys):
+        raise ValueError(f"dot needs two lists of one length, but got {len(xs)} and {len(ys)} numbers")
+    return sum((x * y for x, y in zip(xs, ys, strict=True)), start)  # type: ignore[arg-type]
+
+
+def softmax(xs: Sequence[Operand]) -> list[Any]:
+    r"""The probabilities :math:`e^{x_i} / \sum_j e^{x_j}` (S4.15), from logits of any size.
+
+    The largest logit is subtracted first, which changes nothing but keeps the exponentials from overflowing; it is detached,
+    so that the graph differentiates the formula and not the shift.
+
+    Raises:
+        ValueError: if there are no logits.
+
+    >>> softmax([1000.0, 1000.0])
+    [0.5, 0.5]
+    """
+    shift = _largest("softmax", xs)
+    exponentials = [_call(ops.EXP, x - shift) for x in xs]
+    denominator = total(exponentials)
+    return [each / denominator for each in exponentials]
+
+
+def logsumexp(xs: Sequence[Operand]) -> Any:
+    r"""The logarithm of a sum of exponentials, :math:`\ln\sum_j e^{x_j}`, without overflow.
+
+    Raises:
+        ValueError: if there are no terms.
+
+    >>> logsumexp([1000.0, 1000.0])          # 1000 + ln 2
+    1000.6931471805599
+    """
+    shift = _largest("logsumexp", xs)
+    return _call(ops.LOG, total(_call(ops.EXP, x - shift) for x in xs)) + shift
+
+
+def _largest(name: str, xs: Sequence[Operand]) -> Any:
+    if not xs:
+        raise ValueError(f"{name} needs at least one number, but got an empty list")
+    return _call(ops.DETACH, reduce(lambda x, y: _call(ops.MAXIMUM, x, y), xs))

@@ -1,0 +1,84 @@
+"""The primitives of the table's language, and what IEEE 754 answers where Python's ``math`` raises.
+
+Python raises ``OverflowError`` for ``math.exp(1000)`` and ``ValueError`` for ``math.sin(inf)``; arrays and machine code
+answer ``inf`` and ``nan``. The engine asks ``math`` first, and these functions where it raised and the operands are not to
+blame.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+INF, NAN = math.inf, math.nan
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """A function that the rows of the table may call: Python's, and the answers of IEEE 754 where Python raises.
+
+    ``sympy`` is the same function as an expression that SymPy reads.
+    """
+
+    function: Callable[..., float]
+    sympy: str
+    overflow: Callable[[float], float] = lambda x: INF
+    poles: Mapping[float, float] = field(default_factory=dict)
+
+    def ieee(self, x: float) -> float:
+        """The value, where Python's function raises too."""
+        try:
+            return self.function(x)
+        except OverflowError:
+            return self.overflow(x)
+        except ValueError:
+            return self.poles.get(x, NAN)
+
+
+# One line each. `abs` keeps ints and Fractions exact; all others give floats.
+PRIMITIVES = {
+    "abs":   Primitive(abs,        "Abs(x)"),
+    "exp":   Primitive(math.exp,   "exp(x)"),
+    "expm1": Primitive(math.expm1, "exp(x) - 1"),
+    "log":   Primitive(math.log,   "log(x)",     poles={0.0: -INF}),
+    "log1p": Primitive(math.log1p, "log(1 + x)", poles={-1.0: -INF}),
+    "sqrt":  Primitive(math.sqrt,  "sqrt(x)"),
+    "sin":   Primitive(math.sin,   "sin(x)"),
+    "cos":   Primitive(math.cos,   "cos(x)"),
+    "tan":   Primitive(math.tan,   "tan(x)"),
+    "asin":  Primitive(math.asin,  "asin(x)"),
+    "acos":  Primitive(math.acos,  "acos(x)"),
+    "atan":  Primitive(math.atan,  "atan(x)"),
+    "sinh":  Primitive(math.sinh,  "sinh(x)",    overflow=lambda x: math.copysign(INF, x)),
+    "cosh":  Primitive(math.cosh,  "cosh(x)"),
+    "tanh":  Primitive(math.tanh,  "tanh(x)"),
+    "erf":   Primitive(math.erf,   "erf(x)"),
+    "erfc":  Primitive(math.erfc,  "erfc(x)"),
+}  # fmt: skip
+
+
+def divide(x: float, y: float) -> float:
+    """``x / y``, where a zero denominator gives a signed infinity, and 0 / 0 gives nan.
+
+    >>> divide(1.0, -0.0), divide(0.0, 0.0)
+    (-inf, nan)
+    """
+    try:
+        return x / y
+    except ZeroDivisionError:
+        return NAN if x == 0 or x != x else math.copysign(INF, x) * math.copysign(1.0, y)
+
+
+def power(x: float, y: float) -> float:
+    """``x ** y`` as C's ``pow``: overflow and poles give infinities, a fractional power of a negative number nan.
+
+    >>> power(-10.0, 401.0), power(-0.0, -1.0), power(0.0, -2.0), power(-8.0, 1 / 3)
+    (-inf, -inf, inf, nan)
+    """
+    try:
+        return math.pow(x, y)
+    except OverflowError:
+        return -INF if x < 0 and y % 2 == 1 else INF
+    except ValueError:
+        if x == 0:
+            return math.copysign(INF, x) if y % 2 == 1 else INF
+        return NAN

@@ -1,0 +1,53 @@
+"""The door for numbers: what a ``Value`` may hold."""
+
+from fractions import Fraction
+from numbers import Integral, Rational, Real
+from typing import Any, TypeAlias
+
+Number: TypeAlias = int | float | Fraction
+
+
+def number(value: Any) -> Number:
+    """The Python number that ``value`` is: int, float and Fraction as given, bools and NumPy scalars converted.
+
+    Raises:
+        TypeError: for anything else, saying what it was and what is needed.
+
+    >>> number(True), number(0.5), number(Fraction(1, 3))
+    (1, 0.5, Fraction(1, 3))
+    >>> number("0.5")
+    Traceback (most recent call last):
+        ...
+    TypeError: a Value holds a real number (int, float, Fraction or a NumPy scalar), but got '0.5' of type str; \
+convert it first, with float(...)
+    """
+    kind = type(value)
+    if kind is float or kind is int or kind is Fraction:
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Rational):
+        return Fraction(value.numerator, value.denominator)
+    if isinstance(value, Real):
+        return float(value)
+    if kind.__module__ == "numpy" and kind.__name__ in ("bool", "bool_"):
+        return int(value)
+    raise TypeError(
+        f"a Value holds a real number (int, float, Fraction or a NumPy scalar), but got {_shown(value)} of type "
+        f"{kind.__name__}; {_remedy(value)}"
+    )
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+def _remedy(value: Any) -> str:
+    if isinstance(value, str):
+        return "convert it first, with float(...)"
+    if isinstance(value, complex):
+        return "derivatives here are of real functions; take its real part"
+    if hasattr(value, "__iter__"):
+        return "make one Value for each entry: [Value(v) for v in ...]"
+    return "give it a number"

@@ -1,0 +1,43 @@
+"""Names for regions of a graph, so that drawings and explanations can group what belongs together."""
+
+from contextvars import ContextVar, Token
+from types import TracebackType
+
+Scope = tuple[str, ...]
+
+_current: ContextVar[Scope] = ContextVar("scope", default=())
+
+current_scope = _current.get
+"""The names of the open scopes of this thread, outermost first."""
+
+
+class scope:  # noqa: N801  (used as a statement: `with scope("layer1"):`)
+    """Names every node made inside it; scopes nest, and each thread has its own.
+
+    Args:
+        name: what drawings and explanations call the region.
+
+    Raises:
+        TypeError: if the name is not a string.
+
+    >>> from autograd import Value, scope
+    >>> x = Value(2.0)
+    >>> with scope("layer1"), scope("neuron1"):
+    ...     y = 3 * x
+    >>> y.scope, x.scope
+    (('layer1', 'neuron1'), ())
+    """
+
+    __slots__ = ("_name", "_tokens")
+
+    def __init__(self, name: str) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"a scope needs a name, a string, but got {name!r} of type {type(name).__name__}")
+        self._name = name
+        self._tokens: list[Token[Scope]] = []
+
+    def __enter__(self) -> None:
+        self._tokens.append(_current.set((*_current.get(), self._name)))
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        _current.reset(self._tokens.pop())

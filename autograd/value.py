@@ -1,0 +1,404 @@
+"""Value: a number that remembers how it was made. The chain rule is in ``backward``, at the end of the class."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+from autograd import ops
+from autograd.errors import DomainError, PoleError
+from autograd.graph import topological_order
+from autograd.number import Number, number
+from autograd.ops import Op
+from autograd.scopes import Scope, current_scope
+
+Operand: TypeAlias = "Value | Number"
+Evaluate: TypeAlias = Callable[..., tuple[Any, ...]]
+
+
+class Value:
+    """A number in a computation graph, with its gradient.
+
+    Arithmetic on ``Value`` objects computes and records: the result knows its operation, its inputs, and the local
+    derivative of the result in each input. ``backward()`` then finds the derivative of one result in everything before it.
+
+    Args:
+        data: an int, float or Fraction, kept as given; bools and NumPy scalars become Python numbers.
+        label: a name for pictures and messages. (micrograd's ``Value(data, children, op)`` is understood too, for operations
+            made of closures: a string is a label, a collection the children.)
+
+    Attributes:
+        data: the number (the *primal*). Assign to it to train: ``p.data -= 0.1 * p.grad``.
+        grad: the derivative of the last output on which ``backward()`` was called, in this value (the *adjoint*).
+        op: the row of the table that made it; None on leaves.
+        label, scope: its name, and the names of the scopes it was made in.
+
+    Raises:
+        TypeError: if the data is not a real number.
+
+    Source: micrograd (Karpathy 2020) in form; the seeds' S4.78-S4.90 in substance.
+
+    >>> x, y = Value(2.0, "x"), Value(-3.0, "y")
+    >>> z = x * y + x**2
+    >>> z.backward()
+    >>> z.data, x.grad, y.grad
+    (-2.0, 1.0, 2.0)
+    """
+
+    __slots__ = ("data", "grad", "op", "label", "scope", "_x", "_y", "_dx", "_dy", "__dict__", "__weakref__")  # fmt: skip
+    data: Any
+    grad: Any
+    op: Op | Closure | None
+    label: str
+    scope: Scope
+    _x: Value | None  # the operands, and the local derivative in each: fixed slots, so that
+    _y: Value | None  # a node is one object for the garbage collector and not five
+    _dx: Any
+    _dy: Any
+
+    def __init__(self, data: Number, _children: str | Iterable[Value] = (), _op: str = "", label: str = "") -> None:
+        if isinstance(_children, str):
+            label, _children = _children, ()
+        self.data = number(data)
+        self.grad = type(self.data)()  # the zero of its own kind: Fraction(0) for a Fraction
+        self.op = Closure(_op, tuple(_children)) if _op or _children else None
+        self.label = label
+        self.scope = current_scope()
+        self._x = self._y = self._dx = self._dy = None
+
+    # --- reading a node -------------------------------------------------------------------------------------------
+
+    @property
+    def inputs(self) -> tuple[Value, ...]:
+        """The operands in order, with multiplicity: ``x * x`` has two."""
+        if self._y is not None:
+            return (self._x, self._y)  # type: ignore[return-value]
+        if self._x is not None:
+            return (self._x,)
+        return self.op.inputs if isinstance(self.op, Closure) else ()
+
+    @property
+    def partials(self) -> tuple[Any, ...]:
+        """The local derivatives: of this node in each of its inputs, as numbers. Closures have none."""
+        return (self._dx, self._dy)[: self.op.arity] if isinstance(self.op, Op) else ()
+
+    def __repr__(self) -> str:
+        label = f", label={self.label!r}" if self.label else ""
+        return f"{type(self).__name__}(data={self.data}, grad={self.grad}{label})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.data, spec)
+
+    # fmt: off
+    # --- operators: a number on either side becomes a constant ------------------------------------------------------
+
+    def __add__(self, other: Operand) -> Value: return apply(ops.ADD, self, other)
+    def __radd__(self, other: Operand) -> Value: return self if type(other) is int and other == 0 else apply(ops.ADD, other, self)  # sum() starts at 0
+    def __sub__(self, other: Operand) -> Value: return apply(ops.SUB, self, other)
+    def __rsub__(self, other: Operand) -> Value: return apply(ops.SUB, other, self)
+    def __mul__(self, other: Operand) -> Value: return apply(ops.MUL, self, other)
+    def __rmul__(self, other: Operand) -> Value: return apply(ops.MUL, other, self)
+    def __truediv__(self, other: Operand) -> Value: return apply(ops.DIV, self, other)
+    def __rtruediv__(self, other: Operand) -> Value: return apply(ops.DIV, other, self)
+    def __pow__(self, other: Operand) -> Value: return apply_power(self, other)
+    def __rpow__(self, other: Operand) -> Value: return apply(ops.POWER, other, self)
+    def __neg__(self) -> Value: return apply(ops.NEG, self)
+    def __pos__(self) -> Value: return self
+    def __abs__(self) -> Value: return apply(ops.ABS, self)
+
+    # --- the rows of the table by name ------------------------------------------------------------------------------
+
+    def abs(self) -> Value: return apply(ops.ABS, self)
+    def sign(self) -> Value: return apply(ops.SIGN, self)
+    def step(self) -> Value: return apply(ops.STEP, self)
+    def heaviside(self) -> Value: return apply(ops.HEAVISIDE, self)
+    def detach(self) -> Value: return apply(ops.DETACH, self)
+    def maximum(self, other: Operand) -> Value: return apply(ops.MAXIMUM, self, as_value(other))
+    def minimum(self, other: Operand) -> Value: return apply(ops.MINIMUM, self, as_value(other))
+    def exp(self) -> Value: return apply(ops.EXP, self)
+    def expm1(self) -> Value: return apply(ops.EXPM1, self)
+    def log(self) -> Value: return apply(ops.LOG, self)
+    def log1p(self) -> Value: return apply(ops.LOG1P, self)
+    def sqrt(self) -> Value: return apply(ops.SQRT, self)
+    def sin(self) -> Value: return apply(ops.SIN, self)
+    def cos(self) -> Value: return apply(ops.COS, self)
+    def tan(self) -> Value: return apply(ops.TAN, self)
+    def asin(self) -> Value: return apply(ops.ASIN, self)
+    def acos(self) -> Value: return apply(ops.ACOS, self)
+    def atan(self) -> Value: return apply(ops.ATAN, self)
+    def sinh(self) -> Value: return apply(ops.SINH, self)
+    def cosh(self) -> Value: return apply(ops.COSH, self)
+    def tanh(self) -> Value: return apply(ops.TANH, self)
+    def erf(self) -> Value: return apply(ops.ERF, self)
+    def erfc(self) -> Value: return apply(ops.ERFC, self)
+    def sigmoid(self) -> Value: return apply(ops.SIGMOID, self)
+    def softplus(self) -> Value: return apply(ops.SOFTPLUS, self)
+    def relu(self) -> Value: return apply(ops.RELU, self)
+    def leaky_relu(self, slope: Number | None = None) -> Value: return apply(ops.LEAKY_RELU.at(slope), self)
+    def elu(self, alpha: Number | None = None) -> Value: return apply(ops.ELU.at(alpha), self)
+    def silu(self) -> Value: return apply(ops.SILU, self)
+    def gelu(self) -> Value: return apply(ops.GELU, self)
+
+    # --- comparisons go by value; == and hash by identity, so that a Value can be a key -------------------------------
+
+    def __lt__(self, other: Operand) -> bool: return bool(self.data < data_of(other))
+    def __le__(self, other: Operand) -> bool: return bool(self.data <= data_of(other))
+    def __gt__(self, other: Operand) -> bool: return bool(self.data > data_of(other))
+    def __ge__(self, other: Operand) -> bool: return bool(self.data >= data_of(other))
+    def __bool__(self) -> bool: return bool(self.data)
+    # fmt: on
+
+    def __float__(self) -> float:
+        raise TypeError(
+            "float() would cut the graph: the derivative could not pass through it. For functions of a Value use "
+            "autograd's (autograd.exp, not math.exp); for its number alone say .data"
+        )
+
+    # --- micrograd's names ------------------------------------------------------------------------------------------
+
+    @property
+    def _prev(self) -> set[Value]:
+        return set(self.inputs)
+
+    @property
+    def _op(self) -> str:
+        return self.op.symbol if self.op else ""
+
+    @property
+    def _backward(self) -> Callable[[], None]:
+        """Passes this node's gradient on to its inputs. Assign a function to make the operation a closure."""
+        return self.op.backward if isinstance(self.op, Closure) else lambda: pass_on(self)
+
+    @_backward.setter
+    def _backward(self, function: Callable[[], None]) -> None:
+        self.op = Closure(self._op, self.inputs, function)
+        self._x = self._y = self._dx = self._dy = None
+
+    # --- the chain rule ---------------------------------------------------------------------------------------------
+
+    def backward(self) -> None:
+        r"""Add :math:`\partial\,self/\partial\,v` to the ``grad`` of every leaf v that this value was computed from.
+
+        Each node takes the sum over its users of the user's gradient times the local derivative, in one pass from this
+        value back to the leaves:
+
+        .. math:: \bar v = \sum_{u\,:\,v \to u} \bar u\,\frac{\partial u}{\partial v}
+
+        Inner nodes hold the gradient of the latest pass; leaves add up over passes, until their ``grad`` is set to 0.
+        Constants take none.
+
+        Source: Griewank & Walther (2008), section 3.2; S0.14, S4.49.
+
+        >>> x = Value(3.0)
+        >>> y = x * x
+        >>> y.backward(); x.grad
+        6.0
+        >>> y.backward(); x.grad          # a second pass adds the same again
+        12.0
+        """
+        order = topological_order(self)
+        zero = type(self.data)()
+        for node in order:
+            if node.op is not None:
+                node.grad = zero
+        self.grad += zero + 1  # d(self) / d(self)
+        for node in reversed(order):
+            x, y = node._x, node._y
+            if x is not None:
+                x.grad += node._dx * node.grad
+                if y is not None:
+                    y.grad += node._dy * node.grad
+            elif isinstance(node.op, Closure):
+                node.op.backward()
+            elif type(node) is Constant:
+                node.grad = type(node.data)()
+
+
+class Constant(Value):
+    """A plain number that met a ``Value``: a leaf that takes no gradient, drawn grey.
+
+    >>> x = Value(2.0)
+    >>> (x * 10).inputs
+    (Value(data=2.0, grad=0.0), Constant(data=10, grad=0))
+    """
+
+    __slots__ = ()
+
+
+class Closure:
+    """The operation of a node whose backward pass the user wrote as a function, in micrograd's way.
+
+    Any number of inputs, and no local derivatives that could be read: ``backward()`` runs it, ``grad`` refuses it.
+
+    >>> x = Value(3.0)
+    >>> out = Value(x.data**2, (x,), "square")
+    >>> def backward(): x.grad += 2 * x.data * out.grad
+    >>> out._backward = backward
+    >>> (2 * out).backward(); x.grad
+    12.0
+    """
+
+    __slots__ = ("symbol", "inputs", "backward")
+
+    def __init__(self, symbol: str, inputs: tuple[Value, ...], backward: Callable[[], None] = lambda: None) -> None:
+        for each in inputs:
+            if not isinstance(each, Value):
+                raise TypeError(f"the children of a Value are Values, but got {each!r} of type {type(each).__name__}")
+        self.symbol, self.inputs, self.backward = symbol, inputs, backward
+
+
+def pass_on(node: Value) -> None:
+    """One step of the backward pass: each input's gradient grows by the local derivative times the node's gradient."""
+    for source, partial in zip(node.inputs, node.partials, strict=True):
+        source.grad += partial * node.grad
+
+
+# --- recording ------------------------------------------------------------------------------------------------------
+
+_new = object.__new__
+
+
+def apply(op: Op, x: Operand, y: Operand | None = None, otherwise: Evaluate | None = None) -> Value:
+    """Compute one operation and record it: a new node with the result, its operands and the local derivatives.
+
+    Plain numbers become constants. For an operand that is not a number at all it returns ``NotImplemented``, so that Python
+    can ask the other operand's type (a NumPy array then computes entry by entry). What the kernel for floats cannot answer
+    is asked of ``otherwise``, by default ``evaluate``.
+
+    Raises:
+        DomainError: if finite operands lie outside the domain of the operation.
+
+    >>> from autograd import ops
+    >>> node = apply(ops.MUL, Value(2.0), Value(5.0))
+    >>> node.data, node.partials
+    (10.0, (5.0, 2.0))
+    """
+    if not isinstance(x, Value) and (x := _constant(x)) is NotImplemented:
+        return NotImplemented
+    a = x.data
+    result = None
+    node = _new(Value)
+    if y is None:
+        if type(a) is float:
+            try:
+                result = op.kernel(a)
+            except (ArithmeticError, ValueError):
+                pass  # evaluate() answers, or says what was wrong
+        node.data, node._dx = result or (otherwise or evaluate)(op, x)
+        node._dy = None
+    else:
+        if not isinstance(y, Value) and (y := _constant(y)) is NotImplemented:
+            return NotImplemented
+        b = y.data
+        if type(a) is float and type(b) is float:
+            try:
+                result = op.kernel(a, b)
+            except (ArithmeticError, ValueError):
+                pass
+        node.data, node._dx, node._dy = result or (otherwise or evaluate)(op, x, y)
+    node._x = x
+    node._y = y
+    node.op = op
+    node.grad = 0.0 if type(node.data) is float else type(node.data)()
+    node.label = ""
+    node.scope = current_scope()
+    return node
+
+
+def apply_power(x: Value, exponent: Operand) -> Value:
+    """``x ** exponent``: a number as exponent has a row of its own, whose derivative takes no log of x."""
+    if isinstance(exponent, Value):
+        return apply(ops.POWER, x, exponent)
+    c = _constant(exponent)
+    return NotImplemented if c is NotImplemented else apply(ops.POW.at(c.data), x)
+
+
+def as_value(operand: Operand) -> Value:
+    """A ``Value`` as it is, a number as a constant.
+
+    Raises:
+        TypeError: for anything else.
+    """
+    return operand if isinstance(operand, Value) else Constant(operand)
+
+
+def data_of(operand: Operand) -> Any:
+    """The number that a ``Value`` holds, or the number itself."""
+    return operand.data if isinstance(operand, Value) else operand
+
+
+def _constant(operand: Any) -> Any:
+    try:
+        return Constant(operand)
+    except TypeError:
+        return NotImplemented
+
+
+def evaluate(op: Op, *operands: Operand) -> tuple[Any, ...]:
+    """The result and local derivatives of a row at any operands: mixed and exact numbers, overflow, edges of the domain.
+
+    Numbers of several kinds meet as in Python: with a float all are floats, with a Fraction all are Fractions. Where
+    arithmetic fails, either finite operands lie outside the row's domain, and that is an error; or the row is evaluated again
+    by the rules of IEEE 754: ``exp(1000)`` is inf, and so is the derivative of ``sqrt`` at 0.
+
+    Raises:
+        DomainError: if finite operands lie outside the domain of the operation.
+        OverflowError: if an int or Fraction beyond the largest float meets a float.
+
+    >>> from autograd import ops
+    >>> evaluate(ops.DIV, Fraction(1), 3)
+    (Fraction(1, 3), Fraction(1, 3), Fraction(-1, 9))
+    >>> evaluate(ops.EXP, 1000.0), evaluate(ops.SQRT, 0.0)
+    ((inf, inf), (0.0, inf))
+    """
+    data = [number(data_of(operand)) for operand in operands]
+    kinds = {type(each) for each in data}
+    if float in kinds:
+        data = _as_floats(op, data)
+    elif Fraction in kinds:
+        data = [Fraction(each) for each in data]
+    pole = False
+    try:
+        result = op.kernel(*data) if float in kinds else op.exact(*data)
+        if not any(isinstance(each, complex) for each in result):
+            return tuple(map(Fraction, result)) if Fraction in kinds and not any(type(r) is float for r in result) else result
+    except (ArithmeticError, ValueError) as error:
+        pole = isinstance(error, ZeroDivisionError)
+    if all(type(each) is not float or math.isfinite(each) for each in data) and not op.defined(*data):
+        raise _domain_error(op, operands, pole)
+    return op.ieee(*_as_floats(op, data))
+
+
+def evaluate_ieee(op: Op, *operands: Operand) -> tuple[Any, ...]:
+    """The same, but outside the domain by the rules of IEEE 754 too: for derivatives that are recorded.
+
+    >>> from autograd import ops
+    >>> evaluate_ieee(ops.DIV, 1.0, 0.0)
+    (inf, inf, -inf)
+    """
+    try:
+        return evaluate(op, *operands)
+    except DomainError:
+        return op.ieee(*_as_floats(op, [number(data_of(operand)) for operand in operands]))
+
+
+def _as_floats(op: Op, data: list[Number]) -> list[Number]:
+    try:
+        return [float(each) for each in data]
+    except OverflowError:
+        raise OverflowError(
+            f"{op.name} needs floats here, and one of its operands is beyond the largest float, 1.8e308; "
+            "keep all numbers int or Fraction, or scale them down"
+        ) from None
+
+
+def _domain_error(op: Op, operands: tuple[Operand, ...], pole: bool) -> DomainError:
+    given = [
+        f"{name} = {data_of(operand)!r}" + (f" ({operand.label!r})" if isinstance(operand, Value) and operand.label else "")
+        for name, operand in zip(op.operands, operands, strict=True)
+    ]
+    constant = [f"c = {op.c!r}"] if op.is_family else []
+    kind = PoleError if pole or math.isinf(op.ieee(*map(float, map(data_of, operands)))[0]) else DomainError
+    return kind(f"{op.value} needs {op.domain}, but {', '.join(given + constant)}. {op.remedy}")
