@@ -14,7 +14,7 @@ adds up the paths. That is the chain rule, and all there is to it.
 from autograd.derivatives import grad
 from autograd.errors import ClosureError, DomainError, PoleError
 from autograd.functions import (
-    abs,
+    abs,  # noqa: A004
     acos,
     asin,
     atan,
@@ -55,10 +55,10 @@ from autograd.scopes import scope
 from autograd.value import Constant, Value
 
 __all__ = [
+    "OPS",
     "ClosureError",
     "Constant",
     "DomainError",
-    "OPS",
     "Op",
     "PoleError",
     "Value",

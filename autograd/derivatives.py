@@ -10,7 +10,8 @@ from typing import Any
 from autograd.errors import ClosureError
 from autograd.graph import topological_order
 from autograd.language import Calls
-from autograd.ops import ADD, MUL, OPS, POW, POWER, Functions, Op
+from autograd.ops import ADD, MUL, POW, POWER
+from autograd.row import OPS, Functions, Op
 from autograd.value import Constant, Operand, Value, apply, as_value, evaluate_ieee
 
 
@@ -92,8 +93,8 @@ def _partial(node: Value, index: int) -> Any:
 
 def _recorded_partial(node: Value, index: int) -> Any:
     """The same as a ``Value`` with a graph of its own: the row's text, read with functions that record."""
-    _partial(node, index)
-    function = _recorder(node.op, index)  # type: ignore[arg-type]
+    _partial(node, index)  # refuses a closure
+    function = _recorder(node.op, index)
     return function(*(each.data if type(each) is Constant else each for each in (*node.inputs, node)))
 
 
@@ -119,7 +120,7 @@ def _record(op: Op, *operands: Operand) -> Any:
         return evaluate_ieee(op, *operands)[0]
     if op is POWER and not isinstance(operands[1], Value):
         op, operands = POW.at(operands[1]), operands[:1]
-    return apply(op, *operands, otherwise=evaluate_ieee)
+    return apply(op, operands[0], *operands[1:], otherwise=evaluate_ieee)  # type: ignore[arg-type, misc]
 
 
 def _times(x: Any, y: Any) -> Any:

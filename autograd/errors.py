@@ -1,10 +1,10 @@
 """What can go wrong, as a tree.
 
-    ValueError
-      DomainError            a finite operand outside the domain of an operation: log(-1), asin(2)
-        PoleError            the same, and a ZeroDivisionError: 1 / 0, 0 ** -1
-    TypeError
-      ClosureError           a derivative asked of an operation that is only a closure
+ValueError
+ └─ DomainError         a finite operand outside the domain of an operation: log(-1), asin(2)
+     └─ PoleError       the same, and a ZeroDivisionError: 1 / 0, 0 ** -1
+TypeError
+ └─ ClosureError        a derivative asked of an operation that is only a closure
 """
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from autograd import ops
 from autograd.number import Number
-from autograd.ops import Op
+from autograd.row import Op
 from autograd.value import Operand, Value, apply, as_value, evaluate
 
 T = TypeVar("T", Value, float)
@@ -20,7 +20,7 @@ T = TypeVar("T", Value, float)
 
 def _call(op: Op, *operands: Any) -> Any:
     if any(isinstance(operand, Value) for operand in operands):
-        return apply(op, *map(as_value, operands))
+        return apply(op, *map(as_value, operands))  # type: ignore[arg-type]
     return evaluate(op, *operands)[0]
 
 
@@ -304,7 +304,7 @@ def total(xs: Iterable[Operand], start: Operand = 0) -> Any:
     >>> total([Value(1.0), Value(2.0), 3])
     Value(data=6.0, grad=0.0)
     """
-    return sum(xs, start)  # type: ignore[arg-type]
+    return sum(xs, start)
 
 
 def dot(xs: Iterable[Operand], ys: Iterable[Operand], start: Operand = 0) -> Any:
@@ -319,7 +319,7 @@ def dot(xs: Iterable[Operand], ys: Iterable[Operand], start: Operand = 0) -> Any
     xs, ys = list(xs), list(ys)
     if len(xs) != len(ys):
         raise ValueError(f"dot needs two lists of one length, but got {len(xs)} and {len(ys)} numbers")
-    return sum((x * y for x, y in zip(xs, ys, strict=True)), start)  # type: ignore[arg-type]
+    return sum((x * y for x, y in zip(xs, ys, strict=True)), start)
 
 
 def softmax(xs: Sequence[Operand]) -> list[Any]:

@@ -32,6 +32,7 @@ def topological_order(root: Value) -> list[Value]:
     path: list[Value] = []  # from root to node: all have an input that is not in the order yet
     rest: dict[Value, Iterator[Value]] = {}  # of closures, which may have many inputs: those still to be visited
     node = root
+    step: Value | None
     while True:
         x, y = node._x, node._y
         if x is not None and x not in met:

@@ -27,7 +27,7 @@ convert it first, with float(...)
     if isinstance(value, Integral):
         return int(value)
     if isinstance(value, Rational):
-        return Fraction(value.numerator, value.denominator)
+        return Fraction(int(value.numerator), int(value.denominator))
     if isinstance(value, Real):
         return float(value)
     if kind.__module__ == "numpy" and kind.__name__ in ("bool", "bool_"):

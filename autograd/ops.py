@@ -2,266 +2,97 @@
 
     Op(name, value, (partial in x, partial in y), ...)
 
-The value and the partials (local derivatives) are text in the small language of ``language.py``: x and y are the operands,
-``out`` the result, c a constant of the row. Two laws hold for every row:
+The value and the partials (local derivatives) are texts in the small language of ``language.py``: x and y are the operands,
+``out`` is the result, c a constant of the row. Two laws hold for every row:
 
 1.  Choices (``a if p < q else b``) stand in values only. A partial says it with a row (``step``, ``sign``, ``heaviside``,
-    ``minimum``), so that the gradient of a gradient can be recorded; only on the constant c may a partial choose.
+    ``minimum``), so that the gradient of a gradient can be recorded; on the constant c alone may a partial choose.
 2.  The branch that keeps NaN stands last: every comparison with NaN is false.
 
-The table itself begins at "THE TABLE". To add an operation, add one row there, and one line that names it on ``Value``.
+Besides its formulas a row says where they hold: its ``domain``, what to try outside it (``remedy``), and its ``kinks`` with the
+derivative taken there. ``samples`` are ranges from which tests draw.
+
+To add an operation, add a row here and a line on ``Value`` that names it. A row may call primitives, itself, and rows above it.
 """
 
-import ast
-import copy
-import operator
-from collections.abc import Callable, Mapping
-from functools import cached_property, lru_cache
-from typing import Any
+from autograd.row import OPS as OPS
+from autograd.row import Op as Op
 
-from autograd import ieee, language
-from autograd.number import Number, number
+# fmt: off
 
-OPS: "dict[str, Op]" = {}  # every row by its name
+# Steps, whose derivative is 0, so that partials may be made of them.
 
-
-class Op:
-    r"""One operation: a row of the table.
-
-    For :math:`out = f(x, y)` the row states :math:`f`, :math:`\partial f/\partial x` and :math:`\partial f/\partial y`.
-    Making a row checks it and enters it in ``OPS``; from then on every reader knows it.
-
-    Args:
-        name: the function's name, unique in the table.
-        value: the result, from the operands x (and y).
-        partials: the derivative of the result in each operand; may also read ``out``.
-        symbol: what a graph shows; the name if left out. ``{c}`` stands for the constant.
-        domain: the condition under which finite operands have a result; empty: always.
-        remedy: what to try when an operand lies outside the domain.
-        kinks: for each expression whose zeros are kinks, the convention taken there.
-        samples: for each operand, the range from which tests and examples draw.
-        default: the constant of a family (a row that reads c) where none is given.
-
-    Raises:
-        ValueError: if a text is not of the language, a partial chooses on anything but c, or the name is taken.
-
-    Source: Griewank & Walther, *Evaluating Derivatives* (2008), table 2.3: elementals and their partials.
-
-    >>> OPS["tanh"].partials
-    ('(1 + out) * (1 - out)',)
-    >>> MUL.kernel(2.0, 5.0)                  # the result, then the local derivative in each operand
-    (10.0, 5.0, 2.0)
-    >>> POW.at(3).symbol, POW.at(3).kernel(2.0)
-    ('**3', (8.0, 12.0))
-    """
-
-    def __init__(
-        self,
-        name: str,
-        value: str,
-        partials: tuple[str, ...],
-        *,
-        symbol: str = "",
-        domain: str = "",
-        remedy: str = "",
-        kinks: Mapping[str, str] | None = None,
-        samples: tuple[tuple[float, float], ...] = (),
-        default: Number | None = None,
-    ) -> None:
-        if not name.isidentifier() or name in OPS:
-            raise ValueError(f"a row needs a name of its own, an identifier not yet in the table, but got {name!r}")
-        if not 1 <= len(partials) <= 2:
-            raise ValueError(f"row {name!r} needs one partial for each of its 1 or 2 operands, but has {len(partials)}")
-        self.name, self.value, self.partials = name, value, partials
-        self.symbol, self.domain, self.remedy = symbol or name, domain, remedy
-        self.kinks, self.default = dict(kinks or {}), default
-        self.samples = samples or ((-3.0, 3.0),) * len(partials)
-        self.c: Number | None = None  # the constant, in a member of a family
-        self._check()
-        OPS[name] = self
-
-    def _check(self) -> None:
-        names = (*self.operands, "c")
-        calls = {**dict.fromkeys(ieee.PRIMITIVES, 1), **{op.name: op.arity for op in OPS.values()}, self.name: self.arity}
-        language.parse(self.value, names, calls, f"the value of row {self.name!r}")
-        for operand, partial in zip(self.operands, self.partials, strict=True):
-            where = f"the partial in {operand} of row {self.name!r}"
-            tree = language.parse(partial, (*names, "out"), calls, where)
-            tests = [ast.unparse(node.test) for node in ast.walk(tree) if isinstance(node, ast.IfExp)]
-            if any(language.names_in(test) - {"c"} for test in tests):
-                raise ValueError(f"{where} may choose on the constant c alone; say it with step, sign or heaviside")
-        if self.domain:
-            language.parse_condition(self.domain, names, f"the domain of row {self.name!r}")
-        for kink in self.kinks:
-            language.parse(kink, names, calls, f"a kink of row {self.name!r}")
-
-    def __repr__(self) -> str:
-        constant = "" if self.c is None else f".at({self.c!r})"
-        return f"<Op {self.name}{constant}: {self.value}>"
-
-    @property
-    def arity(self) -> int:
-        """The number of operands: 1 or 2."""
-        return len(self.partials)
-
-    @property
-    def operands(self) -> tuple[str, ...]:
-        """The names of the operands in the row's texts."""
-        return ("x", "y")[: self.arity]
-
-    @cached_property
-    def is_family(self) -> bool:
-        """Whether the row reads a constant c, which ``at`` gives it."""
-        return "c" in language.names_in(self.value)
-
-    def at(self, c: Number | None = None) -> "Op":
-        """The member of the family with this constant, or the default: ``POW.at(3)`` is the operation of ``x ** 3``.
-
-        >>> LEAKY_RELU.at(0.5).kernel(-2.0)
-        (-1.0, 0.5)
-        """
-        return _member(self, self.default if c is None else number(c))
-
-    # --- the readers: each compiles the row, when first asked, for its own kind of number ---------------------------
-
-    @cached_property
-    def kernel(self) -> Callable[..., tuple[Any, ...]]:
-        """For floats: ``kernel(x, y)`` is ``(out, dx, dy)``, the result and its local derivatives."""
-        return self._compiled(FLOATS, (self.value, *self.partials))
-
-    @cached_property
-    def exact(self) -> Callable[..., tuple[Any, ...]]:
-        """The same for int and Fraction: literals are integers, so Fractions stay Fractions."""
-        return self._compiled(EXACT, (self.value, *self.partials))
-
-    @cached_property
-    def ieee(self) -> Callable[..., tuple[Any, ...]]:
-        """The same for floats by the rules of IEEE 754: overflow and poles give inf and nan, and nothing raises."""
-        return self._compiled(IEEE, (self.value, *self.partials))
-
-    @cached_property
-    def defined(self) -> Callable[..., bool]:
-        """Whether finite operands lie in the row's domain."""
-        return self._compiled(DOMAIN, (self.domain or "0 == 0",))
-
-    def partial_made_of(self, functions: "Functions", index: int) -> Callable[..., Any]:
-        """The partial in operand ``index``, a function of ``(*operands, out)`` that does its work by calling ``functions``.
-
-        What they compute with is their affair: functions that record give a derivative that is a graph itself.
-        """
-        return self._compiled(functions, (self.partials[index],), (*self.operands, "out"))
-
-    def _compiled(self, functions: "Functions", texts: tuple[str, ...], arguments: tuple[str, ...] = ()) -> Callable[..., Any]:
-        arguments = arguments or self.operands
-        if not self.is_family:
-            return language.compiled(functions.reader, self.name, arguments, texts, functions)
-        made = language.compiled(functions.reader, self.name, (*arguments, "c"), texts, functions)
-        made.__defaults__ = (self.c,)  # type: ignore[attr-defined]  # the constant costs nothing at the call
-        return made
-
-
-@lru_cache(maxsize=4096, typed=True)
-def _member(family: Op, c: Number) -> Op:
-    if not family.is_family:
-        raise ValueError(f"row {family.name!r} reads no constant c, so it has no member at {c!r}")
-    member = copy.copy(family)
-    member.c, member.symbol = c, family.symbol.format(c=c)
-    for reader in ("kernel", "exact", "ieee", "defined"):
-        vars(member).pop(reader, None)  # compiled for the family, without the constant
-    return member
-
-
-class Functions(dict[str, Callable[..., Any]]):
-    """What the texts of rows may call, for one reader: the primitives, and on demand the values of other rows."""
-
-    def __init__(self, reader: type[ast.NodeTransformer], functions: Mapping[str, Callable[..., Any]]) -> None:
-        super().__init__(functions)
-        self.reader = reader
-
-    def __missing__(self, name: str) -> Callable[..., Any]:
-        row = OPS[name]
-        self[name] = language.compiled(self.reader, name, row.operands, (row.value,), self)
-        return self[name]
-
-
-FLOATS = Functions(language.Floats, language.Floats.FUNCTIONS)
-EXACT = Functions(language.Exact, language.Floats.FUNCTIONS)
-DOMAIN = Functions(language.Exact, {"whole": language.whole})
-IEEE = Functions(
-    language.Calls,
-    {
-        "add": operator.add, "sub": operator.sub, "mul": operator.mul, "neg": operator.neg,
-        "div": ieee.divide, "power": ieee.power,
-        **{name: primitive.ieee for name, primitive in ieee.PRIMITIVES.items()},
-    },
-)  # fmt: skip
-
-
-# --- THE TABLE ------------------------------------------------------------------------------------------------------
-# The helpers stand first, since a row may call only itself, primitives, and the rows above it.
-
-POSITIVE  = ((0.1, 5.0),)
-NOT_ZERO  = "Keep the denominator away from 0, for example by adding a small constant."
-REAL_POW  = "A negative base has only whole powers; 0 has none below 0."
-
-# Steps: derivative 0 everywhere, so that they may stand in partials.
-STEP       = Op("step",      "0 if x <= 0 else 1 if x > 0 else x",             ("0",), kinks={"x": "the value is 0: the left limit"})
-SIGN       = Op("sign",      "-1 if x < 0 else 1 if x > 0 else x",             ("0",), kinks={"x": "the value is 0: the mean of both sides"})
-HEAVISIDE  = Op("heaviside", "0 if x < 0 else 1 if x > 0 else (1 + x) / 2",    ("0",), kinks={"x": "the value is 1/2: the mean of both sides"})
-DETACH     = Op("detach",    "x",                                              ("0",))
+STEP      = Op("step",      "0 if x <= 0 else 1 if x > 0 else x",          ("0",), kinks={"x": "the value is 0, the left limit"})
+SIGN      = Op("sign",      "-1 if x < 0 else 1 if x > 0 else x",          ("0",), kinks={"x": "the value is 0, the mean of both sides"})
+HEAVISIDE = Op("heaviside", "0 if x < 0 else 1 if x > 0 else (1 + x) / 2", ("0",), kinks={"x": "the value is 1/2, the mean of both sides"})
+DETACH    = Op("detach",    "x",                                           ("0",))
 
 # Arithmetic.
-NEG        = Op("neg",   "-x",      ("-1",))
-ADD        = Op("add",   "x + y",   ("1", "1"),                symbol="+")
-SUB        = Op("sub",   "x - y",   ("1", "-1"),               symbol="-")
-MUL        = Op("mul",   "x * y",   ("y", "x"),                symbol="*")
-DIV        = Op("div",   "x / y",   ("1 / y", "-out / y"),     symbol="/", domain="y != 0", remedy=NOT_ZERO, samples=((-3.0, 3.0), (0.2, 3.0)))
-ABS        = Op("abs",   "abs(x)",  ("sign(x)",),              kinks={"x": "the derivative is 0: the mean of both sides"})
-MAXIMUM    = Op("maximum", "x if x > y else y if y >= x else x + y", ("heaviside(x - y)", "heaviside(y - x)"), kinks={"x - y": "a tie gives each operand 1/2"})
-MINIMUM    = Op("minimum", "x if x < y else y if y <= x else x + y", ("heaviside(y - x)", "heaviside(x - y)"), kinks={"x - y": "a tie gives each operand 1/2"})
 
-# Powers: x ** c with a number c, and x ** y. At (0, 0) the value is 1 and both derivatives are 0; a negative base admits only
-# whole exponents, and its derivative in the exponent is nan, since nearby exponents have no value.
-POW        = Op("pow", "x ** c", ("c * x ** (c - 1) if c != 0 else 0",), symbol="**{c}", default=2,
-                domain="x > 0 or x == 0 and c >= 0 or x < 0 and whole(c)", remedy=REAL_POW, samples=POSITIVE)
-POWER_DY   = Op("power_dy", "0 if x == 0 else x ** y * log(x)", ("y * power_dy(x, y - 1) + x ** (y - 1)", "power_dy(x, y) * log(x)"),
-                domain="x > 0 or x == 0 and y >= 0", remedy=REAL_POW, samples=((0.1, 5.0), (-3.0, 3.0)))
-POWER_DX   = Op("power_dx", "0 if y == 0 else y * x ** (y - 1)", ("y * power_dx(x, y - 1)", "x ** (y - 1) + y * power_dy(x, y - 1)"),
-                domain="x > 0 or x == 0 and y >= 1 or x < 0 and whole(y)", remedy=REAL_POW, samples=((0.1, 5.0), (-3.0, 3.0)))
-POWER      = Op("power", "x ** y", ("power_dx(x, y)", "power_dy(x, y)"), symbol="**",
-                domain="x > 0 or x == 0 and y >= 0 or x < 0 and whole(y)", remedy=REAL_POW, samples=((0.1, 5.0), (-3.0, 3.0)))
+NEG = Op("neg", "-x",     ("-1",))
+ADD = Op("add", "x + y",  ("1", "1"),            symbol="+")
+SUB = Op("sub", "x - y",  ("1", "-1"),           symbol="-")
+MUL = Op("mul", "x * y",  ("y", "x"),            symbol="*")
+DIV = Op("div", "x / y",  ("1 / y", "-out / y"), symbol="/", domain="y != 0", samples=((-3.0, 3.0), (0.2, 3.0)),
+         remedy="Keep the denominator away from 0, for example by adding a small constant.")
+ABS = Op("abs", "abs(x)", ("sign(x)",),          kinks={"x": "the derivative is 0, the mean of both sides"})
+
+MAXIMUM = Op("maximum", "x if x > y else y if y >= x else x + y", ("heaviside(x - y)", "heaviside(y - x)"),
+             kinks={"x - y": "in a tie each operand takes 1/2"})
+MINIMUM = Op("minimum", "x if x < y else y if y <= x else x + y", ("heaviside(y - x)", "heaviside(x - y)"),
+             kinks={"x - y": "in a tie each operand takes 1/2"})
+
+# Powers. With a number as exponent, x ** c has a row of its own, which takes no log of x. At x = y = 0 the power is 1 and both
+# derivatives are 0. A negative base admits only whole exponents, so its derivative in the exponent is nan.
+
+REAL = "A negative base has only whole powers, and 0 has none below 0."
+BASE = ((0.1, 5.0), (-3.0, 3.0))
+
+POW      = Op("pow",      "x ** c",                            ("c * x ** (c - 1) if c != 0 else 0",), symbol="**{c}", default=2,
+              domain="x > 0 or x == 0 and c >= 0 or x < 0 and whole(c)", remedy=REAL, samples=((0.1, 5.0),))
+POWER_DY = Op("power_dy", "0 if x == 0 else x ** y * log(x)",  ("y * power_dy(x, y - 1) + x ** (y - 1)", "power_dy(x, y) * log(x)"),
+              domain="x > 0 or x == 0 and y >= 0",                       remedy=REAL, samples=BASE)
+POWER_DX = Op("power_dx", "0 if y == 0 else y * x ** (y - 1)", ("y * power_dx(x, y - 1)", "x ** (y - 1) + y * power_dy(x, y - 1)"),
+              domain="x > 0 or x == 0 and y >= 1 or x < 0 and whole(y)", remedy=REAL, samples=BASE)
+POWER    = Op("power",    "x ** y",                            ("power_dx(x, y)", "power_dy(x, y)"), symbol="**",
+              domain="x > 0 or x == 0 and y >= 0 or x < 0 and whole(y)", remedy=REAL, samples=BASE)
 
 # Exponentials and logarithms.
-EXP        = Op("exp",   "exp(x)",   ("out",))
-EXPM1      = Op("expm1", "expm1(x)", ("exp(x)",))
-LOG        = Op("log",   "log(x)",   ("1 / x",),       domain="x > 0",  samples=POSITIVE,
-                remedy="If x is a probability, take the cross-entropy of the logits: it never takes the log of 0.")
-LOG1P      = Op("log1p", "log1p(x)", ("1 / (1 + x)",), domain="x > -1", samples=((-0.9, 5.0),),
-                remedy="log1p(x) is log(1 + x): keep x above -1.")
-SQRT       = Op("sqrt",  "sqrt(x)",  ("1 / (2 * out)",), domain="x >= 0", samples=POSITIVE,
-                remedy="Rounding can push a variance below 0: take the maximum with 0 first.")
 
-# Trigonometric and hyperbolic functions and their inverses.
-SIN        = Op("sin",   "sin(x)",   ("cos(x)",))
-COS        = Op("cos",   "cos(x)",   ("-sin(x)",))
-TAN        = Op("tan",   "tan(x)",   ("1 + out * out",), samples=((-1.4, 1.4),))
-ASIN       = Op("asin",  "asin(x)",  ("1 / sqrt((1 - x) * (1 + x))",),  domain="x >= -1 and x <= 1", samples=((-0.95, 0.95),),
-                remedy="Rounding can push a sine past 1: clip it with minimum and maximum first.")
-ACOS       = Op("acos",  "acos(x)",  ("-1 / sqrt((1 - x) * (1 + x))",), domain="x >= -1 and x <= 1", samples=((-0.95, 0.95),),
-                remedy="Rounding can push a cosine past 1: clip it with minimum and maximum first.")
-ATAN       = Op("atan",  "atan(x)",  ("1 / (1 + x * x)",))
-SINH       = Op("sinh",  "sinh(x)",  ("cosh(x)",))
-COSH       = Op("cosh",  "cosh(x)",  ("sinh(x)",))
-TANH       = Op("tanh",  "tanh(x)",  ("(1 + out) * (1 - out)",))       # not 1 - out * out: that loses digits near 1
-ERF        = Op("erf",   "erf(x)",   ("2 / sqrt(pi) * exp(-x ** 2)",))
-ERFC       = Op("erfc",  "erfc(x)",  ("-2 / sqrt(pi) * exp(-x ** 2)",))
+EXP   = Op("exp",   "exp(x)",   ("out",))
+EXPM1 = Op("expm1", "expm1(x)", ("exp(x)",))
+LOG   = Op("log",   "log(x)",   ("1 / x",),         domain="x > 0",  samples=((0.1, 5.0),),
+           remedy="If x is a probability, take the cross-entropy of the logits: it never takes the log of 0.")
+LOG1P = Op("log1p", "log1p(x)", ("1 / (1 + x)",),   domain="x > -1", samples=((-0.9, 5.0),),
+           remedy="log1p(x) is log(1 + x): keep x above -1.")
+SQRT  = Op("sqrt",  "sqrt(x)",  ("1 / (2 * out)",), domain="x >= 0", samples=((0.1, 5.0),),
+           remedy="Rounding can push a variance below 0: take the maximum with 0 first.")
 
-# Activations.
-SIGMOID    = Op("sigmoid",  "1 / (1 + exp(-x)) if x >= 0 else exp(x) / (1 + exp(x))", ("out * (1 - out)",))
-SOFTPLUS   = Op("softplus", "maximum(x, 0) + log1p(exp(-abs(x)))",                    ("sigmoid(x)",))
-RELU       = Op("relu",     "0 if x <= 0 else x", ("step(x)",), symbol="ReLU",        kinks={"x": "the derivative is 0: the left one"})
-LEAKY_RELU = Op("leaky_relu", "c * x if x <= 0 else x", ("c + (1 - c) * step(x)",),   kinks={"x": "the derivative is c: the left one"}, default=0.01)
-ELU        = Op("elu",      "c * expm1(x) if x <= 0 else x", ("step(x) + (1 - step(x)) * c * exp(minimum(x, 0))",),
-                kinks={"x": "the derivative is c: the left one"}, default=1)
-SILU       = Op("silu",     "x * sigmoid(x)", ("sigmoid(x) * (1 + x * sigmoid(-x))",))
-GELU       = Op("gelu",     "x * erfc(-x / sqrt(2)) / 2", ("erfc(-x / sqrt(2)) / 2 + x * exp(-x ** 2 / 2) / sqrt(2 * pi)",))
+# Trigonometric and hyperbolic functions.
+
+CLIP = "Rounding can push a sine or cosine past 1: clip it with minimum and maximum first."
+
+SIN  = Op("sin",  "sin(x)",  ("cos(x)",))
+COS  = Op("cos",  "cos(x)",  ("-sin(x)",))
+TAN  = Op("tan",  "tan(x)",  ("1 + out * out",),                  samples=((-1.4, 1.4),))
+ASIN = Op("asin", "asin(x)", ("1 / sqrt((1 - x) * (1 + x))",),    samples=((-0.95, 0.95),), domain="x >= -1 and x <= 1", remedy=CLIP)
+ACOS = Op("acos", "acos(x)", ("-1 / sqrt((1 - x) * (1 + x))",),   samples=((-0.95, 0.95),), domain="x >= -1 and x <= 1", remedy=CLIP)
+ATAN = Op("atan", "atan(x)", ("1 / (1 + x * x)",))
+SINH = Op("sinh", "sinh(x)", ("cosh(x)",))
+COSH = Op("cosh", "cosh(x)", ("sinh(x)",))
+TANH = Op("tanh", "tanh(x)", ("(1 + out) * (1 - out)",))          # not 1 - out * out, which loses digits near 1
+ERF  = Op("erf",  "erf(x)",  ("2 / sqrt(pi) * exp(-x ** 2)",))
+ERFC = Op("erfc", "erfc(x)", ("-2 / sqrt(pi) * exp(-x ** 2)",))
+
+# Activations. Each stays finite, and keeps its digits, where the textbook formula overflows.
+
+LEFT = "the derivative is {}, the left one"
+
+SIGMOID    = Op("sigmoid",    "1 / (1 + exp(-x)) if x >= 0 else exp(x) / (1 + exp(x))", ("out * (1 - out)",))
+SOFTPLUS   = Op("softplus",   "maximum(x, 0) + log1p(exp(-abs(x)))",                    ("sigmoid(x)",))
+RELU       = Op("relu",       "0 if x <= 0 else x",            ("step(x)",),               kinks={"x": LEFT.format(0)}, symbol="ReLU")
+LEAKY_RELU = Op("leaky_relu", "c * x if x <= 0 else x",        ("c + (1 - c) * step(x)",), kinks={"x": LEFT.format("c")}, default=0.01)
+ELU        = Op("elu",        "c * expm1(x) if x <= 0 else x", ("step(x) + (1 - step(x)) * c * exp(minimum(x, 0))",),
+                kinks={"x": LEFT.format("c")}, default=1)
+SILU       = Op("silu",       "x * sigmoid(x)",                ("sigmoid(x) * (1 + x * sigmoid(-x))",))
+GELU       = Op("gelu",       "x * erfc(-x / sqrt(2)) / 2",    ("erfc(-x / sqrt(2)) / 2 + x * exp(-x ** 2 / 2) / sqrt(2 * pi)",))

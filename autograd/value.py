@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, Union
 
 from autograd import ops
 from autograd.errors import DomainError, PoleError
 from autograd.graph import topological_order
 from autograd.number import Number, number
-from autograd.ops import Op
+from autograd.row import Op
 from autograd.scopes import Scope, current_scope
 
-Operand: TypeAlias = "Value | Number"
+Operand: TypeAlias = Union["Value", int, float, Fraction]
 Evaluate: TypeAlias = Callable[..., tuple[Any, ...]]
 
 
@@ -276,7 +276,7 @@ def apply(op: Op, x: Operand, y: Operand | None = None, otherwise: Evaluate | No
     (10.0, (5.0, 2.0))
     """
     if not isinstance(x, Value) and (x := _constant(x)) is NotImplemented:
-        return NotImplemented
+        return x  # type: ignore[no-any-return]
     a = x.data
     result = None
     node = _new(Value)
@@ -290,7 +290,7 @@ def apply(op: Op, x: Operand, y: Operand | None = None, otherwise: Evaluate | No
         node._dy = None
     else:
         if not isinstance(y, Value) and (y := _constant(y)) is NotImplemented:
-            return NotImplemented
+            return y  # type: ignore[no-any-return]
         b = y.data
         if type(a) is float and type(b) is float:
             try:
@@ -312,7 +312,7 @@ def apply_power(x: Value, exponent: Operand) -> Value:
     if isinstance(exponent, Value):
         return apply(ops.POWER, x, exponent)
     c = _constant(exponent)
-    return NotImplemented if c is NotImplemented else apply(ops.POW.at(c.data), x)
+    return apply(ops.POW.at(c.data), x) if c is not NotImplemented else NotImplemented
 
 
 def as_value(operand: Operand) -> Value:

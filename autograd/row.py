@@ -1,0 +1,187 @@
+"""Op: one operation, as a row of the table of derivatives (``ops.py``), and the functions compiled from its texts."""
+
+import ast
+import copy
+import operator
+from collections.abc import Callable, Mapping
+from functools import cached_property, lru_cache
+from typing import Any
+
+from autograd import ieee, language
+from autograd.number import Number, number
+
+OPS: "dict[str, Op]" = {}  # every row by its name
+
+
+class Op:
+    r"""One operation: a row of the table.
+
+    For :math:`out = f(x, y)` the row states :math:`f`, :math:`\partial f/\partial x` and :math:`\partial f/\partial y`.
+    Making a row checks it and enters it in ``OPS``; from then on every reader knows it.
+
+    Args:
+        name: the function's name, unique in the table.
+        value: the result, from the operands x (and y).
+        partials: the derivative of the result in each operand; may also read ``out``.
+        symbol: what a graph shows; the name if left out. ``{c}`` stands for the constant.
+        domain: the condition under which finite operands have a result; empty: always.
+        remedy: what to try when an operand lies outside the domain.
+        kinks: for each expression whose zeros are kinks, the convention taken there.
+        samples: for each operand, the range from which tests and examples draw.
+        default: the constant of a family (a row that reads c) where none is given.
+
+    Raises:
+        ValueError: if a text is not of the language, a partial chooses on anything but c, or the name is taken.
+
+    Source: Griewank & Walther, *Evaluating Derivatives* (2008), table 2.3: elementals and their partials.
+
+    >>> from autograd.ops import MUL, POW
+    >>> OPS["tanh"].partials
+    ('(1 + out) * (1 - out)',)
+    >>> MUL.kernel(2.0, 5.0)                  # the result, then the local derivative in each operand
+    (10.0, 5.0, 2.0)
+    >>> POW.at(3).symbol, POW.at(3).kernel(2.0)
+    ('**3', (8.0, 12.0))
+    """
+
+    def __init__(
+        self,
+        name: str,
+        value: str,
+        partials: tuple[str, ...],
+        *,
+        symbol: str = "",
+        domain: str = "",
+        remedy: str = "",
+        kinks: Mapping[str, str] | None = None,
+        samples: tuple[tuple[float, float], ...] = (),
+        default: Number | None = None,
+    ) -> None:
+        if not name.isidentifier() or name in OPS:
+            raise ValueError(f"a row needs a name of its own, an identifier not yet in the table, but got {name!r}")
+        if not 1 <= len(partials) <= 2:
+            raise ValueError(f"row {name!r} needs one partial for each of its 1 or 2 operands, but has {len(partials)}")
+        self.name, self.value, self.partials = name, value, partials
+        self.symbol, self.domain, self.remedy = symbol or name, domain, remedy
+        self.kinks, self.default = dict(kinks or {}), default
+        self.samples = samples or ((-3.0, 3.0),) * len(partials)
+        self.c: Number | None = None  # the constant, in a member of a family
+        self._check()
+        OPS[name] = self
+
+    def _check(self) -> None:
+        names = (*self.operands, "c")
+        calls = {**dict.fromkeys(ieee.PRIMITIVES, 1), **{op.name: op.arity for op in OPS.values()}, self.name: self.arity}
+        language.parse(self.value, names, calls, f"the value of row {self.name!r}")
+        for operand, partial in zip(self.operands, self.partials, strict=True):
+            where = f"the partial in {operand} of row {self.name!r}"
+            tree = language.parse(partial, (*names, "out"), calls, where)
+            tests = [ast.unparse(node.test) for node in ast.walk(tree) if isinstance(node, ast.IfExp)]
+            if any(language.names_in(test) - {"c"} for test in tests):
+                raise ValueError(f"{where} may choose on the constant c alone; say it with step, sign or heaviside")
+        if self.domain:
+            language.parse_condition(self.domain, names, f"the domain of row {self.name!r}")
+        for kink in self.kinks:
+            language.parse(kink, names, calls, f"a kink of row {self.name!r}")
+
+    def __repr__(self) -> str:
+        constant = "" if self.c is None else f".at({self.c!r})"
+        return f"<Op {self.name}{constant}: {self.value}>"
+
+    @property
+    def arity(self) -> int:
+        """The number of operands: 1 or 2."""
+        return len(self.partials)
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """The names of the operands in the row's texts."""
+        return ("x", "y")[: self.arity]
+
+    @cached_property
+    def is_family(self) -> bool:
+        """Whether the row reads a constant c, which ``at`` gives it."""
+        return "c" in language.names_in(self.value)
+
+    def at(self, c: Number | None = None) -> "Op":
+        """The member of the family with this constant, or the default: ``POW.at(3)`` is the operation of ``x ** 3``.
+
+        >>> from autograd.ops import LEAKY_RELU
+        >>> LEAKY_RELU.at(0.5).kernel(-2.0)
+        (-1.0, 0.5)
+        """
+        return _member(self, self.default if c is None else number(c))
+
+    # --- the readers: each compiles the row, when first asked, for its own kind of number ---------------------------
+
+    @cached_property
+    def kernel(self) -> Callable[..., tuple[Any, ...]]:
+        """For floats: ``kernel(x, y)`` is ``(out, dx, dy)``, the result and its local derivatives."""
+        return self._compiled(FLOATS, (self.value, *self.partials))
+
+    @cached_property
+    def exact(self) -> Callable[..., tuple[Any, ...]]:
+        """The same for int and Fraction: literals are integers, so Fractions stay Fractions."""
+        return self._compiled(EXACT, (self.value, *self.partials))
+
+    @cached_property
+    def ieee(self) -> Callable[..., tuple[Any, ...]]:
+        """The same for floats by the rules of IEEE 754: overflow and poles give inf and nan, and nothing raises."""
+        return self._compiled(IEEE, (self.value, *self.partials))
+
+    @cached_property
+    def defined(self) -> Callable[..., bool]:
+        """Whether finite operands lie in the row's domain."""
+        return self._compiled(DOMAIN, (self.domain or "0 == 0",))
+
+    def partial_made_of(self, functions: "Functions", index: int) -> Callable[..., Any]:
+        """The partial in operand ``index``, a function of ``(*operands, out)`` that does its work by calling ``functions``.
+
+        What they compute with is their affair: functions that record give a derivative that is a graph itself.
+        """
+        return self._compiled(functions, (self.partials[index],), (*self.operands, "out"))
+
+    def _compiled(self, functions: "Functions", texts: tuple[str, ...], arguments: tuple[str, ...] = ()) -> Callable[..., Any]:
+        arguments = arguments or self.operands
+        if not self.is_family:
+            return language.compiled(functions.reader, self.name, arguments, texts, functions)
+        made = language.compiled(functions.reader, self.name, (*arguments, "c"), texts, functions)
+        made.__defaults__ = (self.c,)  # the constant costs nothing at the call
+        return made
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _member(family: Op, c: Number) -> Op:
+    if not family.is_family:
+        raise ValueError(f"row {family.name!r} reads no constant c, so it has no member at {c!r}")
+    member = copy.copy(family)
+    member.c, member.symbol = c, family.symbol.format(c=c)
+    for reader in ("kernel", "exact", "ieee", "defined"):
+        vars(member).pop(reader, None)  # compiled for the family, without the constant
+    return member
+
+
+class Functions(dict[str, Callable[..., Any]]):
+    """What the texts of rows may call, for one reader: the primitives, and on demand the values of other rows."""
+
+    def __init__(self, reader: type[ast.NodeTransformer], functions: Mapping[str, Callable[..., Any]]) -> None:
+        super().__init__(functions)
+        self.reader = reader
+
+    def __missing__(self, name: str) -> Callable[..., Any]:
+        row = OPS[name]
+        self[name] = language.compiled(self.reader, name, row.operands, (row.value,), self)
+        return self[name]
+
+
+FLOATS = Functions(language.Floats, language.Floats.FUNCTIONS)
+EXACT = Functions(language.Exact, language.Floats.FUNCTIONS)
+DOMAIN = Functions(language.Exact, {"whole": language.whole})
+IEEE = Functions(
+    language.Calls,
+    {
+        "add": operator.add, "sub": operator.sub, "mul": operator.mul, "neg": operator.neg,
+        "div": ieee.divide, "power": ieee.power,
+        **{name: primitive.ieee for name, primitive in ieee.PRIMITIVES.items()},
+    },
+)  # fmt: skip

@@ -1,0 +1,50 @@
+"""Networks of scalars: neurons whose every weight is a ``Value``.
+
+>>> import nn
+>>> model = nn.MLP(2, [4, 1], seed=0)
+>>> optimizer = nn.SGD(model.parameters(), lr=0.1)
+>>> loss = nn.hinge(model([0.5, -1.0]), 1)
+>>> loss.backward()
+>>> optimizer.step()
+>>> nn.hinge(model([0.5, -1.0]), 1) < loss
+True
+
+The same network in NumPy, written by hand from the matrix equations, is ``nn.matrix`` (imported on its own: it needs NumPy).
+"""
+
+from nn import elementary as elementary
+from nn.layers import ACTIVATIONS, INITS, MLP, Layer, LayerTrace, Neuron, Trace
+from nn.losses import (
+    LOSSES,
+    cross_entropy,
+    cross_entropy_logits,
+    half_sum_of_squares,
+    hinge,
+    mean,
+    one_hot,
+    sum_of_squares,
+)
+from nn.module import Module
+from nn.optim import SGD, batches
+
+__all__ = [
+    "ACTIVATIONS",
+    "INITS",
+    "LOSSES",
+    "MLP",
+    "SGD",
+    "Layer",
+    "LayerTrace",
+    "Module",
+    "Neuron",
+    "Trace",
+    "batches",
+    "cross_entropy",
+    "cross_entropy_logits",
+    "elementary",
+    "half_sum_of_squares",
+    "hinge",
+    "mean",
+    "one_hot",
+    "sum_of_squares",
+]
