@@ -8,11 +8,12 @@ from operator import add, mul
 from typing import Any
 
 from autograd.errors import ClosureError
+from autograd.evaluate import evaluate_ieee
 from autograd.graph import topological_order
 from autograd.language import Calls
 from autograd.ops import ADD, MUL, POW, POWER
 from autograd.row import OPS, Functions, Op
-from autograd.value import Constant, Operand, Value, apply, as_value, evaluate_ieee
+from autograd.value import Constant, Operand, Value, apply, as_value
 
 
 def grad(output: Value, inputs: Sequence[Value], create_graph: bool = False) -> list[Any]:
@@ -117,7 +118,7 @@ def _recorder(op: Op, index: int) -> Callable[..., Any]:
 def _record(op: Op, *operands: Operand) -> Any:
     """An operation on Values and numbers; of numbers alone it is a number."""
     if not any(isinstance(each, Value) for each in operands):
-        return evaluate_ieee(op, *operands)[0]
+        return evaluate_ieee(op, *operands)[0]  # type: ignore[arg-type]
     if op is POWER and not isinstance(operands[1], Value):
         op, operands = POW.at(operands[1]), operands[:1]
     return apply(op, operands[0], *operands[1:], otherwise=evaluate_ieee)  # type: ignore[arg-type, misc]

@@ -11,9 +11,10 @@ from functools import reduce
 from typing import Any, TypeVar
 
 from autograd import ops
+from autograd.evaluate import evaluate
 from autograd.number import Number
 from autograd.row import Op
-from autograd.value import Operand, Value, apply, as_value, evaluate
+from autograd.value import Operand, Value, apply, as_value
 
 T = TypeVar("T", Value, float)
 

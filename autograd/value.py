@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any, TypeAlias, Union
 
 from autograd import ops
-from autograd.errors import DomainError, PoleError
+from autograd.evaluate import evaluate
 from autograd.graph import topological_order
 from autograd.number import Number, number
 from autograd.row import Op
@@ -260,12 +259,12 @@ def pass_on(node: Value) -> None:
 _new = object.__new__
 
 
-def apply(op: Op, x: Operand, y: Operand | None = None, otherwise: Evaluate | None = None) -> Value:
+def apply(op: Op, x: Operand, y: Operand | None = None, otherwise: Evaluate = evaluate) -> Value:
     """Compute one operation and record it: a new node with the result, its operands and the local derivatives.
 
     Plain numbers become constants. For an operand that is not a number at all it returns ``NotImplemented``, so that Python
     can ask the other operand's type (a NumPy array then computes entry by entry). What the kernel for floats cannot answer
-    is asked of ``otherwise``, by default ``evaluate``.
+    is asked of ``otherwise``.
 
     Raises:
         DomainError: if finite operands lie outside the domain of the operation.
@@ -286,7 +285,7 @@ def apply(op: Op, x: Operand, y: Operand | None = None, otherwise: Evaluate | No
                 result = op.kernel(a)
             except (ArithmeticError, ValueError):
                 pass  # evaluate() answers, or says what was wrong
-        node.data, node._dx = result or (otherwise or evaluate)(op, x)
+        node.data, node._dx = result or otherwise(op, a, labels=(x.label,))
         node._dy = None
     else:
         if not isinstance(y, Value) and (y := _constant(y)) is NotImplemented:
@@ -297,7 +296,7 @@ def apply(op: Op, x: Operand, y: Operand | None = None, otherwise: Evaluate | No
                 result = op.kernel(a, b)
             except (ArithmeticError, ValueError):
                 pass
-        node.data, node._dx, node._dy = result or (otherwise or evaluate)(op, x, y)
+        node.data, node._dx, node._dy = result or otherwise(op, a, b, labels=(x.label, y.label))
     node._x = x
     node._y = y
     node.op = op
@@ -334,71 +333,3 @@ def _constant(operand: Any) -> Any:
         return Constant(operand)
     except TypeError:
         return NotImplemented
-
-
-def evaluate(op: Op, *operands: Operand) -> tuple[Any, ...]:
-    """The result and local derivatives of a row at any operands: mixed and exact numbers, overflow, edges of the domain.
-
-    Numbers of several kinds meet as in Python: with a float all are floats, with a Fraction all are Fractions. Where
-    arithmetic fails, either finite operands lie outside the row's domain, and that is an error; or the row is evaluated again
-    by the rules of IEEE 754: ``exp(1000)`` is inf, and so is the derivative of ``sqrt`` at 0.
-
-    Raises:
-        DomainError: if finite operands lie outside the domain of the operation.
-        OverflowError: if an int or Fraction beyond the largest float meets a float.
-
-    >>> from autograd import ops
-    >>> evaluate(ops.DIV, Fraction(1), 3)
-    (Fraction(1, 3), Fraction(1, 3), Fraction(-1, 9))
-    >>> evaluate(ops.EXP, 1000.0), evaluate(ops.SQRT, 0.0)
-    ((inf, inf), (0.0, inf))
-    """
-    data = [number(data_of(operand)) for operand in operands]
-    kinds = {type(each) for each in data}
-    if float in kinds:
-        data = _as_floats(op, data)
-    elif Fraction in kinds:
-        data = [Fraction(each) for each in data]
-    pole = False
-    try:
-        result = op.kernel(*data) if float in kinds else op.exact(*data)
-        if not any(isinstance(each, complex) for each in result):
-            return tuple(map(Fraction, result)) if Fraction in kinds and not any(type(r) is float for r in result) else result
-    except (ArithmeticError, ValueError) as error:
-        pole = isinstance(error, ZeroDivisionError)
-    if all(type(each) is not float or math.isfinite(each) for each in data) and not op.defined(*data):
-        raise _domain_error(op, operands, pole)
-    return op.ieee(*_as_floats(op, data))
-
-
-def evaluate_ieee(op: Op, *operands: Operand) -> tuple[Any, ...]:
-    """The same, but outside the domain by the rules of IEEE 754 too: for derivatives that are recorded.
-
-    >>> from autograd import ops
-    >>> evaluate_ieee(ops.DIV, 1.0, 0.0)
-    (inf, inf, -inf)
-    """
-    try:
-        return evaluate(op, *operands)
-    except DomainError:
-        return op.ieee(*_as_floats(op, [number(data_of(operand)) for operand in operands]))
-
-
-def _as_floats(op: Op, data: list[Number]) -> list[Number]:
-    try:
-        return [float(each) for each in data]
-    except OverflowError:
-        raise OverflowError(
-            f"{op.name} needs floats here, and one of its operands is beyond the largest float, 1.8e308; "
-            "keep all numbers int or Fraction, or scale them down"
-        ) from None
-
-
-def _domain_error(op: Op, operands: tuple[Operand, ...], pole: bool) -> DomainError:
-    given = [
-        f"{name} = {data_of(operand)!r}" + (f" ({operand.label!r})" if isinstance(operand, Value) and operand.label else "")
-        for name, operand in zip(op.operands, operands, strict=True)
-    ]
-    constant = [f"c = {op.c!r}"] if op.is_family else []
-    kind = PoleError if pole or math.isinf(op.ieee(*map(float, map(data_of, operands)))[0]) else DomainError
-    return kind(f"{op.value} needs {op.domain}, but {', '.join(given + constant)}. {op.remedy}")

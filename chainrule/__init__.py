@@ -1,0 +1,1 @@
+"""The ``chainrule`` command, which ties autograd, nn and viz together."""

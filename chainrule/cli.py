@@ -1,0 +1,88 @@
+"""The command line: options are checked here, before any work is done.
+
+Whatever is wrong with the input is said in one or two lines on standard error, and the exit status is 2.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nn.data import DataError
+from nn.layers import ACTIVATIONS
+
+
+def _widths(context: click.Context, option: click.Parameter, value: str) -> list[int]:
+    """``16,16`` as a list of widths."""
+    parts = [part.strip() for part in value.split(",")]
+    if not all(part.isascii() and part.isdigit() and len(part) <= 4 and int(part) > 0 for part in parts):
+        raise click.BadParameter(f"{value!r} is not a list of widths from 1 to 9999; write for example 16,16", context, option)
+    return [int(part) for part in parts]
+
+
+def _rate(context: click.Context, option: click.Parameter, value: float) -> float:
+    if not 0 < value < math.inf:  # nan is not: click's own ranges let it pass
+        raise click.BadParameter(f"{value} is not a learning rate; give a number above 0", context, option)
+    return value
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(version("chainrule"), "--version", prog_name="chainrule")
+def cli() -> None:
+    """Scalar automatic differentiation that shows its work."""
+
+
+@cli.command()
+@click.option(
+    "--data", default="iris", metavar="iris|moons|PATH.csv", help="What to learn: a data set, or a CSV file with a header."
+)
+@click.option("--target", help="The column of labels in the CSV file.  [default: the last]")
+@click.option("--layers", callback=_widths, default="16,16", help="The widths of the hidden layers.")
+@click.option(
+    "--activation", type=click.Choice([a for a in ACTIVATIONS if a != "softmax"]), default="tanh", help="Of the hidden layers."
+)
+@click.option("--epochs", type=click.IntRange(1), default=40, help="How often to go through the training data.")
+@click.option("--lr", type=float, callback=_rate, default=0.1, help="The learning rate.")
+@click.option("--batch-size", type=click.IntRange(1), default=8, help="Examples in a step: 1 is per-sample.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=1337, help="Of the weights, the split, the order, and the moons."
+)
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), default="chainrule-demo", help="Where the pictures go."
+)
+def demo(**options: Any) -> None:
+    """Train a network scalar by scalar on real data, and watch the chain rule at work.
+
+    \b
+    Examples:
+      chainrule demo
+      chainrule demo --data moons --activation relu --epochs 100
+      chainrule demo --data flowers.csv --target species --layers 8
+    """
+    from chainrule.demo import run
+
+    run(**options)
+
+
+def main() -> None:
+    """Run the command; one line for each thing that can be wrong, and never a traceback for bad input."""
+    try:
+        status = cli(prog_name="chainrule", standalone_mode=False)
+    except click.ClickException as error:
+        where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "chainrule"
+        _stop(f"{where}: {error.format_message()}", error.exit_code)
+    except DataError as error:
+        _stop(f"chainrule demo: {error}", 2)
+    except (KeyboardInterrupt, click.Abort):
+        _stop("chainrule: stopped", 130)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _stop(message: str, status: int) -> None:
+    click.echo(message, err=True)
+    sys.exit(status)

@@ -1,0 +1,187 @@
+"""``chainrule demo``: a real network, trained scalar by scalar, with the chain rule shown and checked on the way."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+import nn
+import viz
+from autograd import Value, topological_order
+from nn.data import Dataset, iris, moons, read_csv, split, standardise
+from nn.matrix import MatrixMLP
+
+HELD_OUT = 0.2
+TOLERANCE = 1e-12  # of the largest gradient: float64 keeps 16 digits, and a thousand roundings cost two or three
+"""How far the gradients of the scalars may be from those of the matrices."""
+
+
+def run(
+    data: str,
+    target: str | None,
+    layers: list[int],
+    activation: str,
+    epochs: int,
+    lr: float,
+    batch_size: int,
+    seed: int,
+    out: Path,
+) -> None:
+    """Load, show one neuron, check all gradients against NumPy, draw, train, report."""
+    console = Console(highlight=False)
+    rng = random.Random(seed)
+    raw = _load(data, target, seed)
+    train, test = standardise(*split(raw, HELD_OUT, rng))
+    _make(out)
+    console.print(f"{raw}; {len(train)} to train, {len(test)} held out")
+
+    model = nn.MLP(len(raw.features), [*layers, len(raw.classes)], activation=activation, init="xavier", seed=seed)
+    console.print(
+        f"{len(model.parameters())} parameters in layers {_arrows(model)}, {activation}; softmax and cross-entropy on top\n"
+    )
+    neuron = _one_neuron(console, model, train)
+    _check(console, model, train)
+    pictures = {"neuron": neuron, "loss": _small_loss(train, seed)}
+    written = [path for name, root in pictures.items() for path in _write(out / name, root)]
+
+    started = time.perf_counter()
+    _train(console, model, train, epochs, lr, batch_size, rng)
+    console.print(
+        f"\ntrained in {time.perf_counter() - started:.1f} s; accuracy on the training data {_accuracy(model, train):.1%}, "
+        f"on the {len(test)} held-out examples {_accuracy(model, test):.1%}"
+    )
+    console.print("pictures: " + ", ".join(map(str, written)), soft_wrap=True)
+
+
+def _load(data: str, target: str | None, seed: int) -> Dataset:
+    if data in ("iris", "moons"):
+        if target is not None:
+            raise click.UsageError(f"--target chooses the column of a CSV file, but --data is {data}")
+        return iris() if data == "iris" else moons(100, noise=0.1, seed=seed)
+    if not data.lower().endswith(".csv"):
+        raise click.UsageError(f"--data {data!r} is neither iris nor moons nor the path of a file that ends in .csv")
+    return read_csv(data, target)
+
+
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.UsageError(
+            f"--out {str(out)!r} cannot be made: {(error.strerror or str(error)).lower()}; name a folder"
+        ) from None
+
+
+def _arrows(model: nn.MLP) -> str:
+    return " → ".join(str(n) for n in [len(model.layers[0].neurons[0].w), *(len(layer.neurons) for layer in model.layers)])
+
+
+# --- one neuron -----------------------------------------------------------------------------------------------------
+
+
+def _one_neuron(console: Console, model: nn.MLP, data: Dataset) -> Value:
+    """Print every node of the first neuron, for the last example: its value, local derivatives and gradient."""
+    x = [Value(v, f"x{j}") for j, v in enumerate(data.x[-1], start=1)]
+    output = model.layers[0].neurons[0](x)
+    output.backward()
+    names = {node: node.label or f"v{k}" for k, node in enumerate(topological_order(output), start=1)}
+    table = Table(title="One neuron: every local derivative, and the gradient they multiply up to", title_justify="left")
+    for column, justify in (("node", "left"), ("formula", "left"), ("value", "right"), ("local derivatives", "left")):
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    table.add_column(f"gradient ∂{names[output]}/∂node", justify="right")
+    for node, name in names.items():
+        inputs = [names[source] for source in node.inputs]
+        formula = f" {node._op} ".join(inputs) if len(inputs) == 2 else f"{node._op}({inputs[0]})" if inputs else ""
+        local = ", ".join(f"∂{name}/∂{source} = {partial:.4g}" for source, partial in zip(inputs, node.partials, strict=True))
+        table.add_row(name, formula, f"{node.data:.4f}", local, f"{node.grad:.4f}")
+    console.print(table)
+    return output
+
+
+# --- the check against matrices -------------------------------------------------------------------------------------
+
+
+def _check(console: Console, model: nn.MLP, data: Dataset) -> None:
+    """Compare every gradient of the untrained model with the matrix implementation."""
+    model.zero_grad()
+    nn.mean([nn.cross_entropy_logits(model(x), y) for x, y in zip(data.x, data.y, strict=True)]).backward()
+    scalars = np.array([p.grad for p in model.parameters()])
+    model.zero_grad()
+    matrices = MatrixMLP.from_model(model).gradients(np.array(data.x), np.array(data.y), loss="cross_entropy_logits").flat()
+    difference = float(np.max(np.abs(scalars - matrices)) / np.max(np.abs(matrices)))
+    console.print(
+        f"\nall {len(scalars)} gradients of the untrained model, by scalars and by matrices in NumPy: "
+        f"largest relative difference {difference:.1e}\n"
+    )
+    if not difference <= TOLERANCE:
+        raise click.ClickException(f"scalars and matrices disagree by {difference:.1e}, more than {TOLERANCE:.0e}")
+
+
+# --- pictures -------------------------------------------------------------------------------------------------------
+
+
+def _small_loss(data: Dataset, seed: int) -> Value:
+    """The cross-entropy of a 2-2-classes network on the first two features of one example, differentiated."""
+    model = nn.MLP(min(2, len(data.features)), [2, len(data.classes)], activation="tanh", seed=seed)
+    x = [Value(v, f"x{j}") for j, v in enumerate(data.x[0][:2], start=1)]
+    loss = nn.cross_entropy_logits(model(x), data.y[0])
+    loss.label = "loss"
+    loss.backward()
+    return loss
+
+
+def _write(path: Path, root: Value) -> list[Path]:
+    """The picture of a graph as DOT text, and as SVG where a layout program can be found."""
+    graph = viz.draw(root)
+    texts = {".dot": graph.source}
+    try:
+        texts[".svg"] = graph.pipe(format="svg", encoding="utf-8")
+    except viz.LayoutError as error:
+        click.echo(f"chainrule demo: {error}", err=True)
+    try:
+        for suffix, text in texts.items():
+            path.with_suffix(suffix).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"{error.filename} cannot be written: {(error.strerror or str(error)).lower()}") from None
+    return [path.with_suffix(suffix) for suffix in texts]
+
+
+# --- training -------------------------------------------------------------------------------------------------------
+
+
+def _train(console: Console, model: nn.MLP, data: Dataset, epochs: int, lr: float, batch_size: int, rng: random.Random) -> None:
+    optimizer = nn.SGD(model.parameters(), lr)
+    columns = ("training", BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.4f}"))
+    more = (TextColumn("accuracy {task.fields[accuracy]:.1%}"), TimeRemainingColumn())
+    with Progress(*columns, *more, console=console) as progress:
+        task = progress.add_task("training", total=epochs, loss=math.nan, accuracy=0.0)
+        for epoch in range(1, epochs + 1):
+            total_loss, correct = 0.0, 0
+            for xs, ys in nn.batches(data.x, data.y, batch_size, rng):
+                outputs = [model(x) for x in xs]
+                loss = nn.mean([nn.cross_entropy_logits(o, y) for o, y in zip(outputs, ys, strict=True)])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                total_loss += loss.data * len(xs)
+                correct += sum(_argmax(o) == y for o, y in zip(outputs, ys, strict=True))
+            if not math.isfinite(total_loss):
+                raise click.ClickException(f"the loss became {total_loss} in epoch {epoch}: try a smaller --lr than {lr:g}")
+            progress.update(task, advance=1, loss=total_loss / len(data), accuracy=correct / len(data))
+
+
+def _accuracy(model: nn.MLP, data: Dataset) -> float:
+    return sum(_argmax(model(x)) == y for x, y in zip(data.x, data.y, strict=True)) / len(data)
+
+
+def _argmax(outputs: list[Value] | Value) -> int:
+    assert isinstance(outputs, list)  # at least two classes
+    return max(range(len(outputs)), key=lambda k: outputs[k].data)

@@ -1,0 +1,55 @@
+"""The README and the package pages say what is true: the examples themselves run as doctests."""
+
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from autograd import OPS
+from autograd.table import BEGIN, END, markdown, refreshed
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_start_is_two_commands_of_one_line_each():
+    [start] = re.findall(r"^## Start\n(.*?)^## ", README, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```bash\n(.*?)^```", start, re.MULTILINE | re.DOTALL)
+    assert blocks == [
+        'python3 -m venv .venv && .venv/bin/pip install -e ".[all]" && .venv/bin/chainrule demo\n',
+        'python3 -m venv .venv && .venv/bin/pip install -e ".[dev]" && .venv/bin/pytest\n',
+    ]
+    assert start.count("```") == 4
+
+
+def test_the_backward_loop_of_the_readme_is_the_one_of_the_source():
+    [loop] = re.findall(r"```python\n(for node in reversed\(order\):\n.*?)```", README, re.DOTALL)
+    source = (ROOT / "autograd" / "value.py").read_text(encoding="utf-8")
+    assert textwrap.indent(loop, " " * 8) in source
+
+
+def test_the_table_of_operations_is_current():
+    assert refreshed(README) == README, "stale: run python -m autograd.table README.md"
+
+
+def test_the_table_of_operations_has_each_row_and_a_stale_one_is_noticed():
+    lines = markdown().splitlines()[2:]
+    assert [re.match(r"\| `(\w+)` \|", line).group(1) for line in lines] == list(OPS)
+    stale = README.replace("`(1 + out) * (1 - out)`", "`1 - out * out`")
+    assert stale != README
+    assert refreshed(stale) == README
+    assert README.count(BEGIN) == README.count(END) == 1
+
+
+@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *ROOT.glob("*/README.md")], ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files(page):
+    links = re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
+    missing = [link for link in links if not link.startswith("http") and not (page.parent / link).exists()]
+    assert not missing
+
+
+def test_the_picture_of_the_readme_shows_the_numbers_of_its_example():
+    text = re.sub(r"<[^>]+>", " ", (ROOT / "docs" / "neuron.svg").read_text(encoding="utf-8"))
+    for number in ("-0.4621", "1.573", "0.3932", "0.7864", "0.5", "-1.5"):
+        assert number in text, number
