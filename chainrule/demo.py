@@ -15,7 +15,7 @@ from rich.table import Table
 
 import nn
 import viz
-from autograd import Value, topological_order
+from autograd import Value, scope, topological_order
 from nn.data import Dataset, iris, moons, read_csv, split, standardise
 from nn.matrix import MatrixMLP
 
@@ -132,7 +132,9 @@ def _small_loss(data: Dataset, seed: int) -> Value:
     """The cross-entropy of a 2-2-classes network on the first two features of one example, differentiated."""
     model = nn.MLP(min(2, len(data.features)), [2, len(data.classes)], activation="tanh", seed=seed)
     x = [Value(v, f"x{j}") for j, v in enumerate(data.x[0][:2], start=1)]
-    loss = nn.cross_entropy_logits(model(x), data.y[0])
+    logits = model(x)
+    with scope("loss"):
+        loss = nn.cross_entropy_logits(logits, data.y[0])
     loss.label = "loss"
     loss.backward()
     return loss
