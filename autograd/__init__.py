@@ -11,6 +11,7 @@ adds up the paths. That is the chain rule, and all there is to it.
 0.54212
 """
 
+from autograd.compositions import dot, logsumexp, softmax, total
 from autograd.derivatives import grad
 from autograd.errors import ClosureError, DomainError, PoleError
 from autograd.functions import (
@@ -21,7 +22,6 @@ from autograd.functions import (
     cos,
     cosh,
     detach,
-    dot,
     elu,
     erf,
     erfc,
@@ -32,7 +32,6 @@ from autograd.functions import (
     leaky_relu,
     log,
     log1p,
-    logsumexp,
     maximum,
     minimum,
     relu,
@@ -41,13 +40,11 @@ from autograd.functions import (
     silu,
     sin,
     sinh,
-    softmax,
     softplus,
     sqrt,
     step,
     tan,
     tanh,
-    total,
 )
 from autograd.graph import topological_order
 from autograd.ops import OPS, Op

@@ -13,7 +13,7 @@ from autograd.graph import topological_order
 from autograd.language import Calls
 from autograd.ops import ADD, MUL, POW, POWER
 from autograd.row import OPS, Functions, Op
-from autograd.value import Constant, Operand, Value, apply, as_value
+from autograd.value import Operand, Value, apply, as_value
 
 
 def grad(output: Value, inputs: Sequence[Value], create_graph: bool = False) -> list[Any]:
@@ -96,7 +96,7 @@ def _recorded_partial(node: Value, index: int) -> Any:
     """The same as a ``Value`` with a graph of its own: the row's text, read with functions that record."""
     _partial(node, index)  # refuses a closure
     function = _recorder(node.op, index)
-    return function(*(each.data if type(each) is Constant else each for each in (*node.inputs, node)))
+    return function(*node.inputs, node)
 
 
 class _Recording(Functions):

@@ -44,10 +44,9 @@ def evaluate(op: Op, *operands: Number, labels: Sequence[str] = ()) -> tuple[Any
             return tuple(Fraction(each) if Fraction in kinds and type(each) is int else each for each in result)
     except (ArithmeticError, ValueError) as error:
         pole = isinstance(error, ZeroDivisionError)
-    ieee = op.ieee(*_floats(op, data))
-    if all(map(math.isfinite, _floats(op, data))) and not op.defined(*data):
-        raise _domain_error(op, data, labels, PoleError if pole or math.isinf(ieee[0]) else DomainError)
-    return ieee
+    if all(type(each) is not float or math.isfinite(each) for each in data) and not op.defined(*data):
+        raise _domain_error(op, data, labels, PoleError if pole or _is_pole(op, data) else DomainError)
+    return _ieee(op, data)
 
 
 def evaluate_ieee(op: Op, *operands: Number, labels: Sequence[str] = ()) -> tuple[Any, ...]:
@@ -60,11 +59,24 @@ def evaluate_ieee(op: Op, *operands: Number, labels: Sequence[str] = ()) -> tupl
     try:
         return evaluate(op, *operands, labels=labels)
     except DomainError:
-        return op.ieee(*_floats(op, operands))
+        return _ieee(op, operands)
+
+
+def _ieee(op: Op, data: Sequence[Number]) -> tuple[float, ...]:
+    return tuple(map(float, op.ieee(*_floats(op, data))))
+
+
+def _is_pole(op: Op, data: Sequence[Number]) -> bool:
+    try:
+        return math.isinf(_ieee(op, data)[0])
+    except OverflowError:
+        return False  # no operation has a pole beyond the largest float
 
 
 def _floats(op: Op, data: Sequence[Number]) -> list[float]:
     try:
+        if op.c is not None:
+            float(op.c)
         return [float(each) for each in data]
     except OverflowError:
         raise OverflowError(

@@ -1,4 +1,4 @@
-"""The operations as functions, which take plain numbers too, and stable compositions of them.
+"""The operations as functions, which take plain numbers too.
 
 ``autograd.exp(2.0)`` is a float, ``autograd.exp(Value(2.0))`` a ``Value``: a formula written with these functions can be
 evaluated, recorded and differentiated without a change.
@@ -6,8 +6,6 @@ evaluated, recorded and differentiated without a change.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import reduce
 from typing import Any, TypeVar
 
 from autograd import ops
@@ -294,67 +292,3 @@ def detach(x: T) -> T:
     3.0
     """
     return _call(ops.DETACH, x)  # type: ignore[no-any-return]
-
-
-# --- compositions: no new rows, only scalars ------------------------------------------------------------------------
-
-
-def total(xs: Iterable[Operand], start: Operand = 0) -> Any:
-    """The sum, from left to right: :math:`start + x_1 + x_2 + \\dots`; of nothing at all, the start.
-
-    >>> total([Value(1.0), Value(2.0), 3])
-    Value(data=6.0, grad=0.0)
-    """
-    return sum(xs, start)
-
-
-def dot(xs: Iterable[Operand], ys: Iterable[Operand], start: Operand = 0) -> Any:
-    r"""The inner product plus a start: :math:`start + x_1 y_1 + x_2 y_2 + \dots`, as in a neuron (S4.79).
-
-    Raises:
-        ValueError: if the lengths differ.
-
-    >>> dot([Value(1.0), Value(2.0)], [3.0, 4.0], start=Value(0.5))
-    Value(data=11.5, grad=0.0)
-    """
-    xs, ys = list(xs), list(ys)
-    if len(xs) != len(ys):
-        raise ValueError(f"dot needs two lists of one length, but got {len(xs)} and {len(ys)} numbers")
-    return sum((x * y for x, y in zip(xs, ys, strict=True)), start)
-
-
-def softmax(xs: Sequence[Operand]) -> list[Any]:
-    r"""The probabilities :math:`e^{x_i} / \sum_j e^{x_j}` (S4.15), from logits of any size.
-
-    The largest logit is subtracted first, which changes nothing but keeps the exponentials from overflowing; it is detached,
-    so that the graph differentiates the formula and not the shift.
-
-    Raises:
-        ValueError: if there are no logits.
-
-    >>> softmax([1000.0, 1000.0])
-    [0.5, 0.5]
-    """
-    shift = _largest("softmax", xs)
-    exponentials = [_call(ops.EXP, x - shift) for x in xs]
-    denominator = total(exponentials)
-    return [each / denominator for each in exponentials]
-
-
-def logsumexp(xs: Sequence[Operand]) -> Any:
-    r"""The logarithm of a sum of exponentials, :math:`\ln\sum_j e^{x_j}`, without overflow.
-
-    Raises:
-        ValueError: if there are no terms.
-
-    >>> logsumexp([1000.0, 1000.0])          # 1000 + ln 2
-    1000.6931471805599
-    """
-    shift = _largest("logsumexp", xs)
-    return _call(ops.LOG, total(_call(ops.EXP, x - shift) for x in xs)) + shift
-
-
-def _largest(name: str, xs: Sequence[Operand]) -> Any:
-    if not xs:
-        raise ValueError(f"{name} needs at least one number, but got an empty list")
-    return _call(ops.DETACH, reduce(lambda x, y: _call(ops.MAXIMUM, x, y), xs))

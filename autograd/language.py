@@ -25,6 +25,8 @@ from autograd.ieee import PRIMITIVES
 OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "power", ast.USub: "neg",
 }  # fmt: skip
+LONGEST = 1000
+EXACT_IN_A_FLOAT = 2**53
 COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 
 
@@ -51,14 +53,17 @@ def parse_condition(text: str, names: Container[str], where: str) -> ast.expr:
 
 
 def _checked(text: str, names: Container[str], calls: Mapping[str, int], where: str, condition: bool) -> ast.expr:
+    if len(text) > LONGEST:
+        raise ValueError(f"{where} has {len(text)} characters; more than {LONGEST} are not a row but a program")
     try:
         tree = ast.parse(text, mode="eval").body
-    except SyntaxError as error:
-        raise ValueError(f"{where} is not an expression: {text!r} ({error.msg})") from None
+    except (SyntaxError, ValueError) as error:
+        raise ValueError(f"{where} is not an expression: {text!r} ({error})") from None
     for foreign in _foreign(tree, names, calls, condition):
         raise ValueError(
             f"{where} is {text!r}, and {ast.unparse(foreign)!r} is not of the language of rows: operands, pi, integers, "
-            "+ - * / ** (but no integer / integer), `a if p < q else b`, and calls of primitives or earlier rows"
+            "+ - * / ** (but not / or ** of integers alone), `a if p < q else b` with a comparison, and calls of primitives or "
+            "of earlier rows that read no c"
         )
     return tree
 
@@ -71,12 +76,18 @@ def _foreign(tree: ast.expr, names: Container[str], calls: Mapping[str, int], co
             yield from _foreign(part, names, calls, condition)
 
     match tree:
+        case ast.Compare(left=left, ops=[operator], comparators=[right]) if condition and type(operator) in COMPARISONS:
+            yield from of(left, right)
+        case ast.BoolOp(values=values) if condition:
+            yield from of(*values, condition=True)
+        case ast.expr() if condition and not isinstance(tree, ast.Call):
+            yield tree
         case ast.Name(id=name) if name in names or name == "pi":
             pass
-        case ast.Constant(value=value) if type(value) is int:
+        case ast.Constant(value=value) if type(value) is int and value < EXACT_IN_A_FLOAT:
             pass
-        case ast.BinOp(left=ast.Constant(), op=ast.Div(), right=ast.Constant()):
-            yield tree
+        case ast.BinOp(op=ast.Div() | ast.Pow()) if not any(isinstance(node, ast.Name) for node in ast.walk(tree)):
+            yield tree  # 1 / 2 and 2 ** -1 would leave the Fractions
         case ast.BinOp(left=left, op=operator, right=right) if type(operator) in OPERATORS:
             yield from of(left, right)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -86,10 +97,6 @@ def _foreign(tree: ast.expr, names: Container[str], calls: Mapping[str, int], co
         case ast.IfExp(test=ast.Compare() as test, body=body, orelse=orelse):
             yield from of(test, condition=True)
             yield from of(body, orelse)
-        case ast.Compare(left=left, ops=[operator], comparators=[right]) if condition and type(operator) in COMPARISONS:
-            yield from of(left, right)
-        case ast.BoolOp(values=values) if condition:
-            yield from of(*values, condition=True)
         case _:
             yield tree
 

@@ -95,4 +95,4 @@ LEAKY_RELU = Op("leaky_relu", "c * x if x <= 0 else x",        ("c + (1 - c) * s
 ELU        = Op("elu",        "c * expm1(x) if x <= 0 else x", ("step(x) + (1 - step(x)) * c * exp(minimum(x, 0))",),
                 kinks={"x": LEFT.format("c")}, default=1)
 SILU       = Op("silu",       "x * sigmoid(x)",                ("sigmoid(x) * (1 + x * sigmoid(-x))",))
-GELU       = Op("gelu",       "x * erfc(-x / sqrt(2)) / 2",    ("erfc(-x / sqrt(2)) / 2 + x * exp(-x ** 2 / 2) / sqrt(2 * pi)",))
+GELU       = Op("gelu",       "x / 2 * erfc(-x / sqrt(2))",    ("erfc(-x / sqrt(2)) / 2 + x * exp(-x ** 2 / 2) / sqrt(2 * pi)",))

@@ -1,7 +1,6 @@
 """Op: one operation, as a row of the table of derivatives (``ops.py``), and the functions compiled from its texts."""
 
 import ast
-import copy
 import operator
 from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
@@ -57,7 +56,7 @@ class Op:
         samples: tuple[tuple[float, float], ...] = (),
         default: Number | None = None,
     ) -> None:
-        if not name.isidentifier() or name in OPS:
+        if not (name.isidentifier() and name.isascii()) or name in OPS:
             raise ValueError(f"a row needs a name of its own, an identifier not yet in the table, but got {name!r}")
         if not 1 <= len(partials) <= 2:
             raise ValueError(f"row {name!r} needs one partial for each of its 1 or 2 operands, but has {len(partials)}")
@@ -70,9 +69,10 @@ class Op:
         OPS[name] = self
 
     def _check(self) -> None:
-        names = (*self.operands, "c")
-        calls = {**dict.fromkeys(ieee.PRIMITIVES, 1), **{op.name: op.arity for op in OPS.values()}, self.name: self.arity}
-        language.parse(self.value, names, calls, f"the value of row {self.name!r}")
+        calls = {**dict.fromkeys(ieee.PRIMITIVES, 1), **{op.name: op.arity for op in OPS.values() if not op.is_family}}
+        language.parse(self.value, (*self.operands, "c"), calls, f"the value of row {self.name!r}")
+        names = (*self.operands, "c") if self.is_family else self.operands
+        calls |= {} if self.is_family else {self.name: self.arity}
         for operand, partial in zip(self.operands, self.partials, strict=True):
             where = f"the partial in {operand} of row {self.name!r}"
             tree = language.parse(partial, (*names, "out"), calls, where)
@@ -87,6 +87,9 @@ class Op:
     def __repr__(self) -> str:
         constant = "" if self.c is None else f".at({self.c!r})"
         return f"<Op {self.name}{constant}: {self.value}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _find, (self.name, self.c)  # a copy of a graph shares the table
 
     @property
     def arity(self) -> int:
@@ -154,11 +157,15 @@ class Op:
 def _member(family: Op, c: Number) -> Op:
     if not family.is_family:
         raise ValueError(f"row {family.name!r} reads no constant c, so it has no member at {c!r}")
-    member = copy.copy(family)
+    member = object.__new__(Op)
+    compiled = ("kernel", "exact", "ieee", "defined")  # for the family, without the constant
+    vars(member).update({key: value for key, value in vars(family).items() if key not in compiled})
     member.c, member.symbol = c, family.symbol.format(c=c)
-    for reader in ("kernel", "exact", "ieee", "defined"):
-        vars(member).pop(reader, None)  # compiled for the family, without the constant
     return member
+
+
+def _find(name: str, c: Number | None) -> Op:
+    return OPS[name] if c is None else OPS[name].at(c)
 
 
 class Functions(dict[str, Callable[..., Any]]):

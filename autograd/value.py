@@ -88,7 +88,8 @@ class Value:
         return f"{type(self).__name__}(data={self.data}, grad={self.grad}{label})"
 
     def __format__(self, spec: str) -> str:
-        return format(self.data, spec)
+        shown = float(self.data) if spec and isinstance(self.data, Fraction) else self.data  # Python 3.11 formats no Fraction
+        return format(shown, spec)
 
     # fmt: off
     # --- operators: a number on either side becomes a constant ------------------------------------------------------
@@ -142,10 +143,10 @@ class Value:
 
     # --- comparisons go by value; == and hash by identity, so that a Value can be a key -------------------------------
 
-    def __lt__(self, other: Operand) -> bool: return bool(self.data < data_of(other))
-    def __le__(self, other: Operand) -> bool: return bool(self.data <= data_of(other))
-    def __gt__(self, other: Operand) -> bool: return bool(self.data > data_of(other))
-    def __ge__(self, other: Operand) -> bool: return bool(self.data >= data_of(other))
+    def __lt__(self, other: Operand) -> bool: return self.data < data_of(other)  # type: ignore[no-any-return]
+    def __le__(self, other: Operand) -> bool: return self.data <= data_of(other)  # type: ignore[no-any-return]
+    def __gt__(self, other: Operand) -> bool: return self.data > data_of(other)  # type: ignore[no-any-return]
+    def __ge__(self, other: Operand) -> bool: return self.data >= data_of(other)  # type: ignore[no-any-return]
     def __bool__(self) -> bool: return bool(self.data)
     # fmt: on
 
@@ -200,7 +201,7 @@ class Value:
         order = topological_order(self)
         zero = type(self.data)()
         for node in order:
-            if node.op is not None:
+            if node._x is not None or node.inputs:
                 node.grad = zero
         self.grad += zero + 1  # d(self) / d(self)
         for node in reversed(order):
@@ -257,9 +258,10 @@ def pass_on(node: Value) -> None:
 # --- recording ------------------------------------------------------------------------------------------------------
 
 _new = object.__new__
+NO_OPERAND: Any = object()  # what a unary operation has for y; None is a mistake of the user's
 
 
-def apply(op: Op, x: Operand, y: Operand | None = None, otherwise: Evaluate = evaluate) -> Value:
+def apply(op: Op, x: Operand, y: Operand = NO_OPERAND, otherwise: Evaluate = evaluate) -> Value:
     """Compute one operation and record it: a new node with the result, its operands and the local derivatives.
 
     Plain numbers become constants. For an operand that is not a number at all it returns ``NotImplemented``, so that Python
@@ -279,14 +281,14 @@ def apply(op: Op, x: Operand, y: Operand | None = None, otherwise: Evaluate = ev
     a = x.data
     result = None
     node = _new(Value)
-    if y is None:
+    if y is NO_OPERAND:
         if type(a) is float:
             try:
                 result = op.kernel(a)
             except (ArithmeticError, ValueError):
                 pass  # evaluate() answers, or says what was wrong
         node.data, node._dx = result or otherwise(op, a, labels=(x.label,))
-        node._dy = None
+        node._dy = y = None  # type: ignore[assignment]
     else:
         if not isinstance(y, Value) and (y := _constant(y)) is NotImplemented:
             return y  # type: ignore[no-any-return]

@@ -11,8 +11,10 @@ Parameters are labelled as in the textbooks: w2[3,1] goes to neuron 3 of layer 2
 from __future__ import annotations
 
 import math
+import operator
 import random
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from types import ModuleType
 from typing import NamedTuple, TypeAlias
 
@@ -224,7 +226,7 @@ class MLP(Module):
         init: Init = "uniform",
         seed: int | Generator | None = None,
     ) -> None:
-        if isinstance(nouts, int) or not nouts:
+        if not hasattr(nouts, "__len__") or len(nouts) == 0:
             raise ValueError(f"an MLP needs a list of widths, one for each layer, as in MLP(2, [16, 16, 1]), but got {nouts!r}")
         hidden = _for_each("hidden layer", "activations", activation, len(nouts) - 1)
         biases = _for_each("layer", "biases", bias, len(nouts))
@@ -274,9 +276,9 @@ def _inputs(who: str, x: Iterable[Operand], nin: int) -> list[Value]:
 
 
 def _width(who: str, what: str, width: int) -> int:
-    if isinstance(width, bool) or not isinstance(width, int) or width < 1:
+    if isinstance(width, bool) or not hasattr(width, "__index__") or operator.index(width) < 1:
         raise ValueError(f"{who} needs a whole number of {what}, at least 1, but got {width!r}")
-    return width
+    return operator.index(width)
 
 
 def _for_each(what: str, plural: str, given: object, count: int) -> list:  # type: ignore[type-arg]
@@ -299,9 +301,12 @@ def _activation(activation: Activation) -> Callable[[Value], Value]:
     if activation == "softmax":
         raise ValueError("softmax is the activation of a whole layer: give it to a Layer or an MLP, not to a Neuron")
     if activation == "linear":
-        return lambda z: z
-    op = OPS[activation].at() if OPS[activation].is_family else OPS[activation]
-    return lambda z: apply(op, z)
+        return _linear
+    return partial(apply, OPS[activation].at() if OPS[activation].is_family else OPS[activation])
+
+
+def _linear(z: Value) -> Value:
+    return z
 
 
 def _init(init: Init) -> Callable[[Generator, int, int], float]:
@@ -313,7 +318,11 @@ def _init(init: Init) -> Callable[[Generator, int, int], float]:
 def _generator(seed: int | Generator | None) -> Generator:
     if seed is None:
         return random
-    return random.Random(seed) if isinstance(seed, int) else seed
+    if hasattr(seed, "__index__"):
+        return random.Random(operator.index(seed))
+    if not hasattr(seed, "uniform"):
+        raise TypeError(f"a seed is a whole number, a random.Random, or None, but got {seed!r} of type {type(seed).__name__}")
+    return seed
 
 
 def _shown(activation: Activation) -> str:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from autograd import Value, log, logsumexp, relu, total
+from autograd.number import number
 from autograd.value import Operand, as_value
 
 Outputs: TypeAlias = Value | Sequence[Value]
@@ -76,7 +77,7 @@ def half_sum_of_squares(outputs: Outputs, target: Target) -> Value:
     >>> half_sum_of_squares([Value(1.0), Value(3.0)], [0.0, 1.0])
     Value(data=2.5, grad=0.0)
     """
-    return sum_of_squares(outputs, target) / 2
+    return total((a - y) ** 2 for a, y in _pairs("half_sum_of_squares", outputs, target)) / 2  # type: ignore[no-any-return]
 
 
 def cross_entropy(probabilities: Outputs, target: Target) -> Value:
@@ -94,7 +95,7 @@ def cross_entropy(probabilities: Outputs, target: Target) -> Value:
     Value(data=0.6931471805599453, grad=0.0)
     """
     pairs = _pairs("cross_entropy", probabilities, target, classes=True)
-    return -total(log(p) if _is_number(y, 1) else y * log(p) for p, y in pairs if not _is_number(y, 0))  # type: ignore[no-any-return]
+    return as_value(-total(log(p) if _is_number(y, 1) else y * log(p) for p, y in pairs if not _is_number(y, 0)))
 
 
 def cross_entropy_logits(logits: Outputs, target: Target) -> Value:
@@ -142,9 +143,9 @@ def _pairs(name: str, outputs: Outputs, target: Target, classes: bool = False) -
     if not outputs:
         raise ValueError(f"{name} needs at least one output, but got an empty list")
     if hasattr(target, "__iter__"):
-        targets = list(target)
+        targets = [each if isinstance(each, Value) else number(each) for each in target]
     elif len(outputs) > 1 or classes:
-        targets = one_hot(target, len(outputs))  # type: ignore[arg-type]
+        targets = [*one_hot(target, len(outputs))]  # type: ignore[arg-type]
     else:
         targets = [target]
     if len(targets) != len(outputs):

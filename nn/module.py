@@ -60,7 +60,7 @@ class Module:
 def _walk(path: str, held: Any, met: set[int]) -> Iterator[tuple[str, Value]]:
     """The parameters held by an attribute, found through modules and containers; ``met`` guards against cycles."""
     if isinstance(held, Value):
-        if held.op is None and not isinstance(held, Constant):
+        if not held.inputs and not isinstance(held, Constant):
             yield path, held
     elif isinstance(held, Module | list | tuple | dict) and id(held) not in met:
         met.add(id(held))

@@ -20,7 +20,7 @@ class SGD:
     Stochastic or not is decided by what the gradient was taken of: one sample, a mini-batch, or all (``batches``).
 
     Args:
-        params: the parameters, leaves of the graph.
+        params: the parameters, leaves of the graph; one given twice is moved once.
         lr: the learning rate :math:`\eta`. Assign to ``lr`` to change it on the way.
 
     Raises:
@@ -33,13 +33,15 @@ class SGD:
     """
 
     def __init__(self, params: Iterable[Value], lr: Number) -> None:
-        self.params = list(params)
+        if isinstance(params, Value):
+            raise TypeError("SGD takes a list of parameters: write SGD([p], lr), or SGD(model.parameters(), lr)")
+        self.params = list(dict.fromkeys(params))
         if not self.params:
             raise ValueError("SGD needs at least one parameter, but got an empty list")
         for each in self.params:
             if not isinstance(each, Value):
                 raise TypeError(f"SGD moves Values, but one of the parameters is {each!r} of type {type(each).__name__}")
-            if each.op is not None or isinstance(each, Constant):
+            if each.inputs or isinstance(each, Constant):
                 raise ValueError(
                     f"SGD moves leaves, but one of the parameters was computed: {each!r} by {each._op or 'no one'!r}"
                 )
@@ -86,8 +88,8 @@ def batches(
     """
     if len(xs) != len(ys):
         raise ValueError(f"batches needs one target for each input, but got {len(xs)} inputs and {len(ys)} targets")
-    if size is not None and size < 1:
-        raise ValueError(f"a batch holds at least 1 example, but got size={size!r}; None takes all at once")
+    if size is not None and (not isinstance(size, int) or size < 1):
+        raise ValueError(f"a batch holds a whole number of examples, at least 1, but got size={size!r}; None takes all at once")
     order = list(range(len(xs)))
     if rng is not None:
         rng.shuffle(order)

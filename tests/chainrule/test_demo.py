@@ -54,11 +54,15 @@ def test_the_printed_neuron_multiplies_up(chainrule):
 
 def test_other_data_and_options(chainrule, tmp_path):
     (tmp_path / "fruit.csv").write_text("kind,w\n" + "apple,1.0\npear,2.0\n" * 10)
-    status, out, _ = chainrule("demo", "--data", "fruit.csv", "--target", "kind", "--layers", 3, "--epochs", 20, "--out", "here/there")
+    status, out, _ = chainrule(
+        "demo", "--data", "fruit.csv", "--target", "kind", "--layers", 3, "--epochs", 20, "--out", "here/there"
+    )
     assert status == 0
     assert "held-out examples 100.0%" in out
     assert (tmp_path / "here" / "there" / "loss.dot").exists()
-    status, out, _ = chainrule("demo", "--data", "moons", "--activation", "relu", "--layers", "4,4", "--epochs", 1, "--batch-size", 100)
+    status, out, _ = chainrule(
+        "demo", "--data", "moons", "--activation", "relu", "--layers", "4,4", "--epochs", 1, "--batch-size", 100
+    )
     assert status == 0
     assert "2 features, 2 classes" in out
 
@@ -84,7 +88,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("arguments, words", BAD.values(), ids=BAD)
+@pytest.mark.parametrize(("arguments", "words"), BAD.values(), ids=BAD)
 def test_bad_input_is_said_in_a_line_or_two_and_nothing_is_written(chainrule, tmp_path, arguments, words):
     (tmp_path / "file").write_text("")
     (tmp_path / "ragged.csv").write_text("a,y\n1,0\n2\n")

@@ -2,6 +2,7 @@ import random
 
 import numpy as np
 import pytest
+from sklearn.datasets import make_moons
 
 from nn.data import DataError, Dataset, iris, moons, read_csv, split, standardise
 
@@ -27,12 +28,9 @@ def test_iris_is_fishers():
 def test_moons_are_micrograds_and_repeat_with_their_seed():
     assert moons(100, seed=3) == moons(100, seed=3)
     assert moons(100, seed=3) != moons(100, seed=4)
-    np.random.seed(1337)
+    np.random.seed(1337)  # noqa: NPY002  (micrograd's demo draws from the global generator)
     data = moons(100, noise=0.1)
-    # The first point of micrograd's demo after numpy.random.seed(1337).
-    from sklearn.datasets import make_moons
-
-    np.random.seed(1337)
+    np.random.seed(1337)  # noqa: NPY002
     x, y = make_moons(n_samples=100, noise=0.1)
     assert data.x == x.tolist()
     assert data.y == y.tolist()
@@ -69,14 +67,17 @@ BAD = {
     "infinite": ("a,b,y\n1,inf,0\n", ["line 2", "'b'", "'inf'"]),
     "missing label": ("a,b,y\n1,2,\n", ["line 2", "'y'", "label is missing"]),
     "one class": ("a,y\n1,0\n2,0\n", ["'y'", "1 different label"]),
-    "a column of measurements": ("a,y\n" + "".join(f"{k},{k}.5\n" for k in range(20)), ["'y'", "20 different labels", "--target"]),
+    "a column of measurements": (
+        "a,y\n" + "".join(f"{k},{k}.5\n" for k in range(20)),
+        ["'y'", "20 different labels", "--target"],
+    ),
     "unclosed quote": ('a,y\n"1,0\n', ["line", "quotes"]),
     "not text": (b"a,y\n\xff\xfe,0\n", ["UTF-8"]),
     "a NUL": (b"a,y\n1\x00,0\n", ["line 2"]),
 }
 
 
-@pytest.mark.parametrize("text, words", BAD.values(), ids=BAD)
+@pytest.mark.parametrize(("text", "words"), BAD.values(), ids=BAD)
 def test_bad_csv_is_refused_with_file_place_and_remedy(csv, text, words):
     path = csv(text)
     with pytest.raises(DataError) as caught:

@@ -1,0 +1,78 @@
+"""Sums, inner products and softmax, composed of the operations: no new rows, only scalars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import reduce
+from typing import Any
+
+from autograd.functions import detach, exp, log, maximum
+from autograd.value import Operand
+
+
+def total(xs: Iterable[Operand], start: Operand = 0) -> Any:
+    """The sum, from left to right: :math:`start + x_1 + x_2 + \\dots`; of nothing at all, the start.
+
+    >>> from autograd import Value
+    >>> total([Value(1.0), Value(2.0), 3])
+    Value(data=6.0, grad=0.0)
+    """
+    result = start
+    for x in xs:  # not Python's sum(), which since 3.12 corrects the rounding of plain floats, and so differs from Values
+        result = result + x
+    return result
+
+
+def dot(xs: Iterable[Operand], ys: Iterable[Operand], start: Operand = 0) -> Any:
+    r"""The inner product plus a start: :math:`start + x_1 y_1 + x_2 y_2 + \dots`, as in a neuron (S4.79).
+
+    Raises:
+        ValueError: if the lengths differ.
+
+    >>> from autograd import Value
+    >>> dot([Value(1.0), Value(2.0)], [3.0, 4.0], start=Value(0.5))
+    Value(data=11.5, grad=0.0)
+    """
+    xs, ys = list(xs), list(ys)
+    if len(xs) != len(ys):
+        raise ValueError(f"dot needs two lists of one length, but got {len(xs)} and {len(ys)} numbers")
+    return total((x * y for x, y in zip(xs, ys, strict=True)), start)
+
+
+def softmax(xs: Iterable[Operand]) -> list[Any]:
+    r"""The probabilities :math:`e^{x_i} / \sum_j e^{x_j}` (S4.15), from logits of any size.
+
+    The largest logit is subtracted first, which changes nothing but keeps the exponentials from overflowing; it is detached,
+    so that the graph differentiates the formula and not the shift.
+
+    Raises:
+        ValueError: if there are no logits.
+
+    >>> softmax([1000.0, 1000.0])
+    [0.5, 0.5]
+    """
+    xs = list(xs)
+    shift = _largest("softmax", xs)
+    exponentials = [exp(x - shift) for x in xs]
+    denominator = total(exponentials)
+    return [each / denominator for each in exponentials]
+
+
+def logsumexp(xs: Iterable[Operand]) -> Any:
+    r"""The logarithm of a sum of exponentials, :math:`\ln\sum_j e^{x_j}`, without overflow.
+
+    Raises:
+        ValueError: if there are no terms.
+
+    >>> logsumexp([1000.0, 1000.0])          # 1000 + ln 2
+    1000.6931471805599
+    """
+    xs = list(xs)
+    shift = _largest("logsumexp", xs)
+    return log(total(exp(x - shift) for x in xs)) + shift
+
+
+def _largest(name: str, xs: list[Operand]) -> Any:
+    if not xs:
+        raise ValueError(f"{name} needs at least one number, but got an empty list")
+    return detach(reduce(maximum, xs))  # type: ignore[type-var]

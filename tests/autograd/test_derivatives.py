@@ -1,0 +1,312 @@
+"""grad: derivatives of any node in any other, of any order, against oracles that share no code with the engine."""
+
+import cmath
+import math
+from fractions import Fraction
+from types import SimpleNamespace
+
+import mpmath
+import pytest
+import sympy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import autograd
+from autograd import Constant, Value, grad
+
+# Each function is written once, for any namespace of functions: autograd's, cmath's, SymPy's.
+FUNCTIONS = {
+    "polynomial": lambda m, x, y: 3 * x**3 - 2 * x * y + y**2 - 7,
+    "quotient": lambda m, x, y: (x - y) / (x * x + y * y + 1),
+    "shared": lambda m, x, y: (lambda u: u * u + u / (u + 2) - x * u)(x * y + 3),
+    "exponential": lambda m, x, y: m.exp(m.sin(x) * y),
+    "logarithm": lambda m, x, y: m.log(x + 2) * m.sqrt(y + 1) / m.exp(-x),
+    "trigonometric": lambda m, x, y: m.sin(x) * m.cos(y) + m.tan(x * y / 4) - m.atan(x - y),
+    "hyperbolic": lambda m, x, y: m.tanh(x * y) + m.sinh(x / 2) * m.cosh(y / 3),
+    "power": lambda m, x, y: x**y + y**x + 2**x,
+    "inverse": lambda m, x, y: m.asin(x / 4) * m.acos(y / 5) + 1 / x**2,
+    "nested": lambda m, x, y: m.tanh(m.tanh(m.tanh(x + y) * x) * y) ** 2,
+}
+POINTS = [(0.7, 1.3), (1.9, 0.4), (0.25, 2.5)]
+CMATH_NAMES = ["exp", "log", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"]
+CMATH = SimpleNamespace(**{name: getattr(cmath, name) for name in CMATH_NAMES})
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("point", POINTS, ids=str)
+def test_backward_and_grad_against_the_complex_step(name, point):
+    f = FUNCTIONS[name]
+    x, y = map(Value, point)
+    output = f(autograd, x, y)
+    assert output.data == pytest.approx(f(CMATH, *map(complex, point)).real, rel=1e-13)
+    step = 1e-30  # Im f(x + ih) / h has no cancellation, so h may be as small as we like
+    expected = [
+        f(CMATH, complex(point[0], step), complex(point[1])).imag / step,
+        f(CMATH, complex(point[0]), complex(point[1], step)).imag / step,
+    ]
+    found = grad(output, [x, y])
+    assert found == pytest.approx(expected, rel=1e-12, abs=1e-13)  # tens of roundings of numbers of size 1
+    assert (x.grad, y.grad, output.grad) == (0.0, 0.0, 0.0)
+    output.backward()
+    assert [x.grad, y.grad] == found
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_second_derivatives_against_sympy(name):
+    f, point = FUNCTIONS[name], POINTS[0]
+    symbols = sympy.symbols("x y", positive=True)
+    formula = f(sympy, *symbols)
+    at = dict(zip(symbols, map(sympy.Float, map(repr, point), [40, 40]), strict=True))
+    leaves = list(map(Value, point))
+    first = grad(f(autograd, *leaves), leaves, create_graph=True)
+    for symbol, derivative in zip(symbols, first, strict=True):
+        assert derivative.data == pytest.approx(float(sympy.diff(formula, symbol).evalf(30, subs=at)), rel=1e-12)
+        for other, second in zip(symbols, grad(derivative, leaves), strict=True):
+            expected = float(sympy.diff(formula, symbol, other).evalf(30, subs=at))
+            assert second == pytest.approx(expected, rel=1e-11, abs=1e-12)  # hundreds of roundings
+
+
+# --- which nodes -----------------------------------------------------------------------------------------------------
+
+
+def test_intermediate_nodes():
+    x = Value(2.0)
+    u = x * x
+    v = u * x + u
+    y = v * v + u
+    # dy/dv = 2v = 24, dy/du = 24 (x + 1) + 1 = 73 (v as a function of u), dv/du = x + 1 = 3
+    assert grad(y, [v, u]) == [24.0, 73.0]
+    assert grad(v, [u]) == [3.0]
+    assert grad(y, [x]) == [73.0 * 4 + 24.0 * 4]
+
+
+def test_an_input_without_a_path_has_derivative_exactly_zero():
+    x, other = Value(2.0), Value(math.inf)
+    y = x * x
+    assert grad(y, [other, x]) == [0.0, 4.0]
+    assert type(grad(y, [other])[0]) is float
+    assert type(grad(Value(Fraction(1)) * 2, [other])[0]) is Fraction
+    [zero] = grad(y, [other], create_graph=True)
+    assert (type(zero), zero.data) == (Constant, 0.0)
+    assert grad(x, [y]) == [0.0]  # a later node is no input of an earlier one
+
+
+def test_the_output_among_the_inputs_and_inputs_named_twice():
+    x = Value(3.0)
+    y = x * x
+    assert grad(y, [y, x, x, y]) == [1.0, 6.0, 6.0, 1.0]
+    assert grad(x, [x]) == [1.0]
+    again = grad(y, [y, x, x], create_graph=True)
+    assert [each.data for each in again] == [1.0, 6.0, 6.0]
+    assert all(isinstance(each, Value) for each in again)
+    assert grad(y, []) == []
+
+
+def test_no_grad_is_read_or_written():
+    x = Value(3.0)
+    u = x * x
+    y = u.tanh() * 3
+    for node, mark in ((x, 11.0), (u, 12.0), (y, 13.0)):
+        node.grad = mark
+    grad(y, [x, u])
+    grad(y, [x, u], create_graph=True)
+    assert (x.grad, u.grad, y.grad) == (11.0, 12.0, 13.0)
+
+
+def test_backward_through_a_recorded_gradient():
+    # a gradient penalty: d/dx (dy/dx)^2 = 2 y' y'' = 2 * 3x^2 * 6x = 36 x^3
+    x = Value(2.0)
+    [dy] = grad(x**3, [x], create_graph=True)
+    (dy * dy).backward()
+    assert x.grad == 36 * 8.0
+
+
+def test_wrong_arguments_are_refused_with_words():
+    x = Value(1.0)
+    with pytest.raises(TypeError, match=r"grad\(y, \[x\]\)"):
+        grad(x * x, x)
+    with pytest.raises(TypeError, match=r"output is 2\.0 of type float"):
+        grad(2.0, [x])
+    with pytest.raises(TypeError, match="one of the inputs is 'x' of type str"):
+        grad(x * x, ["x"])
+    assert grad(x * x, (each for each in [x])) == [2.0]
+
+
+# --- higher derivatives ----------------------------------------------------------------------------------------------
+
+
+def derivatives(f, at, order):
+    """The values of f and its derivatives up to the order, each the gradient of the one before."""
+    x = Value(at)
+    nodes = [f(x)]
+    for _ in range(order):
+        nodes += grad(nodes[-1], [x], create_graph=True)
+    return [node.data for node in nodes]
+
+
+@pytest.mark.parametrize("at", [-1.5, 0.0, 0.3, 2.0])
+def test_the_fifth_derivative_of_tanh(at):
+    t = math.tanh(at)
+    # By (tanh)' = 1 - t^2 five times over.
+    expected = [
+        t,
+        1 - t**2,
+        -2 * t * (1 - t**2),
+        (1 - t**2) * (6 * t**2 - 2),
+        (1 - t**2) * (16 * t - 24 * t**3),
+        16 - 136 * t**2 + 240 * t**4 - 120 * t**6,
+    ]
+    assert derivatives(autograd.tanh, at, 5) == pytest.approx(expected, rel=1e-11, abs=1e-11)  # terms of size 240 cancel
+
+
+def test_a_cube_ends():
+    assert derivatives(lambda x: x**3, 2.0, 5) == [8.0, 12.0, 12.0, 6.0, 0.0, 0.0]
+    assert derivatives(lambda x: x**3, 0.0, 5) == [0.0, 0.0, 0.0, 6.0, 0.0, 0.0]
+    assert derivatives(lambda x: x * x * x, 2.0, 5) == [8.0, 12.0, 12.0, 6.0, 0.0, 0.0]
+    assert derivatives(lambda x: x**3, -2.0, 4) == [-8.0, 12.0, -12.0, 6.0, 0.0]
+
+
+MPMATH = {
+    "1/x": (lambda x: 1 / x, lambda x: 1 / x, 0.7),
+    "x**-2": (lambda x: x**-2, lambda x: x**-2, -0.7),
+    "x**0.5": (lambda x: x**0.5, mpmath.sqrt, 1.7),
+    "exp(sin x)": (lambda x: x.sin().exp(), lambda x: mpmath.exp(mpmath.sin(x)), 0.4),
+    "softplus": (autograd.softplus, lambda x: mpmath.log(1 + mpmath.exp(x)), -0.6),
+    "softplus at 3": (autograd.softplus, lambda x: mpmath.log(1 + mpmath.exp(x)), 3.0),
+    "sigmoid": (autograd.sigmoid, lambda x: 1 / (1 + mpmath.exp(-x)), 0.9),
+    "silu": (autograd.silu, lambda x: x / (1 + mpmath.exp(-x)), -0.9),
+    "gelu": (autograd.gelu, lambda x: x * mpmath.ncdf(x), 0.8),
+    "erf": (autograd.erf, mpmath.erf, 0.5),
+    "log": (autograd.log, mpmath.log, 1.6),
+    "asin": (autograd.asin, mpmath.asin, 0.3),
+    "atan": (autograd.atan, mpmath.atan, 1.2),
+    "tan": (autograd.tan, mpmath.tan, 0.6),
+    "cosh": (autograd.cosh, mpmath.cosh, 0.6),
+    "x**x": (lambda x: x**x, lambda x: x**x, 1.4),
+    "2**x": (lambda x: 2**x, lambda x: mpmath.mpf(2) ** x, 1.4),
+}
+
+
+@pytest.mark.parametrize("name", MPMATH)
+def test_four_derivatives_against_mpmath(name):
+    recorded, reference, at = MPMATH[name]
+    with mpmath.workdps(50):
+        expected = [float(mpmath.diff(reference, mpmath.mpf(at), n)) for n in range(5)]
+    assert derivatives(recorded, at, 4) == pytest.approx(expected, rel=1e-11, abs=1e-12)  # hundreds of roundings
+
+
+def test_mixed_second_partials_of_a_power():
+    x, y = Value(1.7), Value(2.3)
+    dx, dy = grad(x**y, [x, y], create_graph=True)
+    (dxx, dxy), (dyx, dyy) = grad(dx, [x, y]), grad(dy, [x, y])
+    a, b = 1.7, 2.3
+    expected = [b * (b - 1) * a ** (b - 2), a ** (b - 1) * (1 + b * math.log(a)), a**b * math.log(a) ** 2]
+    assert [dxx, dxy, dyy] == pytest.approx(expected, rel=1e-14)  # some ten roundings
+    assert dyx == pytest.approx(dxy, rel=1e-14)  # Schwarz
+
+
+def test_at_the_edge_of_the_domain_derivatives_follow_ieee_and_raise_nothing():
+    x = Value(0.0)
+    [first] = grad(x.sqrt(), [x], create_graph=True)
+    assert first.data == math.inf  # 1 / (2 sqrt x) from the right
+    [second] = grad(first, [x])
+    assert second == -math.inf  # -1 / (4 x^1.5)
+    [of_power] = grad(x**0.5, [x], create_graph=True)
+    assert of_power.data == math.inf
+    assert grad(of_power, [x]) == [-math.inf]
+
+
+def test_a_kink_has_second_derivative_zero():
+    for f in (autograd.relu, autograd.abs, autograd.leaky_relu):
+        for at in (-1.0, 0.0, 2.0):
+            assert derivatives(f, at, 2)[2] == 0.0
+
+
+def test_fractions_stay_fractions_in_recorded_gradients():
+    x = Fraction(2, 3)
+    found = derivatives(lambda x: (x**3 + 1) / x - x * 5, x, 3)
+    # x^2 + 1/x - 5x
+    assert found == [x**2 + 1 / x - 5 * x, 2 * x - 1 / x**2 - 5, 2 + 2 / x**3, -6 / x**4]
+    assert {type(each) for each in found} == {Fraction}
+
+
+def test_a_number_of_the_user_times_infinity_is_recorded_as_it_is_computed():
+    x = Value(2.0)
+    y = (0.0 * x).sqrt()  # the derivative is inf * 0, which is nan
+    [number], [recorded] = grad(y, [x]), grad(y, [x], create_graph=True)
+    assert math.isnan(number)
+    assert math.isnan(recorded.data)
+
+
+def test_second_derivatives_in_a_constant():
+    y = 2.0 ** Value(3.0)
+    base = y.inputs[0]  # d2/db2 b^3 = 6 b = 12
+    [first] = grad(y, [base], create_graph=True)
+    assert first.data == 12.0
+    assert grad(first, [base]) == [12.0]
+
+
+# --- properties ------------------------------------------------------------------------------------------------------
+
+NUMBERS = st.fractions(min_value=-4, max_value=4, max_denominator=8)
+POLYNOMIALS = st.lists(NUMBERS, min_size=1, max_size=5)
+
+
+def horner(coefficients):
+    def f(x):
+        out = Fraction(0) * x
+        for c in coefficients:
+            out = out * x + c
+        return out
+
+    return f
+
+
+def slope(f, at, create_graph=False):
+    x = Value(at)
+    [found] = grad(f(x), [x], create_graph)
+    return found.data if create_graph else found
+
+
+@settings(max_examples=60, deadline=None)
+@given(POLYNOMIALS, POLYNOMIALS, NUMBERS, NUMBERS, NUMBERS, st.booleans())
+def test_linearity(p, q, a, b, at, recorded):
+    f, g = horner(p), horner(q)
+    expected = a * slope(f, at) + b * slope(g, at)
+    assert slope(lambda x: a * f(x) + b * g(x), at, recorded) == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(POLYNOMIALS, POLYNOMIALS, NUMBERS, st.booleans())
+def test_the_product_rule(p, q, at, recorded):
+    f, g = horner(p), horner(q)
+    assert slope(lambda x: f(x) * g(x), at, recorded) == slope(f, at) * g(at) + f(at) * slope(g, at)
+
+
+@settings(max_examples=60, deadline=None)
+@given(POLYNOMIALS, POLYNOMIALS, NUMBERS, st.booleans())
+def test_the_chain_rule(p, q, at, recorded):
+    f, g = horner(p), horner(q)
+    assert slope(lambda x: f(g(x)), at, recorded) == slope(f, g(at)) * slope(g, at)
+
+
+@settings(max_examples=60, deadline=None)
+@given(POLYNOMIALS, NUMBERS)
+def test_polynomials_against_their_coefficients(p, at):
+    degree = len(p) - 1
+    first = sum((c * (degree - i) * at ** (degree - i - 1) for i, c in enumerate(p) if i < degree), Fraction(0))
+    second = sum(
+        (c * (degree - i) * (degree - i - 1) * at ** (degree - i - 2) for i, c in enumerate(p) if i < degree - 1), Fraction(0)
+    )
+    assert derivatives(horner(p), at, 2) == [horner(p)(at), first, second]
+
+
+def test_a_deep_graph_is_differentiated_twice():
+    x = Value(1.0)
+    y = x
+    for _ in range(3_000):
+        y = y * 1.0 + x * 0.001
+    [first] = grad(y * y, [x], create_graph=True)
+    # y = 4x, y^2 = 16 x^2
+    assert first.data == pytest.approx(32.0, rel=1e-10)  # thousands of roundings
+    assert grad(first, [x]) == pytest.approx([32.0], rel=1e-10)

@@ -1,0 +1,717 @@
+"""The table: SymPy proves every partial, mpmath measures every kernel, and the edges are written out by hand."""
+
+import ast
+import math
+import operator
+import random
+from fractions import Fraction
+
+import mpmath
+import pytest
+import sympy as sp
+
+import autograd
+from autograd import OPS, Op, Value, grad, ops
+from autograd.errors import DomainError, PoleError
+from autograd.evaluate import evaluate
+from autograd.ieee import PRIMITIVES
+from autograd.value import apply
+
+INF, NAN, EPS = math.inf, math.nan, 2.0**-52
+TINY, HUGE = 5e-324, 1.7976931348623157e308  # the smallest and the largest positive float
+CONSTANTS = {"pow": (2, -2, 0, 1, 3, 0.5, 1 / 3), "leaky_relu": (0.01, 0.2), "elu": (1, 2)}
+HELPERS = {"power_dx", "power_dy"}  # the partials of x ** y: rows only because they are differentiated in turn
+
+FAMILIES = [op for op in OPS.values() if op.is_family]
+MEMBERS = [op.at(c) for op in FAMILIES for c in CONSTANTS[op.name]]
+ROWS = [op for op in OPS.values() if not op.is_family] + MEMBERS
+
+
+def row_id(op):
+    return op.name if op.c is None else f"{op.name}({op.c:.3g})"
+
+
+def each(rows):
+    return pytest.mark.parametrize("op", rows, ids=row_id)
+
+
+@pytest.fixture
+def plant():
+    """Makes rows that leave the table when the test is over."""
+    before = set(OPS)
+    yield Op
+    for name in set(OPS) - before:
+        del OPS[name]
+
+
+# --- 1. SymPy proves every partial, branches apart ------------------------------------------------------------------
+# A region is a part of the plane in which no choice changes: the signs of x and y and their order are fixed. A symbol with
+# that sign stands for the operand, and a point inside decides the choices.
+
+PYTHON = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv, ast.Pow: operator.pow,
+}  # fmt: skip
+ORDER = {ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge}
+EQUAL = {ast.Eq: operator.eq, ast.NotEq: operator.ne}
+
+HALF, THIRD = sp.Rational(1, 2), sp.Rational(1, 3)
+SIDES = [(sp.Symbol("x", positive=True), HALF), (sp.Symbol("x", negative=True), -HALF)]
+POSITIVE, NEGATIVE = SIDES
+ABOVE, BELOW, WHOLE = sp.Symbol("y", positive=True), sp.Symbol("y", negative=True), sp.Symbol("n", integer=True)
+LINE = [(side,) for side in SIDES]
+PLANE = [
+    *[(POSITIVE, y) for y in [(ABOVE, 2 * THIRD), (ABOVE, THIRD), (BELOW, -HALF)]],
+    *[(NEGATIVE, y) for y in [(BELOW, -2 * THIRD), (BELOW, -THIRD), (ABOVE, HALF)]],
+]
+# A whole exponent keeps still: those of negative bases, and those that rows single out.
+WHOLE_EXPONENTS = [(side, y) for side in SIDES for y in [(WHOLE, 3), (sp.Integer(0), 0), (sp.Integer(1), 1)]]
+# For every constant at once; a negative base has whole ones.
+GENERAL = [(sp.Symbol("c", real=True), THIRD), (WHOLE, 3)]
+
+# Open conditions: inside them the row is differentiable in x (and in y, unless y keeps still).
+INTERIOR = {
+    "div": lambda x, y: y != 0,
+    "pow": lambda x, c: x > 0 or (x < 0 and c == math.floor(c)),
+    "power": lambda x, y: x > 0 or (x < 0 and y == math.floor(y)),
+    "power_dx": lambda x, y: x > 0 or (x < 0 and y == math.floor(y)),
+    "power_dy": lambda x, y: x > 0,
+    "log": lambda x: x > 0,
+    "log1p": lambda x: x > -1,
+    "sqrt": lambda x: x > 0,
+    "asin": lambda x: -1 < x < 1,
+    "acos": lambda x: -1 < x < 1,
+}
+
+
+def regions_of(op):
+    return LINE if op.arity == 1 else PLANE + WHOLE_EXPONENTS if op.name in ("power", *HELPERS) else PLANE
+
+
+def is_interior(op, operands):
+    return op.name not in INTERIOR or INTERIOR[op.name](*operands)
+
+
+def expression(text, names, point):
+    """The text of a row in SymPy: ``names`` are its operands, and ``point`` lies in the region and makes the choices."""
+    return _expression(ast.parse(text, mode="eval").body, names, point)
+
+
+def _expression(node, names, point):
+    def of(part):
+        return _expression(part, names, point)
+
+    match node:
+        case ast.Name(id="pi"):
+            return sp.pi
+        case ast.Name(id=name):
+            return names[name]
+        case ast.Constant(value=value):
+            return sp.Integer(value)
+        case ast.UnaryOp(operand=operand):
+            return -of(operand)
+        case ast.BinOp(left=left, op=sign, right=right):
+            return PYTHON[type(sign)](of(left), of(right))
+        case ast.IfExp(test=ast.Compare(left=left, ops=[sign], comparators=[right]), body=body, orelse=orelse):
+            return of(body if chosen(type(sign), of(left) - of(right), point) else orelse)
+        case ast.Call(func=ast.Name(id=name), args=arguments) if name in PRIMITIVES:
+            return sp.sympify(PRIMITIVES[name].sympy).subs(sp.Symbol("x"), of(arguments[0]))
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            return expression(OPS[name].value, dict(zip("xy", map(of, arguments), strict=False)), point)
+    raise AssertionError(f"the proof cannot read {ast.unparse(node)}")
+
+
+def chosen(sign, difference, point):
+    """How the comparison of ``difference`` with 0 comes out at the point, and so in its whole region."""
+    at = difference.subs(point)
+    if sign in EQUAL:  # true only on a line; whole operands visit it
+        return EQUAL[sign](at, 0)
+    x, y = [*point, 0, 0][:2]
+    assert not difference.free_symbols or {difference, -difference} & {x, y, x - y}, f"{difference} may change sign in a region"
+    return ORDER[sign](at, 0)
+
+
+def unproved(op):
+    """The partials of a row that SymPy does not prove: for each the region and what is left of the difference."""
+    constants = [()] if not op.is_family else [(pair,) for pair in GENERAL] if op.c is None else [((sp.Rational(op.c),) * 2,)]
+    regions = [region + c for region in regions_of(op) for c in constants]
+    regions = [region for region in regions if is_interior(op, [at for _, at in region])]
+    assert regions
+    wrong = []
+    for region in regions:
+        names = dict(zip((*op.operands, "c"), (symbol for symbol, _ in region), strict=False))
+        point = {symbol: at for symbol, at in region if symbol.free_symbols}
+        out = expression(op.value, names, point)
+        for operand, partial in zip(op.operands, op.partials, strict=True):
+            if names[operand].is_integer:
+                continue
+            stated = expression(partial, {**names, "out": out}, point)
+            rest = sp.simplify(sp.diff(out, names[operand]) - stated)
+            if rest != 0:
+                wrong.append(f"d({op.value})/d{operand} is not {partial} around {point}: they differ by {rest}")
+    return wrong
+
+
+@each([op for op in [*ROWS, *FAMILIES] if op is not ops.DETACH])
+def test_sympy_proves_every_partial(op):
+    assert unproved(op) == []
+
+
+def test_detach_alone_is_not_the_derivative():
+    left_of_0, right_of_0 = unproved(ops.DETACH)  # x, whose derivative is 1 and is stated to be 0
+    assert left_of_0.endswith("they differ by 1")
+    assert right_of_0.endswith("they differ by 1")
+
+
+# --- 2. mpmath measures every kernel --------------------------------------------------------------------------------
+
+mp = mpmath.MPContext()  # a context of its own: mpmath's common precision stays as it is
+mp.dps = 50
+mpf = mp.mpf
+E, ROOT2 = mp.exp, mp.sqrt(2)
+
+
+def const(c):
+    return lambda *operands: mpf(c)
+
+
+def logistic(x):
+    return 1 / (1 + E(-x))
+
+
+def bell(x):
+    return mp.sech(x / 2) ** 2 / 4
+
+
+def erfc(x):  # mpmath's own stops at arguments of this size, where a float is 0 or 2 by far
+    return mp.erfc(x) if abs(x) < 1000 else mpf(0 if x > 0 else 2)
+
+
+def gauss(x):
+    return E(-x * x / 2) / mp.sqrt(2 * mp.pi)
+
+
+# Value and partials of every row, in x, y and c: written from the textbook and not from the table.
+WITNESSES = {
+    "step":       (lambda x: mpf(x > 0), const(0)),
+    "sign":       (mp.sign, const(0)),
+    "heaviside":  (lambda x: (1 + mp.sign(x)) / 2, const(0)),
+    "detach":     (lambda x: x, const(0)),
+    "neg":        (lambda x: -x, const(-1)),
+    "add":        (lambda x, y: x + y, const(1), const(1)),
+    "sub":        (lambda x, y: x - y, const(1), const(-1)),
+    "mul":        (lambda x, y: x * y, lambda x, y: y, lambda x, y: x),
+    "div":        (lambda x, y: x / y, lambda x, y: 1 / y, lambda x, y: -x / y**2),
+    "abs":        (abs, mp.sign),
+    "maximum":    (max, lambda x, y: mpf(x > y), lambda x, y: mpf(y > x)),
+    "minimum":    (min, lambda x, y: mpf(x < y), lambda x, y: mpf(y < x)),
+    "pow":        (lambda x, c: x**c, lambda x, c: c * x ** (c - 1) if c else mpf(0)),
+    "power":      (lambda x, y: x**y, lambda x, y: y * x ** (y - 1), lambda x, y: x**y * mp.log(x)),
+    "power_dx":   (lambda x, y: y * x ** (y - 1), lambda x, y: y * (y - 1) * x ** (y - 2), lambda x, y: x ** (y - 1) * (1 + y * mp.log(x))),
+    "power_dy":   (lambda x, y: x**y * mp.log(x), lambda x, y: x ** (y - 1) * (1 + y * mp.log(x)), lambda x, y: x**y * mp.log(x) ** 2),
+    "exp":        (E, E),
+    "expm1":      (mp.expm1, E),
+    "log":        (mp.log, lambda x: 1 / x),
+    "log1p":      (mp.log1p, lambda x: 1 / (1 + x)),
+    "sqrt":       (mp.sqrt, lambda x: x ** mpf(-0.5) / 2),
+    "sin":        (mp.sin, mp.cos),
+    "cos":        (mp.cos, lambda x: -mp.sin(x)),
+    "tan":        (mp.tan, lambda x: mp.sec(x) ** 2),
+    "asin":       (mp.asin, lambda x: (1 - x**2) ** mpf(-0.5)),
+    "acos":       (mp.acos, lambda x: -((1 - x**2) ** mpf(-0.5))),
+    "atan":       (mp.atan, lambda x: 1 / (1 + x**2)),
+    "sinh":       (mp.sinh, mp.cosh),
+    "cosh":       (mp.cosh, mp.sinh),
+    "tanh":       (mp.tanh, lambda x: mp.sech(x) ** 2),
+    "erf":        (mp.erf, lambda x: 2 / mp.sqrt(mp.pi) * E(-x * x)),
+    "erfc":       (erfc, lambda x: -2 / mp.sqrt(mp.pi) * E(-x * x)),
+    "sigmoid":    (logistic, bell),
+    "softplus":   (lambda x: max(x, mpf(0)) + mp.log1p(E(-abs(x))), logistic),
+    "relu":       (lambda x: max(x, mpf(0)), lambda x: mpf(x > 0)),
+    "leaky_relu": (lambda x, c: x if x > 0 else c * x, lambda x, c: mpf(1) if x > 0 else c),
+    "elu":        (lambda x, c: x if x > 0 else c * mp.expm1(x), lambda x, c: mpf(1) if x > 0 else c * E(x)),
+    "silu":       (lambda x: x * logistic(x), lambda x: logistic(x) + x * bell(x)),
+    "gelu":       (lambda x: x * erfc(-x / ROOT2) / 2, lambda x: erfc(-x / ROOT2) / 2 + x * gauss(x)),
+}  # fmt: skip
+
+# Allowed errors, in ulp of the exact result: a call of the C library is right to 1 ulp in glibc and to 2 elsewhere, and a row
+# adds up to four roundings of half an ulp. Where more is needed it is the condition of the formula: an exponent that is off by
+# a relative r changes exp(exponent) by a relative r * exponent.
+ALLOWED = 4
+
+
+def rounded_power(exponent, x):
+    """For x ** exponent, the exponent a difference: it is rounded unless it is whole."""
+    return abs(exponent * mp.log(abs(x))) if exponent % 1 else 0
+
+
+def square(x):
+    """For exp(-x * x): the square is rounded. Where it is large the result is 0."""
+    return min(x * x, 1500)
+
+
+CONDITION = {
+    ("pow", 1):      lambda x, c: rounded_power(c - 1, x),
+    ("power", 1):    lambda x, y: rounded_power(y - 1, x),
+    ("power_dx", 0): lambda x, y: rounded_power(y - 1, x),
+    ("power_dx", 1): lambda x, y: 2 + 2 * rounded_power(y - 2, x),  # two more roundings, in (y - 1) - 1 and a product
+    ("power_dx", 2): lambda x, y: rounded_power(y - 1, x),
+    ("power_dy", 1): lambda x, y: rounded_power(y - 1, x),
+    ("erf", 1):      square,
+    ("erfc", 1):     square,
+    ("gelu", 0):     lambda x: 2 * square(x) if x < 0 else 0,       # sqrt(2), then the quotient
+    ("gelu", 1):     square,
+}  # fmt: skip
+# By design these partials are differences, accurate absolutely: they lose digits where they vanish. The error is measured in
+# ulp of what is subtracted.
+DIFFERENCES = {
+    ("tanh", 1):     lambda x: 1,                                           # (1 + out) * (1 - out), out near 1
+    ("sigmoid", 1):  logistic,                                              # out * (1 - out), out near 1
+    ("silu", 1):     lambda x: logistic(x) * (1 + abs(x) * logistic(-x)),   # 0 at x = -1.278
+    ("gelu", 1):     lambda x: erfc(-x / ROOT2) / 2 + abs(x) * gauss(x),    # 0 at x = -0.752
+    ("power_dx", 2): lambda x, y: x ** (y - 1) * (1 + abs(y * mp.log(x))),  # 0 where y * log(x) = -1
+    ("power_dy", 1): lambda x, y: x ** (y - 1) * (1 + abs(y * mp.log(x))),
+}  # fmt: skip
+# A factor below the smallest normal number, 2.2e-308, has fewer digits or is 0 (gradual underflow), and so has its product:
+# it is right to within that number.
+GRADUAL = {("atan", 1), ("silu", 0), ("silu", 1), ("gelu", 0), ("gelu", 1)}
+
+
+def inaccurate(op, points, witnesses=None):
+    """Where value or partials of a row are further from mpmath's than allowed."""
+    wrong = []
+    constant = () if op.c is None else (mpf(float(op.c)),)
+    for point in points:
+        exact = [*map(mpf, point), *constant]
+        for index, (witness, got) in enumerate(zip(witnesses or WITNESSES[op.name], evaluate(op, *point), strict=True)):
+            key, want = (op.name, index), witness(*exact)
+            if got == float(want):  # an infinity too
+                continue
+            ulp = math.ulp(float(DIFFERENCES.get(key, witness)(*exact)))
+            allowed = (ALLOWED + CONDITION.get(key, const(0))(*exact)) * ulp + (2.0**-1022 if key in GRADUAL else 0)
+            if not abs(got - want) <= allowed < INF:
+                wrong.append(f"{('out', 'dx', 'dy')[index]} at {point}: got {got!r}, not {float(want)!r}")
+    return wrong
+
+
+def ordinary(op, count=40):
+    """Seeded samples from the range that the row names."""
+    rng = random.Random(row_id(op))
+    return [tuple(rng.uniform(*bounds) for bounds in op.samples) for _ in range(count)]
+
+
+MAGNITUDES = (0.0, TINY, 1e-310, 1e-300, 1e-20, 1e-8, 0.5, 0.9999, 1 - 1e-10, 1 - EPS / 2, 1.0, 1 + EPS, 2.0, 8.0, 20.0, 37.0, 100.0,
+              700.0, 709.5, 711.0, 744.0, 746.0, 1000.0, 1e8, 1e155, 1e300, HUGE)  # fmt: skip
+PAIRS = (0.0, TINY, 1e-300, 1e-20, 0.5, 1 - EPS / 2, 1.0, 1000.0, 1e155, 1e300)
+# The partials of x ** y are products, y * x ** (y - 1): here no factor overflows where the product does not.
+BASES, EXPONENTS = (1e-100, 1e-20, 0.5, 1 - EPS / 2, 1.0, 1 + EPS, 700.0, 1e20, 1e100), (0.0, 1e-20, 0.5, 1.0, 2.0, 3.0, 1000.0)
+
+
+def both_signs(magnitudes):
+    return [sign * each for each in magnitudes for sign in (1, -1)]
+
+
+def extremes(op):
+    """Points inside the domain at the ends of the floats and of the domain; kinks have a table of their own."""
+    if op.arity == 1:
+        points = [(x,) for x in both_signs(MAGNITUDES) if x or not op.kinks]
+    elif op.name in ("power", *HELPERS):
+        points = [(x, y) for x in BASES for y in both_signs(EXPONENTS)]
+    else:
+        points = [(x, y) for x in both_signs(PAIRS) for y in both_signs(PAIRS) if x != y or not op.kinks]
+    return [point for point in points if is_interior(op, [*point, op.c] if op.is_family else point)]
+
+
+def test_every_row_has_a_witness():
+    assert set(WITNESSES) == set(OPS)
+    assert set(CONSTANTS) == {op.name for op in FAMILIES}
+
+
+@each([op for op in ROWS if op is not ops.DETACH])
+def test_the_witnesses_partials_are_the_derivatives_of_its_value(op):
+    value, *partials = WITNESSES[op.name]
+    constant = () if op.c is None else (mpf(float(op.c)),)
+    for point in ordinary(op, 5):
+        for index, partial in enumerate(partials):
+            order = tuple(int(index == each) for each in range(op.arity))
+            slope = mp.diff(lambda *operands: value(*operands, *constant), tuple(map(mpf, point)), order)
+            # 50 digits, of which the difference quotient keeps about 45
+            assert mp.almosteq(slope, partial(*map(mpf, point), *constant), rel_eps=mpf("1e-40"), abs_eps=mpf("1e-40"))
+
+
+@each(ROWS)
+def test_mpmath_measures_every_row_on_its_samples(op):
+    assert inaccurate(op, ordinary(op)) == []
+
+
+@each(ROWS)
+def test_the_readers_of_a_row_agree_bitwise_on_its_samples(op):
+    for point in ordinary(op):
+        assert op.kernel(*point) == op.exact(*point) == op.ieee(*point) == evaluate(op, *point)
+
+
+@each(ROWS)
+def test_mpmath_measures_every_row_at_extremes(op):
+    assert inaccurate(op, extremes(op)) == []
+
+
+# --- 3. special values ----------------------------------------------------------------------------------------------
+
+# Each line: a row, its operands, the value and the partials.
+SPECIAL = [
+    ("neg",       (0.0,),          (-0.0, -1)),
+    ("neg",       (INF,),          (-INF, -1)),
+    ("add",       (INF, -INF),     (NAN, 1, 1)),
+    ("add",       (HUGE, HUGE),    (INF, 1, 1)),
+    ("sub",       (INF, INF),      (NAN, 1, -1)),
+    ("mul",       (1e300, -1e300), (-INF, -1e300, 1e300)),
+    ("mul",       (0.0, INF),      (NAN, INF, 0.0)),
+    ("mul",       (1e-300, 1e-300), (0.0, 1e-300, 1e-300)),
+    ("div",       (1.0, INF),      (0.0, 0.0, -0.0)),
+    ("div",       (1.0, TINY),     (INF, INF, -INF)),
+    ("div",       (INF, INF),      (NAN, 0.0, NAN)),
+    ("abs",       (-INF,),         (INF, -1)),
+    ("abs",       (-0.0,),         (0.0, -0.0)),
+    ("maximum",   (INF, 1.0),      (INF, 1, 0)),
+    ("minimum",   (-INF, 1.0),     (-INF, 1, 0)),
+    ("exp",       (0.0,),          (1, 1)),
+    ("exp",       (1000.0,),       (INF, INF)),
+    ("exp",       (-1000.0,),      (0, 0)),
+    ("exp",       (INF,),          (INF, INF)),
+    ("exp",       (-INF,),         (0, 0)),
+    ("expm1",     (-0.0,),         (-0.0, 1)),
+    ("expm1",     (1000.0,),       (INF, INF)),
+    ("expm1",     (-1000.0,),      (-1, 0)),
+    ("log",       (1.0,),          (0, 1)),
+    ("log",       (INF,),          (INF, 0)),
+    ("log",       (-INF,),         (NAN, -0.0)),
+    ("log",       (TINY,),         (-744.4400719213812, INF)),
+    ("log1p",     (-0.0,),         (-0.0, 1)),
+    ("log1p",     (INF,),          (INF, 0)),
+    ("sqrt",      (0.0,),          (0, INF)),
+    ("sqrt",      (INF,),          (INF, 0)),
+    ("sqrt",      (-INF,),         (NAN, NAN)),
+    ("sin",       (-0.0,),         (-0.0, 1)),
+    ("sin",       (INF,),          (NAN, NAN)),
+    ("cos",       (0.0,),          (1, -0.0)),
+    ("cos",       (-INF,),         (NAN, NAN)),
+    ("tan",       (-0.0,),         (-0.0, 1)),
+    ("tan",       (INF,),          (NAN, NAN)),
+    ("asin",      (1.0,),          (math.pi / 2, INF)),
+    ("asin",      (-1.0,),         (-math.pi / 2, INF)),
+    ("acos",      (1.0,),          (0, -INF)),
+    ("acos",      (-1.0,),         (math.pi, -INF)),
+    ("asin",      (INF,),          (NAN, NAN)),
+    ("atan",      (INF,),          (math.pi / 2, 0)),
+    ("atan",      (-INF,),         (-math.pi / 2, 0)),
+    ("sinh",      (1000.0,),       (INF, INF)),
+    ("sinh",      (-1000.0,),      (-INF, INF)),
+    ("cosh",      (1000.0,),       (INF, INF)),
+    ("cosh",      (-1000.0,),      (INF, -INF)),
+    ("tanh",      (1000.0,),       (1, 0)),
+    ("tanh",      (-1000.0,),      (-1, 0)),
+    ("tanh",      (INF,),          (1, 0)),
+    ("tanh",      (-0.0,),         (-0.0, 1)),
+    ("erf",       (1000.0,),       (1, 0)),
+    ("erf",       (-INF,),         (-1, 0)),
+    ("erfc",      (1000.0,),       (0, -0.0)),
+    ("erfc",      (-INF,),         (2, -0.0)),
+    ("sigmoid",   (0.0,),          (0.5, 0.25)),
+    ("sigmoid",   (1000.0,),       (1, 0)),
+    ("sigmoid",   (-1000.0,),      (0, 0)),
+    ("sigmoid",   (INF,),          (1, 0)),
+    ("sigmoid",   (-INF,),         (0, 0)),
+    ("softplus",  (0.0,),          (math.log(2), 0.5)),
+    ("softplus",  (1000.0,),       (1000, 1)),
+    ("softplus",  (-1000.0,),      (0, 0)),
+    ("softplus",  (INF,),          (INF, 1)),
+    ("softplus",  (-INF,),         (0, 0)),
+    ("relu",      (-0.0,),         (0.0, 0)),
+    ("relu",      (1000.0,),       (1000, 1)),
+    ("relu",      (-1000.0,),      (0, 0)),
+    ("relu",      (INF,),          (INF, 1)),
+    ("relu",      (-INF,),         (0, 0)),
+    ("relu",      (NAN,),          (NAN, NAN)),
+    ("silu",      (1000.0,),       (1000, 1)),
+    ("silu",      (-1000.0,),      (-0.0, -0.0)),
+    ("silu",      (-INF,),         (NAN, NAN)),  # -inf * 0
+    ("gelu",      (1000.0,),       (1000, 1)),
+    ("gelu",      (-1000.0,),      (-0.0, 0)),
+    ("gelu",      (-INF,),         (NAN, NAN)),  # -inf * 0
+    ("step",      (INF,),          (1, 0)),
+    ("sign",      (-INF,),         (-1, 0)),
+    ("heaviside", (-INF,),         (0, 0)),
+    ("detach",    (-INF,),         (-INF, 0)),
+    ("power",     (0.0, 0.0),      (1, 0, 0)),   # the convention; the next three are IEEE's, as in C
+    ("power",     (NAN, 0.0),      (1, 0, NAN)),
+    ("power",     (1.0, NAN),      (1, NAN, 0)),
+    ("power",     (-1.0, INF),     (1, INF, NAN)),
+    ("power",     (0.0, 2.0),      (0, 0, 0)),
+    ("power",     (0.0, 0.5),      (0, INF, 0)),
+    ("power",     (-2.0, 3.0),     (-8, 12, NAN)),
+    ("power",     (2.0, INF),      (INF, INF, INF)),
+    ("power",     (0.5, INF),      (0, NAN, -0.0)),
+    ("power",     (10.0, 400.0),   (INF, INF, INF)),
+    ("power",     (10.0, -400.0),  (0, -0.0, 0)),
+]  # fmt: skip
+SPECIAL_CONSTANTS = [
+    (ops.POW.at(0),             0.0,     (1, 0)),
+    (ops.POW.at(0),             NAN,     (1, 0)),
+    (ops.POW.at(1),             0.0,     (0, 1)),
+    (ops.POW.at(0.5),           0.0,     (0, INF)),
+    (ops.POW.at(2),             1e200,   (INF, 2e200)),
+    (ops.POW.at(3),             -1e200,  (-INF, INF)),
+    (ops.POW.at(-1),            INF,     (0, -0.0)),
+    (ops.POW.at(-2),            TINY,    (INF, -INF)),
+    (ops.LEAKY_RELU.at(0.2),    -INF,    (-INF, 0.2)),
+    (ops.LEAKY_RELU.at(0.2),    1000.0,  (1000, 1)),
+    (ops.ELU.at(2),             -1000.0, (-2, 0)),
+    (ops.ELU.at(2),             -INF,    (-2, 0)),
+    (ops.ELU.at(2),             INF,     (INF, 1)),
+]  # fmt: skip
+
+
+def same(got, want):
+    """Equal, the sign of a zero included; nan is nan."""
+    return got != got if want != want else got == want and math.copysign(1, got) == math.copysign(1, want)
+
+
+@pytest.mark.parametrize(("name", "operands", "want"), SPECIAL, ids=str)
+def test_special_values(name, operands, want):
+    assert all(map(same, evaluate(OPS[name], *operands), want)), evaluate(OPS[name], *operands)
+
+
+@pytest.mark.parametrize(("op", "operand", "want"), SPECIAL_CONSTANTS, ids=str)
+def test_special_values_of_families(op, operand, want):
+    assert all(map(same, evaluate(op, operand), want)), evaluate(op, operand)
+
+
+@each([op for op in ROWS if op is not ops.POW.at(0)])  # x ** 0 is 1 for every x in IEEE 754
+def test_nan_in_gives_nan_out(op):
+    for index in range(op.arity):
+        operands = [2.0] * op.arity
+        operands[index] = NAN
+        assert math.isnan(evaluate(op, *operands)[0])
+
+
+# --- 4. kinks -------------------------------------------------------------------------------------------------------
+
+# For each row with a kink: points on it, the value there, and the partials by convention.
+KINKS = {
+    ops.STEP:               {(0.0,): (0, 0)},
+    ops.SIGN:               {(0.0,): (0, 0)},
+    ops.HEAVISIDE:          {(0.0,): (0.5, 0)},
+    ops.ABS:                {(0.0,): (0, 0)},
+    ops.RELU:               {(0.0,): (0, 0)},
+    ops.LEAKY_RELU.at(0.2): {(0.0,): (0, 0.2)},
+    ops.ELU.at(2):          {(0.0,): (0, 2)},
+    ops.MAXIMUM:            {(0.0, 0.0): (0, 0.5, 0.5), (2.0, 2.0): (2, 0.5, 0.5), (-3.0, -3.0): (-3, 0.5, 0.5)},
+    ops.MINIMUM:            {(0.0, 0.0): (0, 0.5, 0.5), (2.0, 2.0): (2, 0.5, 0.5), (-3.0, -3.0): (-3, 0.5, 0.5)},
+}  # fmt: skip
+
+
+def test_every_kink_has_its_convention_written_out_here():
+    assert {op.name for op in KINKS} == {op.name for op in OPS.values() if op.kinks}
+    for op, points in KINKS.items():
+        for kink in op.kinks:
+            assert any(eval(kink, dict(zip("xy", point, strict=False))) == 0 for point in points)
+
+
+@each(KINKS)
+def test_the_convention_at_each_kink(op):
+    for point, want in KINKS[op].items():
+        assert evaluate(op, *point) == want
+        assert evaluate(op, *(-each for each in point))[1:] == want[1:]  # at -0.0 too
+        assert evaluate(op, *map(Fraction, point)) == want
+
+
+# --- 5. domains -----------------------------------------------------------------------------------------------------
+
+# For each row with a domain: points inside, points outside, and points outside that are poles.
+DOMAINS = {
+    ops.DIV:         ([(0.0, 2.0), (1.0, -1e-300)], [], [(0.0, 0.0), (1.0, 0.0), (-1.0, -0.0)]),
+    ops.POW.at(-2):  ([(2.0,), (-2.0,)], [], [(0.0,), (-0.0,)]),
+    ops.POW.at(0):   ([(2.0,), (-2.0,), (0.0,)], [], []),
+    ops.POW.at(3):   ([(2.0,), (-2.0,), (0.0,)], [], []),
+    ops.POW.at(0.5): ([(2.0,), (0.0,)], [(-2.0,), (-TINY,)], []),
+    ops.POW.at(-0.5): ([(2.0,)], [(-2.0,)], [(0.0,)]),
+    ops.POW.at(1 / 3): ([(8.0,)], [(-8.0,)], []),
+    ops.POWER:       ([(2.0, -3.0), (0.0, 0.0), (0.0, 0.5), (-2.0, 3.0), (-2.0, -3.0)], [(-8.0, 1 / 3), (-TINY, 0.5)], [(0.0, -1.0)]),
+    ops.POWER_DX:    ([(2.0, -3.0), (0.0, 1.0), (-2.0, 3.0)], [(-8.0, 1 / 3)], [(0.0, 0.5), (0.0, -1.0)]),
+    ops.POWER_DY:    ([(2.0, -3.0), (0.0, 0.0), (0.0, 0.5)], [(-8.0, 1 / 3)], []),
+    ops.LOG:         ([(TINY,), (5.0,)], [(-TINY,), (-1.0,)], [(0.0,), (-0.0,)]),
+    ops.LOG1P:       ([(-1 + EPS / 2,), (0.0,)], [(-1 - EPS,), (-5.0,)], [(-1.0,)]),
+    ops.SQRT:        ([(0.0,), (-0.0,), (TINY,)], [(-TINY,), (-4.0,)], []),
+    ops.ASIN:        ([(-1.0,), (1.0,)], [(1 + EPS,), (-2.0,)], []),
+    ops.ACOS:        ([(-1.0,), (1.0,)], [(1 + EPS,), (-2.0,)], []),
+}  # fmt: skip
+
+
+def test_every_domain_has_its_points_here():
+    assert {op.name for op in DOMAINS} == {op.name for op in OPS.values() if op.domain}
+    assert all(op.remedy for op in DOMAINS)
+
+
+@each(DOMAINS)
+def test_points_inside_the_domain_compute(op):
+    for point in DOMAINS[op][0]:
+        assert math.isfinite(apply(op, *map(Value, point)).data)
+
+
+@each(DOMAINS)
+def test_points_outside_the_domain_are_errors_that_teach(op):
+    _, outside, poles = DOMAINS[op]
+    for point in outside + poles:
+        operands = [Value(data, f"the {name}") for name, data in zip(op.operands, point, strict=True)]
+        with pytest.raises(DomainError) as caught:
+            apply(op, *operands)
+        message = str(caught.value)
+        assert message.startswith(f"{op.value} needs {op.domain}, but ")
+        for name, data in zip(op.operands, point, strict=True):
+            assert f"{name} = {data!r} ('the {name}')" in message
+        assert op.c is None or f"c = {op.c!r}" in message
+        assert message.endswith(op.remedy)
+        assert isinstance(caught.value, PoleError) == isinstance(caught.value, ZeroDivisionError) == (point in poles)
+
+
+@pytest.mark.parametrize(
+    ("op", "operands", "error"),
+    [
+        (ops.LOG, (-1,), DomainError),
+        (ops.LOG, (Fraction(0),), PoleError),
+        (ops.DIV, (Fraction(1, 2), 0), PoleError),
+        (ops.DIV, (1, Fraction(0)), PoleError),
+        (ops.POW.at(-1), (0,), PoleError),
+        (ops.POW.at(0.5), (-8,), DomainError),  # where Python answers with a complex number
+        (ops.POW.at(Fraction(1, 3)), (Fraction(-8),), DomainError),
+        (ops.POWER, (-8, Fraction(1, 3)), DomainError),
+        (ops.ASIN, (2,), DomainError),
+    ],
+    ids=str,
+)
+def test_exact_numbers_outside_the_domain_are_errors_too(op, operands, error):
+    with pytest.raises(DomainError) as caught:
+        evaluate(op, *operands)
+    assert type(caught.value) is error
+
+
+def test_the_words_of_a_domain_error():
+    with pytest.raises(DomainError) as caught:
+        Value(-1.0, "p").log()
+    assert str(caught.value) == (
+        "log(x) needs x > 0, but x = -1.0 ('p'). "
+        "If x is a probability, take the cross-entropy of the logits: it never takes the log of 0."
+    )
+
+
+# --- 6. Fractions ---------------------------------------------------------------------------------------------------
+
+F = Fraction
+EXACT = [
+    (ops.NEG, (F(2, 3),), (F(-2, 3), F(-1))),
+    (ops.ADD, (F(1, 3), F(1, 6)), (F(1, 2), F(1), F(1))),
+    (ops.SUB, (F(1, 3), F(1, 6)), (F(1, 6), F(1), F(-1))),
+    (ops.MUL, (F(2, 3), F(9, 4)), (F(3, 2), F(9, 4), F(2, 3))),
+    (ops.DIV, (F(2, 3), F(4, 9)), (F(3, 2), F(9, 4), F(-27, 8))),
+    (ops.POW.at(3), (F(2, 3),), (F(8, 27), F(4, 3))),
+    (ops.POW.at(-2), (F(2, 3),), (F(9, 4), F(-27, 4))),
+    (ops.POW.at(0), (F(2, 3),), (F(1), F(0))),
+    (ops.ABS, (F(-2, 3),), (F(2, 3), F(-1))),
+    (ops.MAXIMUM, (F(1, 3), F(1, 6)), (F(1, 3), F(1), F(0))),
+    (ops.MAXIMUM, (F(1, 3), F(1, 3)), (F(1, 3), F(1, 2), F(1, 2))),
+    (ops.MINIMUM, (F(1, 3), F(1, 6)), (F(1, 6), F(0), F(1))),
+    (ops.RELU, (F(-2, 3),), (F(0), F(0))),
+    (ops.RELU, (F(2, 3),), (F(2, 3), F(1))),
+    (ops.LEAKY_RELU.at(F(1, 4)), (F(-2, 3),), (F(-1, 6), F(1, 4))),
+    (ops.LEAKY_RELU.at(F(1, 4)), (F(2, 3),), (F(2, 3), F(1))),
+    (ops.STEP, (F(2, 3),), (F(1), F(0))),
+    (ops.SIGN, (F(-2, 3),), (F(-1), F(0))),
+    (ops.HEAVISIDE, (F(0),), (F(1, 2), F(0))),
+    (ops.DETACH, (F(2, 3),), (F(2, 3), F(0))),
+]
+
+
+@pytest.mark.parametrize(("op", "operands", "want"), EXACT, ids=lambda each: getattr(each, "name", ""))
+def test_fractions_stay_exact(op, operands, want):
+    got = evaluate(op, *operands)
+    assert got == want
+    assert {type(each) for each in got} == {Fraction}
+
+
+# --- 7. every row has its name on Value -----------------------------------------------------------------------------
+
+OPERATORS = {
+    "neg": operator.neg, "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv,
+    "power": operator.pow, "pow": lambda x: x**2,
+}  # fmt: skip
+
+
+def test_every_row_is_reachable_from_value_and_as_a_function():
+    for op in OPS.values():
+        if op.name in HELPERS:
+            assert not hasattr(Value, op.name)
+            continue
+        operands = [Value(0.5), Value(0.25)][: op.arity]
+        ways = [OPERATORS[op.name]] if op.name in OPERATORS else [getattr(Value, op.name), getattr(autograd, op.name)]
+        for way in ways:
+            node = way(*operands)
+            assert node.op.name == op.name
+            assert node.inputs == tuple(operands)
+
+
+def test_every_primitive_in_a_partial_has_a_row():
+    for op in OPS.values():
+        for partial in op.partials:
+            called = {node.func.id for node in ast.walk(ast.parse(partial)) if isinstance(node, ast.Call)}
+            assert called <= set(OPS), "else the derivative could not be recorded"
+
+
+# --- 8. second derivatives ------------------------------------------------------------------------------------------
+
+
+@each(ROWS)
+def test_recorded_partials_give_the_second_derivatives(op):
+    value = WITNESSES[op.name][0]
+    constant = () if op.c is None else (mpf(float(op.c)),)
+    for point in ordinary(op, 5):
+        operands = [Value(data) for data in point]
+        for row, first in enumerate(grad(apply(op, *operands), operands, create_graph=True)):
+            for column, got in enumerate(grad(first, operands)):
+                order = tuple((row == each) + (column == each) for each in range(op.arity))
+                want = mp.diff(lambda *operands: value(*operands, *constant), tuple(map(mpf, point)), order)
+                # a hundred roundings, relative to the result and, where terms cancel, to numbers about 1
+                assert got == pytest.approx(float(want), rel=100 * EPS, abs=100 * EPS)
+
+
+# --- 9. the checks can fail -----------------------------------------------------------------------------------------
+
+PLANTED = [
+    ("tanh(x)", ("-(1 + out) * (1 - out)",), "tanh", "flipped sign"),
+    ("sin(x)", ("2 * cos(x)",), "sin", "factor 2"),
+    ("sigmoid(x)", ("1001 * out * (1 - out) / 1000",), "sigmoid", "factor 1.001"),
+    ("x / y", ("1 / x", "-out / y"), "div", "operand swapped"),
+    ("x - y", ("-1", "1"), "sub", "partials swapped"),
+    ("exp(x)", ("0",), "exp", "dropped"),
+    ("0 if x <= 0 else x", ("1 - step(x)",), "relu", "branches swapped"),
+    ("maximum(x, y)", ("heaviside(y - x)", "heaviside(x - y)"), "maximum", "branches swapped"),
+    ("x * sigmoid(x)", ("sigmoid(x)",), "silu", "a term forgotten"),
+]
+
+
+@pytest.mark.parametrize(
+    ("value", "partials", "witness", "bug"), PLANTED, ids=lambda each: each if isinstance(each, str) else ""
+)
+def test_a_planted_bug_is_reported(plant, value, partials, witness, bug):
+    wrong = plant("planted", value, partials, samples=OPS[witness].samples)
+    assert unproved(wrong)
+    assert inaccurate(wrong, ordinary(wrong), WITNESSES[witness])
+    right = plant("unplanted", value, OPS[witness].partials, samples=OPS[witness].samples)
+    assert not unproved(right)
+
+
+def test_a_planted_loss_of_digits_is_reported(plant):
+    naive = plant("planted", "log(1 + exp(x))", ("exp(x) / (1 + exp(x))",))
+    assert not unproved(naive)  # the mathematics is right
+    report = inaccurate(naive, extremes(naive), WITNESSES["softplus"])
+    assert "out at (1000.0,): got inf, not 1000.0" in report
+    assert "dx at (1000.0,): got nan, not 1.0" in report
+    assert any("out at (-37.0,)" in line for line in report)

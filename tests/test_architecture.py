@@ -1,0 +1,196 @@
+"""Who may know whom, what importing costs, and where formulas may stand: the rules, read off the source."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ["autograd", "nn", "viz", "chainrule"]
+FILES = sorted(path for package in PACKAGES for path in (ROOT / package).glob("**/*.py"))
+
+# Within autograd, from the bottom up: a module may import from floors below its own, and nothing else.
+FLOORS = [
+    {"number", "ieee", "errors", "scopes"},
+    {"language"},
+    {"row"},
+    {"ops", "evaluate", "graph"},
+    {"value", "table"},
+    {"functions", "derivatives"},
+    {"compositions"},
+]
+
+# What else a package may import: at the top of a module, or only inside a function or under TYPE_CHECKING.
+AT_THE_TOP = {
+    "autograd": set(),
+    "nn": {"autograd"},
+    "nn.matrix": {"numpy"},
+    "viz": {"autograd"},
+    "viz.digraph": {"graphviz"},  # itself imported only when there is something to draw: see the test of what importing loads
+    "chainrule": {"autograd", "nn", "viz", "click", "numpy", "rich"},
+}
+LAZILY = {
+    "nn.data": {"sklearn"},
+    "viz": {"graphviz", "pygraphviz", "IPython"},
+    "chainrule": {"graphviz", "pygraphviz", "sklearn"},
+}
+HEAVY = ["numpy", "graphviz", "pygraphviz", "llvmlite", "matplotlib", "sklearn", "rich", "click"]
+
+
+def imports(source):
+    """The modules that a source imports, each with whether it does so when it is itself imported."""
+
+    def walk(nodes, at_once):
+        for node in nodes:
+            if isinstance(node, ast.Import):
+                yield from ((each.name, at_once) for each in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                module = "." * node.level + (node.module or "")
+                submodules = [f"{module}.{each.name}" for each in node.names if (ROOT / module / f"{each.name}.py").exists()]
+                yield from ((name, at_once) for name in (submodules if len(submodules) == len(node.names) else [module]))
+            elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                yield from walk(node.body, False)
+                yield from walk(node.orelse, at_once)
+            else:
+                inside = at_once and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+                yield from walk(ast.iter_child_nodes(node), inside)
+
+    return list(walk(ast.parse(source).body, True))
+
+
+def offences(module, source):
+    """The imports of a module, ``"nn.layers"`` say, that break a rule."""
+    package = module.partition(".")[0]
+    top = sys.stdlib_module_names | {package} | AT_THE_TOP[package] | AT_THE_TOP.get(module, set())
+    lazily = LAZILY.get(package, set()) | LAZILY.get(module, set())
+    found = []
+    for name, at_once in imports(source):
+        root = name.partition(".")[0]
+        if root not in top and (at_once or root not in lazily):
+            found.append(f"{module} must not import {name}{'' if at_once else ', not even later'}")
+        if package == root == "autograd" and at_once and floor(name) >= floor(module):
+            found.append(f"{module} must not import {name}, which is not below it")
+    return found
+
+
+def floor(module):
+    name = module.partition(".")[2]
+    if not name:
+        return len(FLOORS)  # the package itself, which sees all
+    [found] = [i for i, modules in enumerate(FLOORS) if name in modules] or [None]
+    assert found is not None, f"say in FLOORS where autograd.{name} stands"
+    return found
+
+
+def name_of(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_each_module_imports_only_what_is_below_it(path):
+    assert offences(name_of(path), path.read_text()) == []
+
+
+PLANTED = [
+    ("autograd.value", "import numpy"),
+    ("autograd.value", "from nn import MLP"),
+    ("autograd.value", "def f():\n    import viz"),
+    ("autograd.value", "if TYPE_CHECKING:\n    import nn"),
+    ("autograd.value", "import chainrule"),
+    ("autograd.ops", "from autograd.value import Value"),
+    ("autograd.row", "from autograd.functions import exp"),
+    ("autograd.language", "import autograd.row"),
+    ("autograd.number", "from autograd.errors import DomainError"),
+    ("autograd.functions", "from autograd.derivatives import grad"),
+    ("autograd.value", "from autograd import ops, Value"),
+    ("nn.layers", "from viz import draw"),
+    ("nn.layers", "def f():\n    import viz"),
+    ("nn.layers", "import numpy as np"),
+    ("nn.data", "import sklearn.datasets"),
+    ("nn.layers", "def f():\n    import sklearn"),
+    ("viz.dot", "import nn"),
+    ("viz.dot", "try:\n    import graphviz\nexcept ImportError:\n    pass"),
+    ("viz.dot", "class A:\n    import numpy"),
+]
+
+
+@pytest.mark.parametrize(("module", "source"), PLANTED, ids=lambda x: x)
+def test_a_planted_import_is_caught(module, source):
+    assert offences(module, source)
+
+
+ALLOWED = [
+    ("autograd.value", "import math\nfrom autograd.ops import ADD\nif TYPE_CHECKING:\n    from autograd.functions import exp"),
+    ("autograd.ops", "from autograd.row import Op"),
+    ("nn.layers", "from autograd import Value\nfrom nn.module import Module\nimport random"),
+    ("nn.matrix", "import numpy as np"),
+    ("nn.data", "def moons():\n    from sklearn.datasets import make_moons"),
+    ("viz.render", "def svg():\n    import graphviz"),
+]
+
+
+@pytest.mark.parametrize(("module", "source"), ALLOWED, ids=lambda x: x)
+def test_an_allowed_import_passes(module, source):
+    assert offences(module, source) == []
+
+
+@pytest.mark.parametrize("package", ["autograd", "nn", "viz"])
+def test_importing_a_package_loads_nothing_heavy(package):
+    code = f"import sys, {package}; assert {package}.__file__; print(*[n for n in {HEAVY} if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("package", ["autograd", "nn", "viz"])
+def test_all_is_the_public_names(package):
+    module = importlib.import_module(package)
+    public = {
+        name
+        for name, held in vars(module).items()
+        if not name.startswith("_") and not (isinstance(held, type(ast)) and name not in module.__all__)
+    }
+    assert public == set(module.__all__)
+    assert len(module.__all__) == len(set(module.__all__))
+
+
+# --- one table -------------------------------------------------------------------------------------------------------
+
+FORMULAS = set(
+    "exp exp2 expm1 log log1p log2 log10 sqrt cbrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf erfc pow".split()  # noqa: SIM905
+)
+
+
+def formulas(source):
+    """The functions of ``math`` that a source calls by name."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module in ("math", "cmath"):
+            found += [each.name for each in node.names if each.name in FORMULAS]
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in FORMULAS:
+            found += [node.func.attr] if ast.unparse(node.func.value) in ("math", "cmath") else []
+    return found
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if name_of(path).startswith("autograd")], ids=name_of)
+def test_no_formula_stands_outside_the_table(path):
+    if name_of(path) not in ("autograd.ops", "autograd.ieee"):
+        assert formulas(path.read_text()) == []
+
+
+def test_a_formula_outside_the_table_is_caught():
+    assert formulas("import math\ndef tanh(x): return math.tanh(x)") == ["tanh"]
+    assert formulas("from math import exp, inf") == ["exp"]
+    assert formulas("import math\nx = math.isfinite(2.0) and autograd.exp(1.0)") == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_each_file_can_be_read_in_one_sitting(path):
+    assert len(path.read_text().splitlines()) < 350
+
+
+def test_the_files_are_found():
+    assert {"autograd", "autograd.value", "autograd.ops", "nn", "nn.layers"} <= set(map(name_of, FILES))

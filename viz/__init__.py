@@ -1,0 +1,15 @@
+"""Pictures of computation graphs: every value, every gradient, and the local derivative on every edge.
+
+>>> from autograd import Value
+>>> x = Value(3.0, "x")
+>>> y = x * x
+>>> y.backward()
+>>> picture = draw(y)          # shows itself in a notebook; picture.render("square") writes square.svg
+>>> picture.source.count("v1 -> v2")
+2
+"""
+
+from viz.dot import draw
+from viz.layout import LayoutError
+
+__all__ = ["LayoutError", "draw"]
