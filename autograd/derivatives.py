@@ -57,7 +57,7 @@ def grad(output: Value, inputs: Sequence[Value], create_graph: bool = False) -> 
             for index, source in enumerate(node.inputs):
                 if source in between:
                     adjoints[source] = plus(adjoints[source], times(partial(node, index), adjoints[node]))
-    gradient = [adjoints.get(each, zero) if each in between else zero for each in inputs]
+    gradient = [adjoints.get(each, zero) for each in inputs]
     return [as_value(each) for each in gradient] if create_graph else gradient
 
 

@@ -76,7 +76,7 @@ def _is_pole(op: Op, data: Sequence[Number]) -> bool:
 def _floats(op: Op, data: Sequence[Number]) -> list[float]:
     try:
         if op.c is not None:
-            float(op.c)
+            float(op.c)  # the constant may be too large as well
         return [float(each) for each in data]
     except OverflowError:
         raise OverflowError(

@@ -35,8 +35,9 @@ def abs(x: T) -> T:  # noqa: A001  (as numpy.abs; Python's own abs(x) does the s
 def exp(x: T) -> T:
     r"""The exponential :math:`e^x`; its derivative is itself. Overflow gives inf.
 
-    >>> exp(0.0), exp(Value(0.0)).data
-    (1.0, 1.0)
+    >>> y = exp(Value(1.0))
+    >>> print(f"{exp(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    2.7183 and 2.7183, derivative 2.7183
     """
     return _call(ops.EXP, x)  # type: ignore[no-any-return]
 
@@ -44,35 +45,39 @@ def exp(x: T) -> T:
 def expm1(x: T) -> T:
     r""":math:`e^x - 1` without loss of digits near 0.
 
-    >>> expm1(1e-10), expm1(Value(1e-10)).data
-    (1.00000000005e-10, 1.00000000005e-10)
+    >>> y = expm1(Value(1e-10))
+    >>> print(f"{expm1(1e-10):.12g} and {y.data:.12g}, derivative {y.partials[0]:.4f}")
+    1.00000000005e-10 and 1.00000000005e-10, derivative 1.0000
     """
     return _call(ops.EXPM1, x)  # type: ignore[no-any-return]
 
 
 def log(x: T) -> T:
-    r"""The natural logarithm; its derivative is :math:`1/x`. Needs x > 0.
+    r"""The natural logarithm; its derivative is :math:`1/x`. A ``DomainError`` unless x > 0.
 
-    >>> log(1.0), log(Value(1.0)).data
-    (0.0, 0.0)
+    >>> y = log(Value(2.0))
+    >>> print(f"{log(2.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    0.6931 and 0.6931, derivative 0.5000
     """
     return _call(ops.LOG, x)  # type: ignore[no-any-return]
 
 
 def log1p(x: T) -> T:
-    r""":math:`\ln(1 + x)` without loss of digits near 0. Needs x > -1.
+    r""":math:`\ln(1 + x)` without loss of digits near 0. A ``DomainError`` unless x > -1.
 
-    >>> log1p(0.0), log1p(Value(0.0)).data
-    (0.0, 0.0)
+    >>> y = log1p(Value(1e-10))
+    >>> print(f"{log1p(1e-10):.12g} and {y.data:.12g}, derivative {y.partials[0]:.4f}")
+    9.9999999995e-11 and 9.9999999995e-11, derivative 1.0000
     """
     return _call(ops.LOG1P, x)  # type: ignore[no-any-return]
 
 
 def sqrt(x: T) -> T:
-    r"""The square root; its derivative :math:`1/(2\sqrt x)` is inf at 0. Needs x >= 0.
+    r"""The square root; its derivative :math:`1/(2\sqrt x)` is inf at 0. A ``DomainError`` unless x >= 0.
 
-    >>> sqrt(4.0), sqrt(Value(4.0)).data
-    (2.0, 2.0)
+    >>> y = sqrt(Value(4.0))
+    >>> print(f"{sqrt(4.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    2.0000 and 2.0000, derivative 0.2500
     """
     return _call(ops.SQRT, x)  # type: ignore[no-any-return]
 
@@ -80,8 +85,9 @@ def sqrt(x: T) -> T:
 def sin(x: T) -> T:
     r"""The sine; its derivative is the cosine.
 
-    >>> sin(0.0), sin(Value(0.0)).data
-    (0.0, 0.0)
+    >>> y = sin(Value(1.0))
+    >>> print(f"{sin(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    0.8415 and 0.8415, derivative 0.5403
     """
     return _call(ops.SIN, x)  # type: ignore[no-any-return]
 
@@ -89,8 +95,9 @@ def sin(x: T) -> T:
 def cos(x: T) -> T:
     r"""The cosine; its derivative is minus the sine.
 
-    >>> cos(0.0), cos(Value(0.0)).data
-    (1.0, 1.0)
+    >>> y = cos(Value(1.0))
+    >>> print(f"{cos(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    0.5403 and 0.5403, derivative -0.8415
     """
     return _call(ops.COS, x)  # type: ignore[no-any-return]
 
@@ -98,26 +105,29 @@ def cos(x: T) -> T:
 def tan(x: T) -> T:
     r"""The tangent; its derivative is :math:`1 + \tan^2 x`.
 
-    >>> tan(0.0), tan(Value(0.0)).data
-    (0.0, 0.0)
+    >>> y = tan(Value(1.0))
+    >>> print(f"{tan(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    1.5574 and 1.5574, derivative 3.4255
     """
     return _call(ops.TAN, x)  # type: ignore[no-any-return]
 
 
 def asin(x: T) -> T:
-    r"""The inverse sine; its derivative is :math:`1/\sqrt{1 - x^2}`. Needs -1 <= x <= 1.
+    r"""The inverse sine; its derivative is :math:`1/\sqrt{1 - x^2}`. A ``DomainError`` unless -1 <= x <= 1.
 
-    >>> asin(0.0), asin(Value(0.0)).data
-    (0.0, 0.0)
+    >>> y = asin(Value(0.5))
+    >>> print(f"{asin(0.5):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    0.5236 and 0.5236, derivative 1.1547
     """
     return _call(ops.ASIN, x)  # type: ignore[no-any-return]
 
 
 def acos(x: T) -> T:
-    r"""The inverse cosine; its derivative is :math:`-1/\sqrt{1 - x^2}`. Needs -1 <= x <= 1.
+    r"""The inverse cosine; its derivative is :math:`-1/\sqrt{1 - x^2}`. A ``DomainError`` unless -1 <= x <= 1.
 
-    >>> acos(1.0), acos(Value(1.0)).data
-    (0.0, 0.0)
+    >>> y = acos(Value(0.5))
+    >>> print(f"{acos(0.5):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    1.0472 and 1.0472, derivative -1.1547
     """
     return _call(ops.ACOS, x)  # type: ignore[no-any-return]
 
@@ -125,8 +135,9 @@ def acos(x: T) -> T:
 def atan(x: T) -> T:
     r"""The inverse tangent; its derivative is :math:`1/(1 + x^2)`.
 
-    >>> atan(0.0), atan(Value(0.0)).data
-    (0.0, 0.0)
+    >>> y = atan(Value(1.0))
+    >>> print(f"{atan(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    0.7854 and 0.7854, derivative 0.5000
     """
     return _call(ops.ATAN, x)  # type: ignore[no-any-return]
 
@@ -134,8 +145,9 @@ def atan(x: T) -> T:
 def sinh(x: T) -> T:
     r"""The hyperbolic sine; its derivative is the hyperbolic cosine.
 
-    >>> sinh(0.0), sinh(Value(0.0)).data
-    (0.0, 0.0)
+    >>> y = sinh(Value(1.0))
+    >>> print(f"{sinh(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    1.1752 and 1.1752, derivative 1.5431
     """
     return _call(ops.SINH, x)  # type: ignore[no-any-return]
 
@@ -143,8 +155,9 @@ def sinh(x: T) -> T:
 def cosh(x: T) -> T:
     r"""The hyperbolic cosine; its derivative is the hyperbolic sine.
 
-    >>> cosh(0.0), cosh(Value(0.0)).data
-    (1.0, 1.0)
+    >>> y = cosh(Value(1.0))
+    >>> print(f"{cosh(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    1.5431 and 1.5431, derivative 1.1752
     """
     return _call(ops.COSH, x)  # type: ignore[no-any-return]
 
@@ -152,8 +165,9 @@ def cosh(x: T) -> T:
 def tanh(x: T) -> T:
     r"""The hyperbolic tangent; its derivative is :math:`1 - \tanh^2 x` (S4.101).
 
-    >>> tanh(0.0), tanh(Value(0.0)).data
-    (0.0, 0.0)
+    >>> y = tanh(Value(1.0))
+    >>> print(f"{tanh(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    0.7616 and 0.7616, derivative 0.4200
     """
     return _call(ops.TANH, x)  # type: ignore[no-any-return]
 
@@ -161,8 +175,9 @@ def tanh(x: T) -> T:
 def erf(x: T) -> T:
     r"""The error function :math:`\frac{2}{\sqrt\pi}\int_0^x e^{-t^2}\,dt`.
 
-    >>> erf(0.0), erf(Value(0.0)).data
-    (0.0, 0.0)
+    >>> y = erf(Value(1.0))
+    >>> print(f"{erf(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    0.8427 and 0.8427, derivative 0.4151
     """
     return _call(ops.ERF, x)  # type: ignore[no-any-return]
 
@@ -170,8 +185,9 @@ def erf(x: T) -> T:
 def erfc(x: T) -> T:
     r"""The complement :math:`1 - \mathrm{erf}(x)`, accurate where erf is near 1.
 
-    >>> erfc(0.0), erfc(Value(0.0)).data
-    (1.0, 1.0)
+    >>> y = erfc(Value(1.0))
+    >>> print(f"{erfc(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    0.1573 and 0.1573, derivative -0.4151
     """
     return _call(ops.ERFC, x)  # type: ignore[no-any-return]
 
@@ -179,8 +195,9 @@ def erfc(x: T) -> T:
 def sigmoid(x: T) -> T:
     r"""The logistic function :math:`\sigma(x) = 1/(1 + e^{-x})`; its derivative is :math:`\sigma(1 - \sigma)` (S2.18).
 
-    >>> sigmoid(0.0), sigmoid(Value(0.0)).data
-    (0.5, 0.5)
+    >>> y = sigmoid(Value(1.0))
+    >>> print(f"{sigmoid(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    0.7311 and 0.7311, derivative 0.1966
     """
     return _call(ops.SIGMOID, x)  # type: ignore[no-any-return]
 
@@ -188,8 +205,9 @@ def sigmoid(x: T) -> T:
 def softplus(x: T) -> T:
     r""":math:`\ln(1 + e^x)`, the smooth relu; its derivative is the sigmoid. Safe for any x.
 
-    >>> softplus(1000.0), softplus(Value(1000.0)).data
-    (1000.0, 1000.0)
+    >>> y = softplus(Value(1000.0))
+    >>> print(f"{softplus(1000.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    1000.0000 and 1000.0000, derivative 1.0000
     """
     return _call(ops.SOFTPLUS, x)  # type: ignore[no-any-return]
 
@@ -197,8 +215,9 @@ def softplus(x: T) -> T:
 def relu(x: T) -> T:
     r""":math:`\max(x, 0)`; its derivative at 0 is taken to be 0.
 
-    >>> relu(-1.0), relu(Value(-1.0)).data
-    (0.0, 0.0)
+    >>> y = relu(Value(-1.0))
+    >>> print(f"{relu(-1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    0.0000 and 0.0000, derivative 0.0000
     """
     return _call(ops.RELU, x)  # type: ignore[no-any-return]
 
@@ -206,8 +225,9 @@ def relu(x: T) -> T:
 def silu(x: T) -> T:
     r""":math:`x\,\sigma(x)`, also called swish (Hendrycks & Gimpel 2016).
 
-    >>> silu(0.0), silu(Value(0.0)).data
-    (0.0, 0.0)
+    >>> y = silu(Value(1.0))
+    >>> print(f"{silu(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    0.7311 and 0.7311, derivative 0.9277
     """
     return _call(ops.SILU, x)  # type: ignore[no-any-return]
 
@@ -215,8 +235,9 @@ def silu(x: T) -> T:
 def gelu(x: T) -> T:
     r""":math:`x\,\Phi(x)` with the normal distribution function :math:`\Phi` (Hendrycks & Gimpel 2016), exact.
 
-    >>> gelu(0.0), gelu(Value(0.0)).data
-    (0.0, 0.0)
+    >>> y = gelu(Value(1.0))
+    >>> print(f"{gelu(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    0.8413 and 0.8413, derivative 1.0833
     """
     return _call(ops.GELU, x)  # type: ignore[no-any-return]
 

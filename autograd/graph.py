@@ -32,17 +32,16 @@ def topological_order(root: Value) -> list[Value]:
     path: list[Value] = []  # from root to node: all have an input that is not in the order yet
     rest: dict[Value, Iterator[Value]] = {}  # of closures, which may have many inputs: those still to be visited
     node = root
-    step: Value | None
     while True:
         x, y = node._x, node._y
-        if x is not None and x not in met:
+        if x is None:
+            step = (
+                next((each for each in rest.setdefault(node, iter(node.inputs)) if each not in met), None) if node.op else None
+            )
+        elif x not in met:
             step = x
-        elif y is not None and y not in met:
-            step = y
-        elif x is None and node.op is not None:
-            step = next((each for each in rest.setdefault(node, iter(node.inputs)) if each not in met), None)
         else:
-            step = None
+            step = y if y is not None and y not in met else None
 
         if step is not None:
             met.add(step)

@@ -7,13 +7,12 @@ blame.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 INF, NAN = math.inf, math.nan
 
 
-@dataclass(frozen=True)
-class Primitive:
+class Primitive(NamedTuple):
     """A function that the rows of the table may call: Python's, and the answers of IEEE 754 where Python raises.
 
     ``sympy`` is the same function as an expression that SymPy reads.
@@ -22,7 +21,7 @@ class Primitive:
     function: Callable[..., float]
     sympy: str
     overflow: Callable[[float], float] = lambda x: INF
-    poles: Mapping[float, float] = field(default_factory=dict)
+    poles: Mapping[float, float] = {}
 
     def ieee(self, x: float) -> float:
         """The value, where Python's function raises too."""

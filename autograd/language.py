@@ -18,6 +18,7 @@ too, so that the same text can be evaluated by the rules of IEEE 754 or recorded
 import ast
 import math
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from types import FunctionType
 from typing import Any
 
 from autograd.ieee import PRIMITIVES
@@ -59,7 +60,8 @@ def _checked(text: str, names: Container[str], calls: Mapping[str, int], where: 
         tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError) as error:
         raise ValueError(f"{where} is not an expression: {text!r} ({error})") from None
-    for foreign in _foreign(tree, names, calls, condition):
+    foreign = next(_foreign(tree, names, calls, condition), None)
+    if foreign is not None:
         raise ValueError(
             f"{where} is {text!r}, and {ast.unparse(foreign)!r} is not of the language of rows: operands, pi, integers, "
             "+ - * / ** (but not / or ** of integers alone), `a if p < q else b` with a comparison, and calls of primitives or "
@@ -170,7 +172,7 @@ def _folded(node: ast.expr, *parts: ast.expr) -> ast.expr:
 
 def compiled(
     reader: type[ast.NodeTransformer], name: str, arguments: Iterable[str], texts: Iterable[str], functions: Mapping[str, Any]
-) -> Callable[..., Any]:
+) -> FunctionType:
     """The texts of a row as one Python function of ``arguments``, its source in the docstring.
 
     A single text is what the function returns. Of several the first is assigned to ``out``, which the others may read, and
@@ -187,6 +189,6 @@ def compiled(
     namespace: dict[str, Any] = {"__builtins__": {}, "pi": math.pi, **{each: functions[each] for each in called}}
     # This exec and the eval above see only text that has passed the grammar, when its row was made.
     exec(compile(source, f"<row {name}>", "exec"), namespace)
-    made: Callable[..., Any] = namespace[f"{name}_row"]
+    made: FunctionType = namespace[f"{name}_row"]
     made.__doc__ = source
     return made

@@ -4,12 +4,39 @@ import ast
 import operator
 from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
+from types import FunctionType
 from typing import Any
 
 from autograd import ieee, language
 from autograd.number import Number, number
 
 OPS: "dict[str, Op]" = {}  # every row by its name
+
+
+class Functions(dict[str, Callable[..., Any]]):
+    """What the texts of rows may call, for one reader: the primitives, and on demand the values of other rows."""
+
+    def __init__(self, reader: type[ast.NodeTransformer], functions: Mapping[str, Callable[..., Any]]) -> None:
+        super().__init__(functions)
+        self.reader = reader
+
+    def __missing__(self, name: str) -> Callable[..., Any]:
+        row = OPS[name]
+        self[name] = language.compiled(self.reader, name, row.operands, (row.value,), self)
+        return self[name]
+
+
+FLOATS = Functions(language.Floats, language.Floats.FUNCTIONS)
+EXACT = Functions(language.Exact, language.Floats.FUNCTIONS)
+DOMAIN = Functions(language.Exact, {"whole": language.whole})
+IEEE = Functions(
+    language.Calls,
+    {
+        "add": operator.add, "sub": operator.sub, "mul": operator.mul, "neg": operator.neg,
+        "div": ieee.divide, "power": ieee.power,
+        **{name: primitive.ieee for name, primitive in ieee.PRIMITIVES.items()},
+    },
+)  # fmt: skip
 
 
 class Op:
@@ -115,7 +142,7 @@ class Op:
         """
         return _member(self, self.default if c is None else number(c))
 
-    # --- the readers: each compiles the row, when first asked, for its own kind of number ---------------------------
+    # --- the readers: each compiles the row, when first asked, for its own kind of number ----------------------------
 
     @cached_property
     def kernel(self) -> Callable[..., tuple[Any, ...]]:
@@ -144,7 +171,7 @@ class Op:
         """
         return self._compiled(functions, (self.partials[index],), (*self.operands, "out"))
 
-    def _compiled(self, functions: "Functions", texts: tuple[str, ...], arguments: tuple[str, ...] = ()) -> Callable[..., Any]:
+    def _compiled(self, functions: "Functions", texts: tuple[str, ...], arguments: tuple[str, ...] = ()) -> FunctionType:
         arguments = arguments or self.operands
         if not self.is_family:
             return language.compiled(functions.reader, self.name, arguments, texts, functions)
@@ -166,29 +193,3 @@ def _member(family: Op, c: Number) -> Op:
 
 def _find(name: str, c: Number | None) -> Op:
     return OPS[name] if c is None else OPS[name].at(c)
-
-
-class Functions(dict[str, Callable[..., Any]]):
-    """What the texts of rows may call, for one reader: the primitives, and on demand the values of other rows."""
-
-    def __init__(self, reader: type[ast.NodeTransformer], functions: Mapping[str, Callable[..., Any]]) -> None:
-        super().__init__(functions)
-        self.reader = reader
-
-    def __missing__(self, name: str) -> Callable[..., Any]:
-        row = OPS[name]
-        self[name] = language.compiled(self.reader, name, row.operands, (row.value,), self)
-        return self[name]
-
-
-FLOATS = Functions(language.Floats, language.Floats.FUNCTIONS)
-EXACT = Functions(language.Exact, language.Floats.FUNCTIONS)
-DOMAIN = Functions(language.Exact, {"whole": language.whole})
-IEEE = Functions(
-    language.Calls,
-    {
-        "add": operator.add, "sub": operator.sub, "mul": operator.mul, "neg": operator.neg,
-        "div": ieee.divide, "power": ieee.power,
-        **{name: primitive.ieee for name, primitive in ieee.PRIMITIVES.items()},
-    },
-)  # fmt: skip

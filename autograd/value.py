@@ -30,14 +30,15 @@ class Value:
 
     Attributes:
         data: the number (the *primal*). Assign to it to train: ``p.data -= 0.1 * p.grad``.
-        grad: the derivative of the last output on which ``backward()`` was called, in this value (the *adjoint*).
+        grad: the derivative of an output in this value (the *adjoint*), from ``backward()`` on the output: in inner nodes that of
+            the latest pass, in leaves the sum over the passes since it was 0.
         op: the row of the table that made it; None on leaves.
         label, scope: its name, and the names of the scopes it was made in.
 
     Raises:
         TypeError: if the data is not a real number.
 
-    Source: micrograd (Karpathy 2020) in form; the seeds' S4.78-S4.90 in substance.
+    Source: micrograd (Karpathy 2020) in form; the equations of backpropagation, S4.84-S4.90, in substance.
 
     >>> x, y = Value(2.0, "x"), Value(-3.0, "y")
     >>> z = x * y + x**2
@@ -46,11 +47,11 @@ class Value:
     (-2.0, 1.0, 2.0)
     """
 
-    __slots__ = ("data", "grad", "op", "label", "scope", "_x", "_y", "_dx", "_dy", "__dict__", "__weakref__")  # fmt: skip
+    __slots__ = ("data", "grad", "op", "scope", "_x", "_y", "_dx", "_dy", "__dict__", "__weakref__")  # fmt: skip
     data: Any
     grad: Any
     op: Op | Closure | None
-    label: str
+    label: str = ""  # no slot: few nodes have one, and those keep it with the attributes that users set
     scope: Scope
     _x: Value | None  # the operands, and the local derivative in each: fixed slots, so that
     _y: Value | None  # a node is one object for the garbage collector and not five
@@ -60,10 +61,13 @@ class Value:
     def __init__(self, data: Number, _children: str | Iterable[Value] = (), _op: str = "", label: str = "") -> None:
         if isinstance(_children, str):
             label, _children = _children, ()
+        elif isinstance(_children, Value):
+            raise TypeError("the children of a Value are a tuple, even if there is only one: Value(data, (x,), op)")
         self.data = number(data)
         self.grad = type(self.data)()  # the zero of its own kind: Fraction(0) for a Fraction
         self.op = Closure(_op, tuple(_children)) if _op or _children else None
-        self.label = label
+        if label:
+            self.label = label
         self.scope = current_scope()
         self._x = self._y = self._dx = self._dy = None
 
@@ -250,7 +254,7 @@ class Closure:
 
 
 def pass_on(node: Value) -> None:
-    """One step of the backward pass: each input's gradient grows by the local derivative times the node's gradient."""
+    """One step of the backward pass, for micrograd's manual ``_backward()``; ``backward`` has it unrolled, for speed."""
     for source, partial in zip(node.inputs, node.partials, strict=True):
         source.grad += partial * node.grad
 
@@ -258,10 +262,10 @@ def pass_on(node: Value) -> None:
 # --- recording ------------------------------------------------------------------------------------------------------
 
 _new = object.__new__
-NO_OPERAND: Any = object()  # what a unary operation has for y; None is a mistake of the user's
+NO_OPERAND = object()  # what a unary operation has for y; None is a mistake of the user's
 
 
-def apply(op: Op, x: Operand, y: Operand = NO_OPERAND, otherwise: Evaluate = evaluate) -> Value:
+def apply(op: Op, x: Any, y: Any = NO_OPERAND, otherwise: Evaluate = evaluate) -> Value:
     """Compute one operation and record it: a new node with the result, its operands and the local derivatives.
 
     Plain numbers become constants. For an operand that is not a number at all it returns ``NotImplemented``, so that Python
@@ -276,35 +280,41 @@ def apply(op: Op, x: Operand, y: Operand = NO_OPERAND, otherwise: Evaluate = eva
     >>> node.data, node.partials
     (10.0, (5.0, 2.0))
     """
-    if not isinstance(x, Value) and (x := _constant(x)) is NotImplemented:
-        return x  # type: ignore[no-any-return]
-    a = x.data
-    result = None
-    node = _new(Value)
+    if not isinstance(x, Value):
+        x = _constant(x)
+        if x is NotImplemented:
+            return NotImplemented  # type: ignore[no-any-return]
     if y is NO_OPERAND:
-        if type(a) is float:
-            try:
-                result = op.kernel(a)
-            except (ArithmeticError, ValueError):
-                pass  # evaluate() answers, or says what was wrong
-        node.data, node._dx = result or otherwise(op, a, labels=(x.label,))
-        node._dy = y = None  # type: ignore[assignment]
-    else:
-        if not isinstance(y, Value) and (y := _constant(y)) is NotImplemented:
-            return y  # type: ignore[no-any-return]
-        b = y.data
-        if type(a) is float and type(b) is float:
-            try:
-                result = op.kernel(a, b)
-            except (ArithmeticError, ValueError):
-                pass
-        node.data, node._dx, node._dy = result or otherwise(op, a, b, labels=(x.label, y.label))
+        y = None
+    elif not isinstance(y, Value):
+        y = _constant(y)
+        if y is NotImplemented:
+            return NotImplemented  # type: ignore[no-any-return]
+
+    node = _new(Value)
     node._x = x
     node._y = y
     node.op = op
-    node.grad = 0.0 if type(node.data) is float else type(node.data)()
-    node.label = ""
     node.scope = current_scope()
+    a = x.data
+    try:
+        if y is None:
+            if type(a) is float:
+                node.data, node._dx = op.kernel(a)
+                node._dy = None
+                node.grad = 0.0
+                return node
+        elif type(a) is float and type(b := y.data) is float:
+            node.data, node._dx, node._dy = op.kernel(a, b)
+            node.grad = 0.0
+            return node
+    except (ArithmeticError, ValueError):
+        pass  # otherwise() answers, or says what was wrong
+
+    operands = (x,) if y is None else (x, y)
+    node.data, *partials = otherwise(op, *(each.data for each in operands), labels=[each.label for each in operands])
+    node._dx, node._dy = partials if y is not None else (*partials, None)
+    node.grad = type(node.data)()
     return node
 
 

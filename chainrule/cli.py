@@ -31,10 +31,13 @@ def _rate(context: click.Context, option: click.Parameter, value: float) -> floa
     return value
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True}, invoke_without_command=True)
 @click.version_option(version("chainrule"), "--version", prog_name="chainrule")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Scalar automatic differentiation that shows its work."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @cli.command()

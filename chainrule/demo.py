@@ -35,7 +35,7 @@ def run(
     seed: int,
     out: Path,
 ) -> None:
-    """Load, show one neuron, check all gradients against NumPy, draw, train, report."""
+    """Load, show one neuron, check all gradients against NumPy, train, report, draw."""
     console = Console(highlight=False)
     rng = random.Random(seed)
     raw = _load(data, target, seed)
@@ -49,8 +49,6 @@ def run(
     )
     neuron = _one_neuron(console, model, train)
     _check(console, model, train)
-    pictures = {"neuron": neuron, "loss": _small_loss(train, seed)}
-    written = [path for name, root in pictures.items() for path in _write(out / name, root)]
 
     started = time.perf_counter()
     _train(console, model, train, epochs, lr, batch_size, rng)
@@ -58,6 +56,8 @@ def run(
         f"\ntrained in {time.perf_counter() - started:.1f} s; accuracy on the training data {_accuracy(model, train):.1%}, "
         f"on the {len(test)} held-out examples {_accuracy(model, test):.1%}"
     )
+    pictures = {"neuron": neuron, "loss": _small_loss(train, seed)}
+    written = [path for name, root in pictures.items() for path in _write(out / name, root)]
     console.print("pictures: " + ", ".join(map(str, written)), soft_wrap=True)
 
 
@@ -95,12 +95,12 @@ def _one_neuron(console: Console, model: nn.MLP, data: Dataset) -> Value:
     names = {node: node.label or f"v{k}" for k, node in enumerate(topological_order(output), start=1)}
     table = Table(title="One neuron: every local derivative, and the gradient they multiply up to", title_justify="left")
     for column, justify in (("node", "left"), ("formula", "left"), ("value", "right"), ("local derivatives", "left")):
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]
-    table.add_column(f"gradient ∂{names[output]}/∂node", justify="right")
+        table.add_column(column, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table.add_column(f"gradient\n∂{names[output]}/∂node", justify="right")
     for node, name in names.items():
         inputs = [names[source] for source in node.inputs]
         formula = f" {node._op} ".join(inputs) if len(inputs) == 2 else f"{node._op}({inputs[0]})" if inputs else ""
-        local = ", ".join(f"∂{name}/∂{source} = {partial:.4g}" for source, partial in zip(inputs, node.partials, strict=True))
+        local = "\n".join(f"∂{name}/∂{source} = {partial:.4g}" for source, partial in zip(inputs, node.partials, strict=True))
         table.add_row(name, formula, f"{node.data:.4f}", local, f"{node.grad:.4f}")
     console.print(table)
     return output
@@ -116,10 +116,11 @@ def _check(console: Console, model: nn.MLP, data: Dataset) -> None:
     scalars = np.array([p.grad for p in model.parameters()])
     model.zero_grad()
     matrices = MatrixMLP.from_model(model).gradients(np.array(data.x), np.array(data.y), loss="cross_entropy_logits").flat()
-    difference = float(np.max(np.abs(scalars - matrices)) / np.max(np.abs(matrices)))
+    largest = float(np.max(np.abs(matrices)))
+    difference = float(np.max(np.abs(scalars - matrices))) / (largest or 1.0)
     console.print(
         f"\nall {len(scalars)} gradients of the untrained model, by scalars and by matrices in NumPy: "
-        f"largest relative difference {difference:.1e}\n"
+        f"largest relative difference {difference:.1e} (of the largest gradient, {largest:.4g})\n"
     )
     if not difference <= TOLERANCE:
         raise click.ClickException(f"scalars and matrices disagree by {difference:.1e}, more than {TOLERANCE:.0e}")

@@ -17,6 +17,8 @@ from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
 
+LARGEST = 1e100  # of a feature, so that its squares can be summed
+
 
 class DataError(ValueError):
     """Data that cannot be read or learned from; says the file, the place in it, and the remedy."""
@@ -114,21 +116,21 @@ def read_csv(path: str | Path, target: str | None = None) -> Dataset:
     ...     read_csv(file)
     ... except DataError as error:
     ...     print(str(error).removeprefix(str(file)))
-    , line 3, column 'width': 'oops' is not a finite number; write one, or drop the row or the column
+    , line 3, column 'width': 'oops' is not a number below 1e+100; write one, or drop the row or the column
     """
     path = Path(path)
     rows = _rows(path)
     _, header = next(rows, (0, []))
     if not header:
         raise DataError(f"{path} is empty; it needs a header line and one line for each example")
-    if all(_is_number(name) for name in header):
-        raise DataError(f"{path}, line 1: the header is missing: {','.join(header)[:60]} are numbers; name each column there")
     if len(header) < 2:
         raise DataError(f"{path}, line 1: only one column, {header[0]!r}; separate features and label with commas")
     if len(set(header)) < len(header):
         twice = next(name for name in header if header.count(name) > 1)
         raise DataError(f"{path}, line 1: two columns are called {twice!r}; give each a name of its own")
     label = len(header) - 1 if target is None else _column(path, header, target)
+    if all(_is_number(name) for k, name in enumerate(header) if k != label):
+        raise DataError(f"{path}, line 1: the header is missing: {','.join(header)[:60]} are data; name each column there")
     x, labels = [], []
     for line, row in rows:
         if len(row) != len(header):
@@ -140,7 +142,8 @@ def read_csv(path: str | Path, target: str | None = None) -> Dataset:
         for name, cell in zip(header[:label] + header[label + 1 :], row[:label] + row[label + 1 :], strict=True):
             if not _is_number(cell):
                 raise DataError(
-                    f"{path}, line {line}, column {name!r}: {cell!r} is not a finite number; write one, or drop the row or the column"
+                    f"{path}, line {line}, column {name!r}: {cell!r} is not a number below {LARGEST:g}; "
+                    "write one, or drop the row or the column"
                 )
         x.append([float(cell) for k, cell in enumerate(row) if k != label])
         labels.append(row[label])
@@ -152,6 +155,11 @@ def read_csv(path: str | Path, target: str | None = None) -> Dataset:
             f"{path}, column {header[label]!r}: {len(classes)} different labels in {len(labels)} examples; "
             "a column of classes, at least two of them, is needed (choose it with --target)"
         )
+    for name in classes:
+        if labels.count(name) < 2:
+            raise DataError(
+                f"{path}, column {header[label]!r}: the label {name!r} has one example; it takes two, to train and to test"
+            )
     features = tuple(name for k, name in enumerate(header) if k != label)
     return Dataset(path.stem, features, tuple(classes), x, [classes.index(name) for name in labels])
 
@@ -180,7 +188,7 @@ def _column(path: Path, header: list[str], target: str) -> int:
 
 def _is_number(cell: str) -> bool:
     try:
-        return math.isfinite(float(cell))
+        return abs(float(cell)) < LARGEST and "_" not in cell  # Python reads 1_000, other programs do not
     except ValueError:
         return False
 

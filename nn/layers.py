@@ -18,7 +18,8 @@ from functools import partial
 from types import ModuleType
 from typing import NamedTuple, TypeAlias
 
-from autograd import OPS, Value, dot, scope, softmax
+from autograd import OPS, Value, scope, softmax
+from autograd.ops import ADD, MUL
 from autograd.value import Operand, apply, as_value
 from nn.module import Module
 
@@ -93,7 +94,11 @@ class Neuron(Module):
         >>> neuron.pre_activation([-2.0])
         Value(data=-6.0, grad=0.0)
         """
-        return dot(self.w, x, start=0 if self.b is None else self.b)  # type: ignore[no-any-return]
+        z = self.b
+        for w, h in zip(self.w, x, strict=True):
+            term = apply(MUL, w, h)  # w * h, but without a call of __mul__ for each weight
+            z = term if z is None else apply(ADD, z, term)
+        return z  # type: ignore[return-value]  # there is at least one weight
 
     def __call__(self, x: Iterable[Operand]) -> Value:
         """The activation, for a list of numbers or Values."""
@@ -164,14 +169,14 @@ class Layer(Module):
         """
         x = _inputs(self.name, x, len(self.neurons[0].w))
         before, after = [], []
-        with scope(self.name):
+        with scope(self.name) as layer:
             for neuron in self.neurons:
-                with scope(neuron.name):
-                    before.append(neuron.pre_activation(x))
-                    after.append(neuron._activate(before[-1]))
+                layer.part(neuron.name)
+                before.append(neuron.pre_activation(x))
+                after.append(neuron._activate(before[-1]))
             if self.activation == "softmax":
-                with scope("softmax"):
-                    after = softmax(after)
+                layer.part("softmax")
+                after = softmax(after)
         return LayerTrace(before, after)
 
     def __call__(self, x: Iterable[Operand]) -> list[Value]:
@@ -228,6 +233,8 @@ class MLP(Module):
     ) -> None:
         if not hasattr(nouts, "__len__") or len(nouts) == 0:
             raise ValueError(f"an MLP needs a list of widths, one for each layer, as in MLP(2, [16, 16, 1]), but got {nouts!r}")
+        if isinstance(activation, str) and activation != "softmax":
+            _activation(activation)  # refuses an unknown name even where there is no hidden layer to use it
         hidden = _for_each("hidden layer", "activations", activation, len(nouts) - 1)
         biases = _for_each("layer", "biases", bias, len(nouts))
         rng = _generator(seed)
@@ -240,7 +247,7 @@ class MLP(Module):
             layer._name(f"layer{k}", str(k))
 
     def trace(self, x: Iterable[Operand]) -> Trace:
-        """The pre-activations and activations of every layer: all that a backward pass by hand needs (S4.i10).
+        """The pre-activations and activations of every layer: all that a backward pass by hand needs (S4.84-85).
 
         >>> trace = MLP(2, [3, 1], seed=0).trace([1.0, 2.0])
         >>> [len(layer) for layer in trace.pre_activations], trace.activations[0][0].data >= 0
@@ -271,7 +278,7 @@ def _inputs(who: str, x: Iterable[Operand], nin: int) -> list[Value]:
         raise TypeError(f"{who} takes a list of {nin} inputs, but got {x!r} of type {type(x).__name__}")
     inputs = [as_value(each) for each in x]
     if len(inputs) != nin:
-        raise ValueError(f"{who} has {nin} weights in each neuron, so it takes {nin} inputs, but got {len(inputs)}")
+        raise ValueError(f"{who} takes {nin} inputs, but got {len(inputs)}; its neurons have {nin} weights each")
     return inputs
 
 
@@ -287,7 +294,8 @@ def _for_each(what: str, plural: str, given: object, count: int) -> list:  # typ
         return [given] * count
     if len(given) != count:
         hint = "; the last layer's is output=..." if what == "hidden layer" else ""
-        raise ValueError(f"there are {count} {what}s, but {len(given)} {plural}: {given!r}{hint}")
+        layers = what if count == 1 else what + "s"
+        raise ValueError(f"there must be one for each or one for all: {count} {layers}, but {len(given)} {plural}{hint}")
     return list(given)
 
 

@@ -3,11 +3,11 @@ r"""Losses: how wrong the outputs for one example are, as one ``Value``.
 Each takes ``(outputs, target)``. The outputs are a list of ``Value`` objects, or one. The target is a list of as many numbers
 (one-hot, say), or a class label, an int from 0; for a single output it is the number wanted.
 
-    name                   loss of one example                        in the seeds
+    name                   loss of one example                        source
     sum_of_squares         sum_j (y_j - a_j)^2                        S0.27
-    half_sum_of_squares    1/2 sum_j (a_j - y_j)^2                    S2.i1, S3.6
+    half_sum_of_squares    1/2 sum_j (a_j - y_j)^2                    S2.i1
     cross_entropy          -sum_c y_c log p_c, of probabilities p     S4.i5 (with its minus), S4.17
-    cross_entropy_logits   the same, of logits                        S4.36, stable
+    cross_entropy_logits   the same, of logits                        S4.17 with S4.15, stable
     hinge                  sum_j max(0, 1 - y_j a_j), y_j = -1 or 1   micrograd
 
 Over several examples: their ``mean`` (S4.14) or ``autograd.total`` (S3.3). A loss of your own is any function of Values.
@@ -127,7 +127,8 @@ def hinge(outputs: Outputs, target: Target) -> Value:
     pairs = _pairs("hinge", outputs, target)
     for _, y in pairs:
         if not _is_number(y, 1) and not _is_number(y, -1):
-            raise ValueError(f"hinge needs targets of -1 or 1, one for each output, but got {target!r}")
+            given = f"{target!r} for {len(pairs)} outputs" if len(pairs) > 1 else repr(target)
+            raise ValueError(f"hinge needs targets of -1 or 1, one for each output, but got {given}")
     return total(relu(1 + -y * a) for a, y in pairs)  # type: ignore[no-any-return]
 
 
@@ -139,7 +140,7 @@ LOSSES: dict[str, Callable[[Any, Any], Value]] = {
 
 def _pairs(name: str, outputs: Outputs, target: Target, classes: bool = False) -> list[tuple[Value, Any]]:
     """The outputs with their targets. A label becomes one-hot; for a single output that is not of classes, a number is it."""
-    outputs = [outputs] if isinstance(outputs, Value) else list(outputs)
+    outputs = [as_value(each) for each in outputs] if hasattr(outputs, "__iter__") else [as_value(outputs)]
     if not outputs:
         raise ValueError(f"{name} needs at least one output, but got an empty list")
     if hasattr(target, "__iter__"):

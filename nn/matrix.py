@@ -12,11 +12,11 @@ Backward, for k = L .. 1, from dE/dH_L, the derivative of the loss in the output
     dE/dA_k      =  dE/dH_k * g_k'(A_k)    entry by entry, N x d_k  S4.90; S1.15 and S1.17, whose print has matrix products
     dE/dW_k      =  (dE/dA_k)^T H_{k-1}    d_k x d_{k-1}            S4.87 summed over the samples; S1.16 transposed
     dE/db_k      =  sum of dE/dA_k's rows  d_k                      S4.88 summed over the samples
-    dE/dH_{k-1}  =  dE/dA_k W_k            N x d_{k-1}              S4.89; the last two lines of S0.26 for every row
+    dE/dH_{k-1}  =  dE/dA_k W_k            N x d_{k-1}              S4.89; with the first line S0.26 for every row
 
 Row i of :math:`W_k` holds the weights of neuron i, column j those from neuron j of the layer below. For softmax the first
-line is not entry by entry: each row is multiplied by its own Jacobian (S4.i13). The loop runs down to k = 1 (S4.i11 prints
-less), where dE/dH_0 is the derivative in the inputs.
+line is not entry by entry: each row is multiplied by its own Jacobian (S4.i13). The loop starts at k = L
+(S4.i11 prints L-1, which leaves W_L without a gradient) and runs down to k = 1, where dE/dH_0 is the derivative in the inputs.
 """
 
 from __future__ import annotations
@@ -43,7 +43,15 @@ class Forward(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """The loss of a batch and its derivatives: in each layer's pre-activations (the deltas), the parameters, the inputs."""
+    """The loss of a batch and its derivatives, array by array.
+
+    Attributes:
+        loss: the mean or sum over the N samples.
+        outputs: of the network, N x d_L.
+        deltas: the derivatives in the pre-activations of each layer, N x d_k.
+        weights, biases: the derivatives in the parameters of each layer, d_k x d_{k-1} and d_k (None without a bias).
+        inputs: the derivatives in the inputs, N x d_0.
+    """
 
     loss: float
     outputs: Array
@@ -205,7 +213,7 @@ class MatrixMLP:
             deltas.insert(0, delta)
             d_weights.insert(0, delta.T @ below[k])  # S4.87, S1.16
             d_biases.insert(0, None if self.biases[k] is None else delta.sum(axis=0))  # S4.88
-            d_h = delta @ self.weights[k]  # S4.89, S0.26
+            d_h = delta @ self.weights[k]  # S4.89
         return Gradients(scale * float(value(y, t).sum()), y, deltas, d_weights, d_biases, d_h)
 
 
@@ -308,10 +316,10 @@ def _where_wanted(y: Array, t: Array) -> Array:
 LOSSES: dict[str, tuple[Callable[[Array, Array], Array], Callable[[Array, Array], Array]]] = {
     "sum_of_squares": (
         lambda y, t: ((t - y) ** 2).sum(axis=1),  # S0.27
-        lambda y, t: -2 * (t - y),  # S0.31
+        lambda y, t: -2 * (t - y),  # S0.31 without its F
     ),
     "half_sum_of_squares": (
-        lambda y, t: ((y - t) ** 2).sum(axis=1) / 2,  # S3.6
+        lambda y, t: ((y - t) ** 2).sum(axis=1) / 2,  # S2.i1
         lambda y, t: y - t,  # S3.7
     ),
     "cross_entropy": (

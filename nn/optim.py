@@ -42,9 +42,10 @@ class SGD:
             if not isinstance(each, Value):
                 raise TypeError(f"SGD moves Values, but one of the parameters is {each!r} of type {type(each).__name__}")
             if each.inputs or isinstance(each, Constant):
-                raise ValueError(
-                    f"SGD moves leaves, but one of the parameters was computed: {each!r} by {each._op or 'no one'!r}"
+                made = (
+                    "is a constant, made of a plain number" if isinstance(each, Constant) else f"was computed by {each._op!r}"
                 )
+                raise ValueError(f"SGD moves leaves, Values made from numbers, but one of the parameters {made}: {each!r}")
         self.lr = number(lr)
         if not 0 < self.lr < math.inf:
             raise ValueError(f"SGD needs a learning rate above 0, but got {lr!r}")

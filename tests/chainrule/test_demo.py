@@ -40,11 +40,13 @@ def test_the_printed_neuron_multiplies_up(chainrule):
     """Each gradient in the table is the sum of local derivative times gradient over the rows that use the node."""
     _, out, _ = chainrule("demo", "--epochs", 1, "--layers", "2")
     table = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines() if line.count("│") == 6]
-    gradients = {name: float(gradient) for name, *_, gradient in table}
+    gradients = {name: float(gradient) for name, *_, gradient in table if name}
     sums = dict.fromkeys(gradients, 0.0)
+    node = ""
     for name, _, _, local, _ in table:
+        node = name or node  # the second local derivative stands in a line of its own
         for source, partial in re.findall(r"/∂(\S+) = ([^\s,]+)", local):
-            sums[source] += float(partial) * gradients[name]
+            sums[source] += float(partial) * gradients[node]
     *_, output = gradients
     sums[output] = 1.0
     assert len(gradients) > 10
@@ -101,11 +103,25 @@ def test_bad_input_is_said_in_a_line_or_two_and_nothing_is_written(chainrule, tm
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_loss_that_diverges_is_said(chainrule):
+def test_gradients_of_features_that_are_constant_agree(chainrule, tmp_path):
+    (tmp_path / "flat.csv").write_text("a,b,c\n" + "1,2,x\n1,2,y\n" * 4)
+    status, out, err = chainrule("demo", "--data", "flat.csv", "--layers", 2, "--epochs", 1)
+    assert (status, err) == (0, "")
+    assert "difference 0.0e+00" in out
+
+
+def test_the_command_alone_says_what_it_can_do(chainrule):
+    status, out, err = chainrule()
+    assert (status, err) == (0, "")
+    assert "demo" in out
+
+
+def test_a_loss_that_diverges_is_said(chainrule, tmp_path):
     status, _, err = chainrule("demo", "--lr", "1e300", "--layers", "2", "--activation", "relu")
     assert status == 1
     assert "smaller --lr" in err
     assert "Traceback" not in err
+    assert not list(tmp_path.rglob("*.svg"))
 
 
 def test_gradients_that_disagree_stop_the_demo(chainrule, monkeypatch):

@@ -66,6 +66,10 @@ BAD = {
     "nan": ("a,b,y\n1,nan,0\n", ["line 2", "'b'", "'nan'"]),
     "infinite": ("a,b,y\n1,inf,0\n", ["line 2", "'b'", "'inf'"]),
     "missing label": ("a,b,y\n1,2,\n", ["line 2", "'y'", "label is missing"]),
+    "too large": ("a,y\n1e308,0\n-1e308,0\n1,1\n2,1\n", ["line 2", "'a'", "'1e308'", "1e+100"]),
+    "a number only Python reads": ("a,y\n1_000,0\n", ["line 2", "'1_000'"]),
+    "no header, labels of words": ("5.1,3.5,setosa\n4.9,3.0,setosa\n", ["line 1", "header is missing"]),
+    "a class with one example": ("a,y\n1,0\n2,0\n3,1\n4,0\n", ["'y'", "'1' has one example"]),
     "one class": ("a,y\n1,0\n2,0\n", ["'y'", "1 different label"]),
     "a column of measurements": (
         "a,y\n" + "".join(f"{k},{k}.5\n" for k in range(20)),
