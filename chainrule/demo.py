@@ -18,6 +18,7 @@ import viz
 from autograd import Value, scope, topological_order
 from nn.data import Dataset, iris, moons, read_csv, split, standardise
 from nn.matrix import MatrixMLP
+from viz.digraph import Digraph
 
 HELD_OUT = 0.2
 TOLERANCE = 1e-12  # of the largest gradient: float64 keeps 16 digits, and a thousand roundings cost two or three
@@ -47,7 +48,7 @@ def run(
     console.print(
         f"{len(model.parameters())} parameters in layers {_arrows(model)}, {activation}; softmax and cross-entropy on top\n"
     )
-    neuron = _one_neuron(console, model, train)
+    neuron = viz.draw(_one_neuron(console, model, train))  # now: training will move the numbers that it shows
     _check(console, model, train)
 
     started = time.perf_counter()
@@ -56,8 +57,8 @@ def run(
         f"\ntrained in {time.perf_counter() - started:.1f} s; accuracy on the training data {_accuracy(model, train):.1%}, "
         f"on the {len(test)} held-out examples {_accuracy(model, test):.1%}"
     )
-    pictures = {"neuron": neuron, "loss": _small_loss(train, seed)}
-    written = [path for name, root in pictures.items() for path in _write(out / name, root)]
+    pictures = {"neuron": neuron, "loss": viz.draw(_small_loss(train, seed))}
+    written = [path for name, picture in pictures.items() for path in _write(out / name, picture)]
     console.print("pictures: " + ", ".join(map(str, written)), soft_wrap=True)
 
 
@@ -90,7 +91,9 @@ def _arrows(model: nn.MLP) -> str:
 def _one_neuron(console: Console, model: nn.MLP, data: Dataset) -> Value:
     """Print every node of the first neuron, for the last example: its value, local derivatives and gradient."""
     x = [Value(v, f"x{j}") for j, v in enumerate(data.x[-1], start=1)]
-    output = model.layers[0].neurons[0](x)
+    layer = model.layers[0]
+    with scope(layer.name):
+        output = layer.neurons[0](x)
     output.backward()
     names = {node: node.label or f"v{k}" for k, node in enumerate(topological_order(output), start=1)}
     table = Table(title="One neuron: every local derivative, and the gradient they multiply up to", title_justify="left")
@@ -141,12 +144,11 @@ def _small_loss(data: Dataset, seed: int) -> Value:
     return loss
 
 
-def _write(path: Path, root: Value) -> list[Path]:
-    """The picture of a graph as DOT text, and as SVG where a layout program can be found."""
-    graph = viz.draw(root)
-    texts = {".dot": graph.source}
+def _write(path: Path, picture: Digraph) -> list[Path]:
+    """Write a picture as DOT text, and as SVG where a layout program can be found."""
+    texts = {".dot": picture.source}
     try:
-        texts[".svg"] = graph.pipe(format="svg", encoding="utf-8")
+        texts[".svg"] = picture.pipe(format="svg", encoding="utf-8")
     except viz.LayoutError as error:
         click.echo(f"chainrule demo: {error}", err=True)
     try:

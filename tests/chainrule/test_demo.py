@@ -54,6 +54,18 @@ def test_the_printed_neuron_multiplies_up(chainrule):
     assert sums == pytest.approx(gradients, abs=2e-3)
 
 
+def test_the_drawn_neuron_is_the_printed_one(chainrule, tmp_path):
+    """Training moves the weights between the print and the writing: the picture must not move with them."""
+    _, out, _ = chainrule("demo", "--epochs", 2, "--layers", "2")
+    printed = {cells[1].strip(): cells[3] for line in out.splitlines() if len(cells := line.split("│")) == 7}
+    dot = (tmp_path / "chainrule-demo" / "neuron.dot").read_text(encoding="utf-8")
+    assert len(printed) > 10
+    for name, value in printed.items():
+        if name and not name.startswith("v"):
+            [drawn] = re.findall(rf"<B>{re.escape(name)}</B>.*?>data<.*?>([-\d.e]+)<", dot, re.DOTALL)
+            assert float(drawn) == pytest.approx(float(value), abs=1e-4), name  # 4 digits each
+
+
 def test_other_data_and_options(chainrule, tmp_path):
     (tmp_path / "fruit.csv").write_text("kind,w\n" + "apple,1.0\npear,2.0\n" * 10)
     status, out, _ = chainrule(
