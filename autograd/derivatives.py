@@ -121,7 +121,7 @@ def _record(op: Op, *operands: Operand) -> Any:
         return evaluate_ieee(op, *operands)[0]  # type: ignore[arg-type]
     if op is POWER and not isinstance(operands[1], Value):
         op, operands = POW.at(operands[1]), operands[:1]
-    return apply(op, operands[0], *operands[1:], otherwise=evaluate_ieee)  # type: ignore[arg-type, misc]
+    return apply(op, *map(as_value, operands), otherwise=evaluate_ieee)
 
 
 def _times(x: Any, y: Any) -> Any:

@@ -19,7 +19,7 @@ T = TypeVar("T", Value, float)
 
 def _call(op: Op, *operands: Any) -> Any:
     if any(isinstance(operand, Value) for operand in operands):
-        return apply(op, *map(as_value, operands))  # type: ignore[arg-type]
+        return apply(op, *map(as_value, operands))
     return evaluate(op, *operands)[0]
 
 

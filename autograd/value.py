@@ -98,52 +98,52 @@ class Value:
     # fmt: off
     # --- operators: a number on either side becomes a constant ------------------------------------------------------
 
-    def __add__(self, other: Operand) -> Value: return apply(ops.ADD, self, other)
-    def __radd__(self, other: Operand) -> Value: return self if type(other) is int and other == 0 else apply(ops.ADD, other, self)  # sum() starts at 0
-    def __sub__(self, other: Operand) -> Value: return apply(ops.SUB, self, other)
-    def __rsub__(self, other: Operand) -> Value: return apply(ops.SUB, other, self)
-    def __mul__(self, other: Operand) -> Value: return apply(ops.MUL, self, other)
-    def __rmul__(self, other: Operand) -> Value: return apply(ops.MUL, other, self)
-    def __truediv__(self, other: Operand) -> Value: return apply(ops.DIV, self, other)
-    def __rtruediv__(self, other: Operand) -> Value: return apply(ops.DIV, other, self)
+    def __add__(self, other: Operand) -> Value: return apply2(ops.ADD, self, other)
+    def __radd__(self, other: Operand) -> Value: return self if type(other) is int and other == 0 else apply2(ops.ADD, other, self)  # sum() starts at 0
+    def __sub__(self, other: Operand) -> Value: return apply2(ops.SUB, self, other)
+    def __rsub__(self, other: Operand) -> Value: return apply2(ops.SUB, other, self)
+    def __mul__(self, other: Operand) -> Value: return apply2(ops.MUL, self, other)
+    def __rmul__(self, other: Operand) -> Value: return apply2(ops.MUL, other, self)
+    def __truediv__(self, other: Operand) -> Value: return apply2(ops.DIV, self, other)
+    def __rtruediv__(self, other: Operand) -> Value: return apply2(ops.DIV, other, self)
     def __pow__(self, other: Operand) -> Value: return apply_power(self, other)
-    def __rpow__(self, other: Operand) -> Value: return apply(ops.POWER, other, self)
-    def __neg__(self) -> Value: return apply(ops.NEG, self)
+    def __rpow__(self, other: Operand) -> Value: return apply2(ops.POWER, other, self)
+    def __neg__(self) -> Value: return apply1(ops.NEG, self)
     def __pos__(self) -> Value: return self
-    def __abs__(self) -> Value: return apply(ops.ABS, self)
+    def __abs__(self) -> Value: return apply1(ops.ABS, self)
 
     # --- the rows of the table by name ------------------------------------------------------------------------------
 
-    def abs(self) -> Value: return apply(ops.ABS, self)
-    def sign(self) -> Value: return apply(ops.SIGN, self)
-    def step(self) -> Value: return apply(ops.STEP, self)
-    def heaviside(self) -> Value: return apply(ops.HEAVISIDE, self)
-    def detach(self) -> Value: return apply(ops.DETACH, self)
-    def maximum(self, other: Operand) -> Value: return apply(ops.MAXIMUM, self, as_value(other))
-    def minimum(self, other: Operand) -> Value: return apply(ops.MINIMUM, self, as_value(other))
-    def exp(self) -> Value: return apply(ops.EXP, self)
-    def expm1(self) -> Value: return apply(ops.EXPM1, self)
-    def log(self) -> Value: return apply(ops.LOG, self)
-    def log1p(self) -> Value: return apply(ops.LOG1P, self)
-    def sqrt(self) -> Value: return apply(ops.SQRT, self)
-    def sin(self) -> Value: return apply(ops.SIN, self)
-    def cos(self) -> Value: return apply(ops.COS, self)
-    def tan(self) -> Value: return apply(ops.TAN, self)
-    def asin(self) -> Value: return apply(ops.ASIN, self)
-    def acos(self) -> Value: return apply(ops.ACOS, self)
-    def atan(self) -> Value: return apply(ops.ATAN, self)
-    def sinh(self) -> Value: return apply(ops.SINH, self)
-    def cosh(self) -> Value: return apply(ops.COSH, self)
-    def tanh(self) -> Value: return apply(ops.TANH, self)
-    def erf(self) -> Value: return apply(ops.ERF, self)
-    def erfc(self) -> Value: return apply(ops.ERFC, self)
-    def sigmoid(self) -> Value: return apply(ops.SIGMOID, self)
-    def softplus(self) -> Value: return apply(ops.SOFTPLUS, self)
-    def relu(self) -> Value: return apply(ops.RELU, self)
-    def leaky_relu(self, slope: Number | None = None) -> Value: return apply(ops.LEAKY_RELU.at(slope), self)
-    def elu(self, alpha: Number | None = None) -> Value: return apply(ops.ELU.at(alpha), self)
-    def silu(self) -> Value: return apply(ops.SILU, self)
-    def gelu(self) -> Value: return apply(ops.GELU, self)
+    def abs(self) -> Value: return apply1(ops.ABS, self)
+    def sign(self) -> Value: return apply1(ops.SIGN, self)
+    def step(self) -> Value: return apply1(ops.STEP, self)
+    def heaviside(self) -> Value: return apply1(ops.HEAVISIDE, self)
+    def detach(self) -> Value: return apply1(ops.DETACH, self)
+    def maximum(self, other: Operand) -> Value: return apply2(ops.MAXIMUM, self, as_value(other))
+    def minimum(self, other: Operand) -> Value: return apply2(ops.MINIMUM, self, as_value(other))
+    def exp(self) -> Value: return apply1(ops.EXP, self)
+    def expm1(self) -> Value: return apply1(ops.EXPM1, self)
+    def log(self) -> Value: return apply1(ops.LOG, self)
+    def log1p(self) -> Value: return apply1(ops.LOG1P, self)
+    def sqrt(self) -> Value: return apply1(ops.SQRT, self)
+    def sin(self) -> Value: return apply1(ops.SIN, self)
+    def cos(self) -> Value: return apply1(ops.COS, self)
+    def tan(self) -> Value: return apply1(ops.TAN, self)
+    def asin(self) -> Value: return apply1(ops.ASIN, self)
+    def acos(self) -> Value: return apply1(ops.ACOS, self)
+    def atan(self) -> Value: return apply1(ops.ATAN, self)
+    def sinh(self) -> Value: return apply1(ops.SINH, self)
+    def cosh(self) -> Value: return apply1(ops.COSH, self)
+    def tanh(self) -> Value: return apply1(ops.TANH, self)
+    def erf(self) -> Value: return apply1(ops.ERF, self)
+    def erfc(self) -> Value: return apply1(ops.ERFC, self)
+    def sigmoid(self) -> Value: return apply1(ops.SIGMOID, self)
+    def softplus(self) -> Value: return apply1(ops.SOFTPLUS, self)
+    def relu(self) -> Value: return apply1(ops.RELU, self)
+    def leaky_relu(self, slope: Number | None = None) -> Value: return apply1(ops.LEAKY_RELU.at(slope), self)
+    def elu(self, alpha: Number | None = None) -> Value: return apply1(ops.ELU.at(alpha), self)
+    def silu(self) -> Value: return apply1(ops.SILU, self)
+    def gelu(self) -> Value: return apply1(ops.GELU, self)
 
     # --- comparisons go by value; == and hash by identity, so that a Value can be a key -------------------------------
 
@@ -262,21 +262,47 @@ def pass_on(node: Value) -> None:
 # --- recording ------------------------------------------------------------------------------------------------------
 
 _new = object.__new__
-NO_OPERAND = object()  # what a unary operation has for y; None is a mistake of the user's
 
 
-def apply(op: Op, x: Any, y: Any = NO_OPERAND, otherwise: Evaluate = evaluate) -> Value:
-    """Compute one operation and record it: a new node with the result, its operands and the local derivatives.
+def apply1(op: Op, x: Value, otherwise: Evaluate = evaluate) -> Value:
+    """Compute an operation of one operand and record it: a new node with the result, its input and the local derivative.
 
-    Plain numbers become constants. For an operand that is not a number at all it returns ``NotImplemented``, so that Python
-    can ask the other operand's type (a NumPy array then computes entry by entry). What the kernel for floats cannot answer
-    is asked of ``otherwise``.
+    What the kernel for floats cannot answer is asked of ``otherwise``.
 
     Raises:
-        DomainError: if finite operands lie outside the domain of the operation.
+        DomainError: if a finite operand lies outside the domain of the operation.
 
     >>> from autograd import ops
-    >>> node = apply(ops.MUL, Value(2.0), Value(5.0))
+    >>> node = apply1(ops.EXP, Value(0.0))
+    >>> node.data, node.partials
+    (1.0, (1.0,))
+    """
+    node = _new(Value)
+    node.op = op
+    node.scope = current_scope()
+    node._x = x
+    node._y = node._dy = None
+    a = x.data
+    if type(a) is float:
+        node.grad = 0.0
+        try:
+            node.data, node._dx = op.kernel(a)
+            return node
+        except (ArithmeticError, ValueError):
+            pass  # otherwise() answers, or says what was wrong
+    node.data, node._dx = otherwise(op, a, labels=(x.label,))
+    node.grad = type(node.data)()
+    return node
+
+
+def apply2(op: Op, x: Any, y: Any, otherwise: Evaluate = evaluate) -> Value:
+    """The same for an operation of two operands, of which one may be a plain number: it becomes a constant.
+
+    For an operand that is not a number at all it returns ``NotImplemented``, so that Python can ask the other operand's type
+    (a NumPy array then computes entry by entry).
+
+    >>> from autograd import ops
+    >>> node = apply2(ops.MUL, Value(2.0), 5.0)
     >>> node.data, node.partials
     (10.0, (5.0, 2.0))
     """
@@ -284,46 +310,49 @@ def apply(op: Op, x: Any, y: Any = NO_OPERAND, otherwise: Evaluate = evaluate) -
         x = _constant(x)
         if x is NotImplemented:
             return NotImplemented  # type: ignore[no-any-return]
-    if y is NO_OPERAND:
-        y = None
-    elif not isinstance(y, Value):
+    if not isinstance(y, Value):
         y = _constant(y)
         if y is NotImplemented:
             return NotImplemented  # type: ignore[no-any-return]
-
     node = _new(Value)
-    node._x = x
-    node._y = y
     node.op = op
     node.scope = current_scope()
+    node._x = x
+    node._y = y
     a = x.data
-    try:
-        if y is None:
-            if type(a) is float:
-                node.data, node._dx = op.kernel(a)
-                node._dy = None
-                node.grad = 0.0
-                return node
-        elif type(a) is float and type(b := y.data) is float:
+    b = y.data
+    if type(a) is float and type(b) is float:
+        node.grad = 0.0
+        try:
             node.data, node._dx, node._dy = op.kernel(a, b)
-            node.grad = 0.0
             return node
-    except (ArithmeticError, ValueError):
-        pass  # otherwise() answers, or says what was wrong
-
-    operands = (x,) if y is None else (x, y)
-    node.data, *partials = otherwise(op, *(each.data for each in operands), labels=[each.label for each in operands])
-    node._dx, node._dy = partials if y is not None else (*partials, None)
+        except (ArithmeticError, ValueError):
+            pass
+    node.data, node._dx, node._dy = otherwise(op, a, b, labels=(x.label, y.label))
     node.grad = type(node.data)()
     return node
+
+
+def apply(op: Op, *operands: Value, otherwise: Evaluate = evaluate) -> Value:
+    """Compute and record an operation of one operand or two.
+
+    >>> from autograd import ops
+    >>> apply(ops.MUL, Value(2.0), Value(5.0)), apply(ops.EXP, Value(0.0))
+    (Value(data=10.0, grad=0.0), Value(data=1.0, grad=0.0))
+    """
+    if op.arity == 1:
+        [x] = operands
+        return apply1(op, x, otherwise)
+    x, y = operands
+    return apply2(op, x, y, otherwise)
 
 
 def apply_power(x: Value, exponent: Operand) -> Value:
     """``x ** exponent``: a number as exponent has a row of its own, whose derivative takes no log of x."""
     if isinstance(exponent, Value):
-        return apply(ops.POWER, x, exponent)
+        return apply2(ops.POWER, x, exponent)
     c = _constant(exponent)
-    return apply(ops.POW.at(c.data), x) if c is not NotImplemented else NotImplemented
+    return apply1(ops.POW.at(c.data), x) if c is not NotImplemented else NotImplemented
 
 
 def as_value(operand: Operand) -> Value:

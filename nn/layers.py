@@ -20,7 +20,7 @@ from typing import NamedTuple, TypeAlias
 
 from autograd import OPS, Value, scope, softmax
 from autograd.ops import ADD, MUL
-from autograd.value import Operand, apply, as_value
+from autograd.value import Operand, apply1, apply2, as_value
 from nn.module import Module
 
 Generator: TypeAlias = random.Random | ModuleType  # Python's own module `random` is its global generator
@@ -96,8 +96,8 @@ class Neuron(Module):
         """
         z = self.b
         for w, h in zip(self.w, x, strict=True):
-            term = apply(MUL, w, h)  # w * h, but without a call of __mul__ for each weight
-            z = term if z is None else apply(ADD, z, term)
+            term = apply2(MUL, w, h)  # w * h, but without a call of __mul__ for each weight
+            z = term if z is None else apply2(ADD, z, term)
         return z  # type: ignore[return-value]  # there is at least one weight
 
     def __call__(self, x: Iterable[Operand]) -> Value:
@@ -310,7 +310,7 @@ def _activation(activation: Activation) -> Callable[[Value], Value]:
         raise ValueError("softmax is the activation of a whole layer: give it to a Layer or an MLP, not to a Neuron")
     if activation == "linear":
         return _linear
-    return partial(apply, OPS[activation].at() if OPS[activation].is_family else OPS[activation])
+    return partial(apply1, OPS[activation].at() if OPS[activation].is_family else OPS[activation])
 
 
 def _linear(z: Value) -> Value:
