@@ -93,7 +93,6 @@ class Op:
         self.samples = samples or ((-3.0, 3.0),) * len(partials)
         self.c: Number | None = None  # the constant, in a member of a family
         self._check()
-        self.kernel = self._first_call
         OPS[name] = self
 
     def _check(self) -> None:
@@ -145,13 +144,10 @@ class Op:
 
     # --- the readers: each compiles the row, when first asked, for its own kind of number ----------------------------
 
-    kernel: Callable[..., tuple[Any, ...]]
-    """For floats: ``kernel(x, y)`` is ``(out, dx, dy)``, the result and its local derivatives."""
-
-    def _first_call(self, *operands: float) -> tuple[Any, ...]:
-        """The kernel until its first call, which compiles it: a plain attribute is read faster than a cached property."""
-        self.kernel = self._compiled(FLOATS, (self.value, *self.partials))
-        return self.kernel(*operands)  # type: ignore[no-any-return]
+    @cached_property
+    def kernel(self) -> Callable[..., tuple[Any, ...]]:
+        """For floats: ``kernel(x, y)`` is ``(out, dx, dy)``, the result and its local derivatives."""
+        return self._compiled(FLOATS, (self.value, *self.partials))
 
     @cached_property
     def exact(self) -> Callable[..., tuple[Any, ...]]:
@@ -189,9 +185,9 @@ def _member(family: Op, c: Number) -> Op:
     if not family.is_family:
         raise ValueError(f"row {family.name!r} reads no constant c, so it has no member at {c!r}")
     member = object.__new__(Op)
-    compiled = ("exact", "ieee", "defined")  # for the family, without the constant
+    compiled = ("kernel", "exact", "ieee", "defined")  # for the family, without the constant
     vars(member).update({key: value for key, value in vars(family).items() if key not in compiled})
-    member.c, member.symbol, member.kernel = c, family.symbol.format(c=c), member._first_call
+    member.c, member.symbol = c, family.symbol.format(c=c)
     return member
 
 

@@ -189,7 +189,7 @@ def test_a_formula_outside_the_table_is_caught():
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_each_file_can_be_read_in_one_sitting(path):
-    assert len(path.read_text().splitlines()) < 350
+    assert len(path.read_text().splitlines()) < 400
 
 
 def test_the_files_are_found():
