@@ -84,19 +84,23 @@ def _between(order: list[Value], inputs: list[Value]) -> set[Value]:
 
 def _partial(node: Value, index: int) -> Any:
     """The local derivative of a node in its input, as the number recorded when the node was made."""
-    if not isinstance(node.op, Op):
-        raise ClosureError(
-            f"{node._op or 'a node with children'!r} is a closure: backward() can run it, but it has no local derivatives to "
-            "read. State it as a row, Op(name, value, partials), or compose it of operations that are rows."
-        )
+    if not node.partials:
+        raise _closure_error(node, "it has no local derivatives to read")
     return node.partials[index]
 
 
 def _recorded_partial(node: Value, index: int) -> Any:
     """The same as a ``Value`` with a graph of its own: the row's text, read with functions that record."""
-    _partial(node, index)  # refuses a closure
-    function = _recorder(node.op, index)
-    return function(*node.inputs, node)
+    if not isinstance(node.op, Op):
+        raise _closure_error(node, "its local derivatives have no formulas to record")
+    return _recorder(node.op, index)(*node.inputs, node)
+
+
+def _closure_error(node: Value, reason: str) -> ClosureError:
+    return ClosureError(
+        f"{node._op or 'a node with children'!r} is a closure: backward() can run it, but {reason}. "
+        "State it as a row, Op(name, value, partials), or compose it of operations that are rows."
+    )
 
 
 class _Recording(Functions):

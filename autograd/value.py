@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any, TypeAlias, Union
 
 from autograd import ops
+from autograd.closure import Closure
 from autograd.evaluate import evaluate
 from autograd.graph import topological_order
 from autograd.number import Number, number
@@ -25,8 +26,8 @@ class Value:
 
     Args:
         data: an int, float or Fraction, kept as given; bools and NumPy scalars become Python numbers.
-        label: a name for pictures and messages. (micrograd's ``Value(data, children, op)`` is understood too, for operations
-            made of closures: a string is a label, a collection the children.)
+        label: a name for pictures and messages. (micrograd's ``Value(data, children, op)`` and a microgpt's ``Value(data,
+            children, local_derivatives)`` are understood too: see ``Closure``.)
 
     Attributes:
         data: the number (the *primal*). Assign to it to train: ``p.data -= 0.1 * p.grad``.
@@ -58,14 +59,14 @@ class Value:
     _dx: Any
     _dy: Any
 
-    def __init__(self, data: Number, _children: str | Iterable[Value] = (), _op: str = "", label: str = "") -> None:
+    def __init__(
+        self, data: Number, _children: str | Iterable[Value] = (), _op: str | Iterable[Number] = "", label: str = ""
+    ) -> None:
         if isinstance(_children, str):
             label, _children = _children, ()
-        elif isinstance(_children, Value):
-            raise TypeError("the children of a Value are a tuple, even if there is only one: Value(data, (x,), op)")
         self.data = number(data)
         self.grad = type(self.data)()  # the zero of its own kind: Fraction(0) for a Fraction
-        self.op = Closure(_op, tuple(_children)) if _op or _children else None
+        self.op = _closure(_children, _op) if _op or _children else None
         if label:
             self.label = label
         self.scope = current_scope()
@@ -84,8 +85,10 @@ class Value:
 
     @property
     def partials(self) -> tuple[Any, ...]:
-        """The local derivatives: of this node in each of its inputs, as numbers. Closures have none."""
-        return (self._dx, self._dy)[: self.op.arity] if isinstance(self.op, Op) else ()
+        """The local derivatives: of this node in each of its inputs, as numbers. A closure that is a function has none."""
+        if isinstance(self.op, Op):
+            return (self._dx, self._dy)[: self.op.arity]
+        return self.op.partials if self.op else ()
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
@@ -160,7 +163,7 @@ class Value:
             "autograd's (autograd.exp, not math.exp); for its number alone say .data"
         )
 
-    # --- micrograd's names ------------------------------------------------------------------------------------------
+    # --- micrograd's names, and microgpt's --------------------------------------------------------------------------
 
     @property
     def _prev(self) -> set[Value]:
@@ -173,12 +176,15 @@ class Value:
     @property
     def _backward(self) -> Callable[[], None]:
         """Passes this node's gradient on to its inputs. Assign a function to make the operation a closure."""
-        return self.op.backward if isinstance(self.op, Closure) else lambda: pass_on(self)
+        return lambda: pass_on(self)
 
     @_backward.setter
     def _backward(self, function: Callable[[], None]) -> None:
-        self.op = Closure(self._op, self.inputs, function)
+        self.op = Closure(self._op, self.inputs, backward=function)
         self._x = self._y = self._dx = self._dy = None
+
+    _children = inputs
+    _local_grads = partials
 
     # --- the chain rule ---------------------------------------------------------------------------------------------
 
@@ -214,8 +220,8 @@ class Value:
                 x.grad += node._dx * node.grad
                 if y is not None:
                     y.grad += node._dy * node.grad
-            elif isinstance(node.op, Closure):
-                node.op.backward()
+            elif node.op is not None:
+                pass_on(node)
             elif type(node) is Constant:
                 node.grad = type(node.data)()
 
@@ -231,32 +237,28 @@ class Constant(Value):
     __slots__ = ()
 
 
-class Closure:
-    """The operation of a node whose backward pass the user wrote as a function, in micrograd's way.
-
-    Any number of inputs, and no local derivatives that could be read: ``backward()`` runs it, ``grad`` refuses it.
-
-    >>> x = Value(3.0)
-    >>> out = Value(x.data**2, (x,), "square")
-    >>> def backward(): x.grad += 2 * x.data * out.grad
-    >>> out._backward = backward
-    >>> (2 * out).backward(); x.grad
-    12.0
-    """
-
-    __slots__ = ("symbol", "inputs", "backward")
-
-    def __init__(self, symbol: str, inputs: tuple[Value, ...], backward: Callable[[], None] = lambda: None) -> None:
-        for each in inputs:
-            if not isinstance(each, Value):
-                raise TypeError(f"the children of a Value are Values, but got {each!r} of type {type(each).__name__}")
-        self.symbol, self.inputs, self.backward = symbol, inputs, backward
-
-
 def pass_on(node: Value) -> None:
-    """One step of the backward pass, for micrograd's manual ``_backward()``; ``backward`` has it unrolled, for speed."""
+    """One step of the backward pass, for closures and micrograd's manual ``_backward()``; ``backward`` has it unrolled."""
+    if isinstance(node.op, Closure) and not node.op.partials:
+        node.op.backward()
+        return
     for source, partial in zip(node.inputs, node.partials, strict=True):
         source.grad += partial * node.grad
+
+
+def _closure(children: Iterable[Value], op: str | Iterable[Number]) -> Closure:
+    if isinstance(children, Value):
+        raise TypeError("the children of a Value are a tuple, even if there is only one: Value(data, (x,), op)")
+    inputs = tuple(children)
+    for each in inputs:
+        if not isinstance(each, Value):
+            raise TypeError(f"the children of a Value are Values, but got {each!r} of type {type(each).__name__}")
+    if isinstance(op, str):
+        return Closure(op, inputs)
+    partials = tuple(map(number, op))
+    if len(partials) != len(inputs):
+        raise ValueError(f"a Value needs a local derivative for each child, but got {len(partials)} for {len(inputs)} children")
+    return Closure("", inputs, partials)
 
 
 # --- recording ------------------------------------------------------------------------------------------------------
