@@ -12,7 +12,7 @@ adds up the paths. That is the chain rule, and all there is to it.
 """
 
 from autograd.compositions import dot, logsumexp, softmax, total
-from autograd.derivatives import grad
+from autograd.derivatives import grad, hessian, hvp, jacobian, jvp, vjp
 from autograd.errors import ClosureError, DomainError, PoleError
 from autograd.functions import (
     abs,  # noqa: A004
@@ -75,6 +75,10 @@ __all__ = [
     "gelu",
     "grad",
     "heaviside",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
     "leaky_relu",
     "log",
     "log1p",
@@ -96,4 +100,5 @@ __all__ = [
     "tanh",
     "topological_order",
     "total",
+    "vjp",
 ]

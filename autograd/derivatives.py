@@ -1,19 +1,25 @@
-"""Derivatives of any node in any other, without touching a single ``.grad``."""
+"""Derivatives of any nodes in any others, without touching a single ``.grad``.
+
+All are read off the Jacobian J of the outputs in the inputs, none of them builds more of it than it needs:
+
+    vjp        v J       one pass from the outputs back (reverse mode); grad is its case of one output
+    jvp        J t       one pass from the inputs forward (forward mode)
+    jacobian   J         a reverse pass for each output
+    hessian    J of the gradient
+    hvp        J t of the gradient: a reverse pass, then a forward one
+
+Lists in, lists out; where there is no dependence, the derivative is exactly 0.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
-from operator import add, mul
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from autograd.errors import ClosureError
-from autograd.evaluate import evaluate_ieee
 from autograd.graph import topological_order
-from autograd.language import Calls
-from autograd.ops import ADD, MUL, POW, POWER
-from autograd.row import OPS, Functions, Op
-from autograd.value import Operand, Value, apply, as_value
+from autograd.number import Number, number
+from autograd.recording import NUMBERS, RECORDED
+from autograd.value import Value, as_value
 
 
 def grad(output: Value, inputs: Sequence[Value], create_graph: bool = False) -> list[Any]:
@@ -46,35 +52,196 @@ def grad(output: Value, inputs: Sequence[Value], create_graph: bool = False) -> 
     >>> grad(d2y, [x])                              # the third derivative of x**3
     [6.0]
     """
-    inputs = _checked(output, inputs)
-    order = topological_order(output)
-    between = _between(order, inputs)
-    zero = type(output.data)()
-    times, plus, partial = (_times, _plus, _recorded_partial) if create_graph else (mul, add, _partial)
-    adjoints: dict[Value, Any] = {**dict.fromkeys(between, zero), output: zero + 1}
+    return _jacobian([_value("grad", output)], _values("grad", "inputs", inputs), create_graph)[0]
+
+
+def vjp(outputs: Sequence[Value], inputs: Sequence[Value], v: Sequence[Any], create_graph: bool = False) -> list[Any]:
+    r"""The vector-Jacobian product :math:`\bar x_j = \sum_i v_i\,\partial y_i/\partial x_j`, from one reverse pass.
+
+    It is the gradient of :math:`\sum_i v_i y_i`: what a layer passes back when v is the gradient that it received.
+
+    Args:
+        outputs: the values :math:`y_i`.
+        inputs: the values :math:`x_j`.
+        v: a weight for each output: numbers, or with ``create_graph`` Values too.
+        create_graph: as in ``grad``.
+
+    Returns:
+        A list as long as ``inputs``.
+
+    Raises:
+        TypeError, ValueError: if an argument is not such a list, or v is not as long as ``outputs``.
+        ClosureError: as in ``grad``.
+
+    Source: Griewank & Walther (2008), section 3.2; S0.26, S4.89.
+
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> vjp([x * y, x + y], [x, y], [1.0, 10.0])    # 1 (y, x) + 10 (1, 1)
+    [13.0, 12.0]
+    """
+    outputs, inputs = _values("vjp", "outputs", outputs), _values("vjp", "inputs", inputs)
+    seeds = _weights("vjp", "output", outputs, v, create_graph)
+    order = topological_order(*outputs)
+    return _reverse(order, outputs, seeds, inputs, _between(order, inputs), _zero(outputs), create_graph)
+
+
+def jvp(outputs: Sequence[Value], inputs: Sequence[Value], t: Sequence[Any], create_graph: bool = False) -> list[Any]:
+    r"""The Jacobian-vector product :math:`\dot y_i = \sum_j \partial y_i/\partial x_j\;t_j`, from one forward pass.
+
+    Forward mode: each node takes the sum of its local derivatives times the *tangents* of its inputs. It is the rate at which
+    the outputs change when the inputs move in the direction t.
+
+    Args:
+        outputs: the values :math:`y_i`.
+        inputs: the values :math:`x_j`.
+        t: the tangent of each input: numbers, or with ``create_graph`` Values too.
+        create_graph: as in ``grad``.
+
+    Returns:
+        A list as long as ``outputs``.
+
+    Raises:
+        TypeError, ValueError: if an argument is not such a list, or t is not as long as ``inputs``.
+        ClosureError: as in ``grad``.
+
+    Source: Wengert (1964); Griewank & Walther (2008), section 3.1.
+
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> jvp([x * y, x + y], [x, y], [1.0, 0.0])     # the first column of the Jacobian
+    [3.0, 1.0]
+    """
+    outputs, inputs = _values("jvp", "outputs", outputs), _values("jvp", "inputs", inputs)
+    seeds = _weights("jvp", "input", inputs, t, create_graph)
+    return _forward(outputs, inputs, seeds, _zero(outputs), create_graph)
+
+
+def jacobian(outputs: Sequence[Value], inputs: Sequence[Value], create_graph: bool = False) -> list[list[Any]]:
+    r"""The Jacobian :math:`J_{ij} = \partial y_i/\partial x_j`: row i is the gradient of output i.
+
+    Args:
+        outputs: the values :math:`y_i`.
+        inputs: the values :math:`x_j`.
+        create_graph: as in ``grad``.
+
+    Returns:
+        A list of rows, one for each output, each as long as ``inputs``.
+
+    Raises:
+        TypeError, ClosureError: as in ``grad``.
+
+    Source: S0.15-S0.25, S4.26.
+
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> jacobian([x * y, x + y, 5 * y], [x, y])
+    [[3.0, 2.0], [1.0, 1.0], [0.0, 5.0]]
+    """
+    return _jacobian(_values("jacobian", "outputs", outputs), _values("jacobian", "inputs", inputs), create_graph)
+
+
+def hessian(output: Value, inputs: Sequence[Value], create_graph: bool = False) -> list[list[Any]]:
+    r"""The Hessian :math:`H_{ij} = \partial^2 output/\partial x_i\,\partial x_j`: the Jacobian of the gradient.
+
+    Args:
+        output: the value to differentiate.
+        inputs: the values :math:`x_j`.
+        create_graph: as in ``grad``.
+
+    Returns:
+        A list of rows, as many and as long as there are inputs.
+
+    Raises:
+        TypeError, ClosureError: as in ``grad``.
+
+    Source: Griewank & Walther (2008), section 5.1.
+
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> hessian(x * x * y, [x, y])                  # [[2y, 2x], [2x, 0]]
+    [[6.0, 4.0], [4.0, 0.0]]
+    """
+    inputs = _values("hessian", "inputs", inputs)
+    [gradient] = _jacobian([_value("hessian", output)], inputs, create_graph=True)
+    return _jacobian(gradient, inputs, create_graph, _zero([output]))
+
+
+def hvp(output: Value, inputs: Sequence[Value], v: Sequence[Any], create_graph: bool = False) -> list[Any]:
+    r"""The Hessian-vector product :math:`\sum_j \partial^2 output/\partial x_i\,\partial x_j\;v_j`, without the Hessian.
+
+    A forward pass over the graph of the gradient: its cost is that of a few gradients, however many inputs there are.
+
+    Args:
+        output: the value to differentiate.
+        inputs: the values :math:`x_j`.
+        v: a number for each input, or with ``create_graph`` a Value.
+        create_graph: as in ``grad``.
+
+    Returns:
+        A list as long as ``inputs``.
+
+    Raises:
+        TypeError, ValueError, ClosureError: as in ``jvp``.
+
+    Source: Pearlmutter, *Fast exact multiplication by the Hessian* (1994).
+
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> hvp(x * x * y, [x, y], [1.0, 10.0])         # [2y + 20x, 2x]
+    [46.0, 4.0]
+    """
+    inputs = _values("hvp", "inputs", inputs)
+    seeds = _weights("hvp", "input", inputs, v, create_graph)
+    [gradient] = _jacobian([_value("hvp", output)], inputs, create_graph=True)
+    return _forward(gradient, inputs, seeds, _zero([output]), create_graph)
+
+
+# --- the two modes --------------------------------------------------------------------------------------------------
+
+
+def _reverse(
+    order: list[Value],
+    outputs: list[Value],
+    seeds: list[Any],
+    inputs: list[Value],
+    between: set[Value],
+    zero: Number,
+    create_graph: bool,
+) -> list[Any]:
+    """The adjoints of the inputs: from each node, the last first, to its inputs."""
+    partial, times, plus = RECORDED if create_graph else NUMBERS
+    adjoints: dict[Value, Any] = {}  # of those nodes alone that an output depends on: elsewhere 0 * inf would make a nan
+    for output, seed in zip(outputs, seeds, strict=True):
+        adjoints[output] = plus(adjoints.get(output, zero), seed)
     for node in reversed(order):
-        if node in between:
+        if node in adjoints and node in between:
             for index, source in enumerate(node.inputs):
                 if source in between:
-                    adjoints[source] = plus(adjoints[source], times(partial(node, index), adjoints[node]))
-    gradient = [adjoints.get(each, zero) for each in inputs]
-    return [as_value(each) for each in gradient] if create_graph else gradient
+                    adjoints[source] = plus(adjoints.get(source, zero), times(partial(node, index), adjoints[node]))
+    return _given([adjoints.get(each, zero) for each in inputs], create_graph)
 
 
-def _checked(output: Value, inputs: Iterable[Value]) -> list[Value]:
-    if not isinstance(output, Value):
-        raise TypeError(f"grad differentiates a Value, but the output is {output!r} of type {type(output).__name__}")
-    if isinstance(inputs, Value):
-        raise TypeError("grad needs a list of inputs and gives a list of derivatives: write grad(y, [x]), not grad(y, x)")
-    inputs = list(inputs)
-    for each in inputs:
-        if not isinstance(each, Value):
-            raise TypeError(f"grad differentiates in Values, but one of the inputs is {each!r} of type {type(each).__name__}")
-    return inputs
+def _forward(outputs: list[Value], inputs: list[Value], seeds: list[Any], zero: Number, create_graph: bool) -> list[Any]:
+    """The tangents of the outputs: to each node, the first first, from its inputs."""
+    partial, times, plus = RECORDED if create_graph else NUMBERS
+    tangents: dict[Value, Any] = {}
+    for each, seed in zip(inputs, seeds, strict=True):
+        tangents[each] = plus(tangents.get(each, zero), seed)
+    for node in topological_order(*outputs):
+        for index, source in enumerate(node.inputs):
+            if source in tangents:
+                tangents[node] = plus(tangents.get(node, zero), times(partial(node, index), tangents[source]))
+    return _given([tangents.get(each, zero) for each in outputs], create_graph)
+
+
+def _jacobian(outputs: list[Value], inputs: list[Value], create_graph: bool, zero: Number | None = None) -> list[list[Any]]:
+    order = topological_order(*outputs)
+    between = _between(order, inputs)
+    zeros = [_zero([each]) if zero is None else zero for each in outputs]
+    return [
+        _reverse(order, [each], [one], inputs, between, zero, create_graph)
+        for each, zero, one in zip(outputs, zeros, [zero + 1 for zero in zeros], strict=True)
+    ]
 
 
 def _between(order: list[Value], inputs: list[Value]) -> set[Value]:
-    """The nodes on paths from the inputs to the output: all that a derivative has to visit."""
+    """The nodes on paths from the inputs to the outputs: all that a derivative has to visit."""
     between = set(inputs).intersection(order)
     for node in order:
         if any(source in between for source in node.inputs):
@@ -82,60 +249,45 @@ def _between(order: list[Value], inputs: list[Value]) -> set[Value]:
     return between
 
 
-def _partial(node: Value, index: int) -> Any:
-    """The local derivative of a node in its input, as the number recorded when the node was made."""
-    if not node.partials:
-        raise _closure_error(node, "it has no local derivatives to read")
-    return node.partials[index]
+def _zero(outputs: list[Value]) -> Number:
+    """The zero of the numbers' kind: Fractions stay Fractions."""
+    return sum(type(each.data)() for each in outputs)  # type: ignore[no-any-return]
 
 
-def _recorded_partial(node: Value, index: int) -> Any:
-    """The same as a ``Value`` with a graph of its own: the row's text, read with functions that record."""
-    if not isinstance(node.op, Op):
-        raise _closure_error(node, "its local derivatives have no formulas to record")
-    return _recorder(node.op, index)(*node.inputs, node)
+def _given(derivatives: list[Any], create_graph: bool) -> list[Any]:
+    return [as_value(each) for each in derivatives] if create_graph else derivatives
 
 
-def _closure_error(node: Value, reason: str) -> ClosureError:
-    return ClosureError(
-        f"{node._op or 'a node with children'!r} is a closure: backward() can run it, but {reason}. "
-        "State it as a row, Op(name, value, partials), or compose it of operations that are rows."
-    )
+# --- arguments ------------------------------------------------------------------------------------------------------
 
 
-class _Recording(Functions):
-    """What a partial calls when it is recorded: each row as an operation on Values that follows IEEE's rules."""
-
-    def __missing__(self, name: str) -> Callable[..., Any]:
-        self[name] = lambda *operands: _record(OPS[name], *operands)
-        return self[name]
-
-
-_RECORDING = _Recording(Calls, {})
+def _value(who: str, output: Value) -> Value:
+    if not isinstance(output, Value):
+        hint = "; for a list of outputs there is jacobian" if hasattr(output, "__iter__") else ""
+        raise TypeError(f"{who} differentiates a Value, but the output is {output!r} of type {type(output).__name__}{hint}")
+    return output
 
 
-@lru_cache(maxsize=4096)
-def _recorder(op: Op, index: int) -> Callable[..., Any]:
-    return op.partial_made_of(_RECORDING, index)
+def _values(who: str, what: str, nodes: Iterable[Value]) -> list[Value]:
+    if isinstance(nodes, Value) or not hasattr(nodes, "__iter__"):
+        raise TypeError(
+            f"{who} takes a list of {what} and gives a list of derivatives: write [x], not x; but the {what} are {nodes!r}"
+        )
+    nodes = list(nodes)
+    for each in nodes:
+        if not isinstance(each, Value):
+            raise TypeError(f"{who} takes Values, but one of the {what} is {each!r} of type {type(each).__name__}")
+    return nodes
 
 
-def _record(op: Op, *operands: Operand) -> Any:
-    """An operation on Values and numbers; of numbers alone it is a number."""
-    if not any(isinstance(each, Value) for each in operands):
-        return evaluate_ieee(op, *operands)[0]  # type: ignore[arg-type]
-    if op is POWER and not isinstance(operands[1], Value):
-        op, operands = POW.at(operands[1]), operands[:1]
-    return apply(op, *map(as_value, operands), otherwise=evaluate_ieee)
-
-
-def _times(x: Any, y: Any) -> Any:
-    """A product that records no factor 1 and no product with 0: those of literals in the table, not of the user's numbers."""
-    if isinstance(x, Value) and isinstance(y, Value):
-        return _record(MUL, x, y)
-    number, other = (y, x) if isinstance(x, Value) else (x, y)
-    return other if number == 1 else number if number == 0 else _record(MUL, x, y)
-
-
-def _plus(x: Any, y: Any) -> Any:
-    """A sum that records no number 0: the start of each accumulation."""
-    return y if not isinstance(x, Value) and x == 0 else x if not isinstance(y, Value) and y == 0 else _record(ADD, x, y)
+def _weights(who: str, what: str, nodes: list[Value], weights: Iterable[Any], create_graph: bool) -> list[Any]:
+    if not hasattr(weights, "__iter__"):
+        raise TypeError(
+            f"{who} takes a list with one number for each {what}, but got {weights!r} of type {type(weights).__name__}"
+        )
+    weights = list(weights)
+    if len(weights) != len(nodes):
+        raise ValueError(f"{who} needs one number for each {what}, but got {len(weights)} for {len(nodes)} {what}s")
+    if not create_graph and any(isinstance(each, Value) for each in weights):
+        raise TypeError(f"{who} got Values where it takes numbers: pass create_graph=True to record the result, or their .data")
+    return [each if isinstance(each, Value) else number(each) for each in weights]

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from autograd.value import Value
 
 
-def topological_order(root: Value) -> list[Value]:
-    """All nodes that ``root`` was computed from, each once, each after its inputs; ``root`` is the last.
+def topological_order(*roots: Value) -> list[Value]:
+    """All nodes that the roots were computed from, each once, each after its inputs; of a single root, it is the last.
 
     A depth-first walk, first operand first, so the order follows from the expression alone: the same on each run. The walk
     keeps its own path instead of calling itself: a chain of a million nodes is no deeper for Python than one of ten.
@@ -28,27 +28,35 @@ def topological_order(root: Value) -> list[Value]:
     ['a', 'b', 'c']
     """
     order: list[Value] = []
-    met = {root}
+    met: set[Value] = set()
     path: list[Value] = []  # from root to node: all have an input that is not in the order yet
     rest: dict[Value, Iterator[Value]] = {}  # of closures, which may have many inputs: those still to be visited
-    node = root
-    while True:
-        x, y = node._x, node._y
-        if x is None:
-            step = (
-                next((each for each in rest.setdefault(node, iter(node.inputs)) if each not in met), None) if node.op else None
-            )
-        elif x not in met:
-            step = x
-        else:
-            step = y if y is not None and y not in met else None
-
-        if step is not None:
-            met.add(step)
-            path.append(node)
-            node = step
+    for root in roots:
+        if root in met:
             continue
-        order.append(node)
-        if not path:
-            return order
-        node = path.pop()
+        met.add(root)
+        node = root
+        while True:
+            x, y = node._x, node._y
+            if x is None:
+                step = _next_of_closure(node, rest, met) if node.op else None
+            elif x not in met:
+                step = x
+            else:
+                step = y if y is not None and y not in met else None
+
+            if step is not None:
+                met.add(step)
+                path.append(node)
+                node = step
+                continue
+            order.append(node)
+            if not path:
+                break
+            node = path.pop()
+    return order
+
+
+def _next_of_closure(node: Value, rest: dict[Value, Iterator[Value]], met: set[Value]) -> Value | None:
+    """The next input that was not met yet; each input is looked at once, however many there are."""
+    return next((each for each in rest.setdefault(node, iter(node.inputs)) if each not in met), None)

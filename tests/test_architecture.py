@@ -19,8 +19,8 @@ FLOORS = [
     {"row"},
     {"ops", "evaluate", "graph"},
     {"value", "table"},
-    {"functions", "derivatives"},
-    {"compositions"},
+    {"functions", "recording"},
+    {"compositions", "derivatives"},
 ]
 
 # What else a package may import: at the top of a module, or only inside a function or under TYPE_CHECKING.
