@@ -49,7 +49,7 @@ from autograd.functions import (
 from autograd.graph import topological_order
 from autograd.ops import OPS, Op
 from autograd.scopes import scope
-from autograd.value import Constant, Value
+from autograd.value import Constant, Value, apply
 
 __all__ = [
     "OPS",
@@ -61,6 +61,7 @@ __all__ = [
     "Value",
     "abs",
     "acos",
+    "apply",
     "asin",
     "atan",
     "cos",

@@ -9,18 +9,10 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from autograd import ops
-from autograd.evaluate import evaluate
 from autograd.number import Number
-from autograd.row import Op
-from autograd.value import Operand, Value, apply, as_value
+from autograd.value import Operand, Value, apply
 
 T = TypeVar("T", Value, float)
-
-
-def _call(op: Op, *operands: Any) -> Any:
-    if any(isinstance(operand, Value) for operand in operands):
-        return apply(op, *map(as_value, operands))
-    return evaluate(op, *operands)[0]
 
 
 def abs(x: T) -> T:  # noqa: A001  (as numpy.abs; Python's own abs(x) does the same)
@@ -29,7 +21,7 @@ def abs(x: T) -> T:  # noqa: A001  (as numpy.abs; Python's own abs(x) does the s
     >>> abs(-2.0), abs(Value(-2.0)).data
     (2.0, 2.0)
     """
-    return _call(ops.ABS, x)  # type: ignore[no-any-return]
+    return apply(ops.ABS, x)  # type: ignore[no-any-return]
 
 
 def exp(x: T) -> T:
@@ -39,7 +31,7 @@ def exp(x: T) -> T:
     >>> print(f"{exp(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     2.7183 and 2.7183, derivative 2.7183
     """
-    return _call(ops.EXP, x)  # type: ignore[no-any-return]
+    return apply(ops.EXP, x)  # type: ignore[no-any-return]
 
 
 def expm1(x: T) -> T:
@@ -49,7 +41,7 @@ def expm1(x: T) -> T:
     >>> print(f"{expm1(1e-10):.12g} and {y.data:.12g}, derivative {y.partials[0]:.4f}")
     1.00000000005e-10 and 1.00000000005e-10, derivative 1.0000
     """
-    return _call(ops.EXPM1, x)  # type: ignore[no-any-return]
+    return apply(ops.EXPM1, x)  # type: ignore[no-any-return]
 
 
 def log(x: T) -> T:
@@ -59,7 +51,7 @@ def log(x: T) -> T:
     >>> print(f"{log(2.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.6931 and 0.6931, derivative 0.5000
     """
-    return _call(ops.LOG, x)  # type: ignore[no-any-return]
+    return apply(ops.LOG, x)  # type: ignore[no-any-return]
 
 
 def log1p(x: T) -> T:
@@ -69,7 +61,7 @@ def log1p(x: T) -> T:
     >>> print(f"{log1p(1e-10):.12g} and {y.data:.12g}, derivative {y.partials[0]:.4f}")
     9.9999999995e-11 and 9.9999999995e-11, derivative 1.0000
     """
-    return _call(ops.LOG1P, x)  # type: ignore[no-any-return]
+    return apply(ops.LOG1P, x)  # type: ignore[no-any-return]
 
 
 def sqrt(x: T) -> T:
@@ -79,7 +71,7 @@ def sqrt(x: T) -> T:
     >>> print(f"{sqrt(4.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     2.0000 and 2.0000, derivative 0.2500
     """
-    return _call(ops.SQRT, x)  # type: ignore[no-any-return]
+    return apply(ops.SQRT, x)  # type: ignore[no-any-return]
 
 
 def sin(x: T) -> T:
@@ -89,7 +81,7 @@ def sin(x: T) -> T:
     >>> print(f"{sin(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.8415 and 0.8415, derivative 0.5403
     """
-    return _call(ops.SIN, x)  # type: ignore[no-any-return]
+    return apply(ops.SIN, x)  # type: ignore[no-any-return]
 
 
 def cos(x: T) -> T:
@@ -99,7 +91,7 @@ def cos(x: T) -> T:
     >>> print(f"{cos(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.5403 and 0.5403, derivative -0.8415
     """
-    return _call(ops.COS, x)  # type: ignore[no-any-return]
+    return apply(ops.COS, x)  # type: ignore[no-any-return]
 
 
 def tan(x: T) -> T:
@@ -109,7 +101,7 @@ def tan(x: T) -> T:
     >>> print(f"{tan(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     1.5574 and 1.5574, derivative 3.4255
     """
-    return _call(ops.TAN, x)  # type: ignore[no-any-return]
+    return apply(ops.TAN, x)  # type: ignore[no-any-return]
 
 
 def asin(x: T) -> T:
@@ -119,7 +111,7 @@ def asin(x: T) -> T:
     >>> print(f"{asin(0.5):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.5236 and 0.5236, derivative 1.1547
     """
-    return _call(ops.ASIN, x)  # type: ignore[no-any-return]
+    return apply(ops.ASIN, x)  # type: ignore[no-any-return]
 
 
 def acos(x: T) -> T:
@@ -129,7 +121,7 @@ def acos(x: T) -> T:
     >>> print(f"{acos(0.5):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     1.0472 and 1.0472, derivative -1.1547
     """
-    return _call(ops.ACOS, x)  # type: ignore[no-any-return]
+    return apply(ops.ACOS, x)  # type: ignore[no-any-return]
 
 
 def atan(x: T) -> T:
@@ -139,7 +131,7 @@ def atan(x: T) -> T:
     >>> print(f"{atan(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.7854 and 0.7854, derivative 0.5000
     """
-    return _call(ops.ATAN, x)  # type: ignore[no-any-return]
+    return apply(ops.ATAN, x)  # type: ignore[no-any-return]
 
 
 def sinh(x: T) -> T:
@@ -149,7 +141,7 @@ def sinh(x: T) -> T:
     >>> print(f"{sinh(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     1.1752 and 1.1752, derivative 1.5431
     """
-    return _call(ops.SINH, x)  # type: ignore[no-any-return]
+    return apply(ops.SINH, x)  # type: ignore[no-any-return]
 
 
 def cosh(x: T) -> T:
@@ -159,7 +151,7 @@ def cosh(x: T) -> T:
     >>> print(f"{cosh(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     1.5431 and 1.5431, derivative 1.1752
     """
-    return _call(ops.COSH, x)  # type: ignore[no-any-return]
+    return apply(ops.COSH, x)  # type: ignore[no-any-return]
 
 
 def tanh(x: T) -> T:
@@ -169,7 +161,7 @@ def tanh(x: T) -> T:
     >>> print(f"{tanh(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.7616 and 0.7616, derivative 0.4200
     """
-    return _call(ops.TANH, x)  # type: ignore[no-any-return]
+    return apply(ops.TANH, x)  # type: ignore[no-any-return]
 
 
 def erf(x: T) -> T:
@@ -179,7 +171,7 @@ def erf(x: T) -> T:
     >>> print(f"{erf(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.8427 and 0.8427, derivative 0.4151
     """
-    return _call(ops.ERF, x)  # type: ignore[no-any-return]
+    return apply(ops.ERF, x)  # type: ignore[no-any-return]
 
 
 def erfc(x: T) -> T:
@@ -189,7 +181,7 @@ def erfc(x: T) -> T:
     >>> print(f"{erfc(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.1573 and 0.1573, derivative -0.4151
     """
-    return _call(ops.ERFC, x)  # type: ignore[no-any-return]
+    return apply(ops.ERFC, x)  # type: ignore[no-any-return]
 
 
 def sigmoid(x: T) -> T:
@@ -199,7 +191,7 @@ def sigmoid(x: T) -> T:
     >>> print(f"{sigmoid(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.7311 and 0.7311, derivative 0.1966
     """
-    return _call(ops.SIGMOID, x)  # type: ignore[no-any-return]
+    return apply(ops.SIGMOID, x)  # type: ignore[no-any-return]
 
 
 def softplus(x: T) -> T:
@@ -209,7 +201,7 @@ def softplus(x: T) -> T:
     >>> print(f"{softplus(1000.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     1000.0000 and 1000.0000, derivative 1.0000
     """
-    return _call(ops.SOFTPLUS, x)  # type: ignore[no-any-return]
+    return apply(ops.SOFTPLUS, x)  # type: ignore[no-any-return]
 
 
 def relu(x: T) -> T:
@@ -219,7 +211,7 @@ def relu(x: T) -> T:
     >>> print(f"{relu(-1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.0000 and 0.0000, derivative 0.0000
     """
-    return _call(ops.RELU, x)  # type: ignore[no-any-return]
+    return apply(ops.RELU, x)  # type: ignore[no-any-return]
 
 
 def silu(x: T) -> T:
@@ -229,7 +221,7 @@ def silu(x: T) -> T:
     >>> print(f"{silu(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.7311 and 0.7311, derivative 0.9277
     """
-    return _call(ops.SILU, x)  # type: ignore[no-any-return]
+    return apply(ops.SILU, x)  # type: ignore[no-any-return]
 
 
 def gelu(x: T) -> T:
@@ -239,7 +231,7 @@ def gelu(x: T) -> T:
     >>> print(f"{gelu(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.8413 and 0.8413, derivative 1.0833
     """
-    return _call(ops.GELU, x)  # type: ignore[no-any-return]
+    return apply(ops.GELU, x)  # type: ignore[no-any-return]
 
 
 def leaky_relu(x: T, slope: Number | None = None) -> T:
@@ -248,7 +240,7 @@ def leaky_relu(x: T, slope: Number | None = None) -> T:
     >>> leaky_relu(-2.0), leaky_relu(Value(-2.0), 0.5).data
     (-0.02, -1.0)
     """
-    return _call(ops.LEAKY_RELU.at(slope), x)  # type: ignore[no-any-return]
+    return apply(ops.LEAKY_RELU.at(slope), x)  # type: ignore[no-any-return]
 
 
 def elu(x: T, alpha: Number | None = None) -> T:
@@ -257,7 +249,7 @@ def elu(x: T, alpha: Number | None = None) -> T:
     >>> elu(1.0), elu(Value(-1000.0), 2.0).data
     (1.0, -2.0)
     """
-    return _call(ops.ELU.at(alpha), x)  # type: ignore[no-any-return]
+    return apply(ops.ELU.at(alpha), x)  # type: ignore[no-any-return]
 
 
 def maximum(x: Operand, y: Operand) -> Any:
@@ -266,7 +258,7 @@ def maximum(x: Operand, y: Operand) -> Any:
     >>> maximum(2, 3), maximum(Value(2.0), 3).partials
     (3, (0.0, 1.0))
     """
-    return _call(ops.MAXIMUM, x, y)
+    return apply(ops.MAXIMUM, x, y)
 
 
 def minimum(x: Operand, y: Operand) -> Any:
@@ -275,7 +267,7 @@ def minimum(x: Operand, y: Operand) -> Any:
     >>> minimum(2, 3), minimum(Value(2.0), 3).partials
     (2, (1.0, 0.0))
     """
-    return _call(ops.MINIMUM, x, y)
+    return apply(ops.MINIMUM, x, y)
 
 
 def sign(x: T) -> T:
@@ -284,7 +276,7 @@ def sign(x: T) -> T:
     >>> sign(-2.0), sign(Value(-2.0)).data
     (-1.0, -1.0)
     """
-    return _call(ops.SIGN, x)  # type: ignore[no-any-return]
+    return apply(ops.SIGN, x)  # type: ignore[no-any-return]
 
 
 def step(x: T) -> T:
@@ -293,7 +285,7 @@ def step(x: T) -> T:
     >>> step(0.0), step(Value(2.0)).data
     (0.0, 1.0)
     """
-    return _call(ops.STEP, x)  # type: ignore[no-any-return]
+    return apply(ops.STEP, x)  # type: ignore[no-any-return]
 
 
 def heaviside(x: T) -> T:
@@ -302,7 +294,7 @@ def heaviside(x: T) -> T:
     >>> heaviside(0.0), heaviside(Value(2.0)).data
     (0.5, 1.0)
     """
-    return _call(ops.HEAVISIDE, x)  # type: ignore[no-any-return]
+    return apply(ops.HEAVISIDE, x)  # type: ignore[no-any-return]
 
 
 def detach(x: T) -> T:
@@ -312,4 +304,4 @@ def detach(x: T) -> T:
     >>> (x * detach(x)).backward(); x.grad          # 3, not 6
     3.0
     """
-    return _call(ops.DETACH, x)  # type: ignore[no-any-return]
+    return apply(ops.DETACH, x)  # type: ignore[no-any-return]

@@ -12,7 +12,7 @@ from autograd.evaluate import evaluate_ieee
 from autograd.language import Calls
 from autograd.ops import ADD, MUL, POW, POWER
 from autograd.row import OPS, Functions, Op
-from autograd.value import Operand, Value, apply, as_value
+from autograd.value import Operand, Value, apply
 
 
 class Arithmetic(NamedTuple):
@@ -61,12 +61,10 @@ def _recorder(op: Op, index: int) -> Callable[..., Any]:
 
 
 def _record(op: Op, *operands: Operand) -> Any:
-    """An operation on Values and numbers; of numbers alone it is a number."""
-    if not any(isinstance(each, Value) for each in operands):
-        return evaluate_ieee(op, *operands)[0]  # type: ignore[arg-type]
-    if op is POWER and not isinstance(operands[1], Value):
+    """An operation on Values and numbers, by IEEE's rules."""
+    if op is POWER and isinstance(operands[0], Value) and not isinstance(operands[1], Value):
         op, operands = POW.at(operands[1]), operands[:1]
-    return apply(op, *map(as_value, operands), otherwise=evaluate_ieee)
+    return apply(op, *operands, otherwise=evaluate_ieee)
 
 
 def _times(x: Any, y: Any) -> Any:

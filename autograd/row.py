@@ -43,7 +43,8 @@ class Op:
     r"""One operation: a row of the table.
 
     For :math:`out = f(x, y)` the row states :math:`f`, :math:`\partial f/\partial x` and :math:`\partial f/\partial y`.
-    Making a row checks it and enters it in ``OPS``; from then on every reader knows it.
+    Making a row checks it and enters it in ``OPS``; from then on every reader knows it. To apply your own, call
+    ``autograd.apply(op, x)``. Making the same row twice, as a notebook's cell does that is run again, is no mistake.
 
     Args:
         name: the function's name, unique in the table.
@@ -57,7 +58,7 @@ class Op:
         default: the constant of a family (a row that reads c) where none is given.
 
     Raises:
-        ValueError: if a text is not of the language, a partial chooses on anything but c, or the name is taken.
+        ValueError: if a text is not of the language, a partial chooses on anything but c, or the name is taken by another row.
 
     Source: Griewank & Walther, *Evaluating Derivatives* (2008), table 2.3: elementals and their partials.
 
@@ -83,8 +84,8 @@ class Op:
         samples: tuple[tuple[float, float], ...] = (),
         default: Number | None = None,
     ) -> None:
-        if not (name.isidentifier() and name.isascii()) or name in OPS:
-            raise ValueError(f"a row needs a name of its own, an identifier not yet in the table, but got {name!r}")
+        if not (name.isidentifier() and name.isascii()):
+            raise ValueError(f"a row needs a name, an identifier of ASCII letters, but got {name!r}")
         if not 1 <= len(partials) <= 2:
             raise ValueError(f"row {name!r} needs one partial for each of its 1 or 2 operands, but has {len(partials)}")
         self.name, self.value, self.partials = name, value, partials
@@ -92,6 +93,9 @@ class Op:
         self.kinks, self.default = dict(kinks or {}), default
         self.samples = samples or ((-3.0, 3.0),) * len(partials)
         self.c: Number | None = None  # the constant, in a member of a family
+        taken = OPS.get(name)
+        if taken and {**vars(taken), **vars(self)} != vars(taken):
+            raise ValueError(f"a row needs a name of its own, but {name!r} is taken by {taken!r}")
         self._check()
         OPS[name] = self
 
@@ -140,7 +144,9 @@ class Op:
         >>> LEAKY_RELU.at(0.5).kernel(-2.0)
         (-1.0, 0.5)
         """
-        return _member(self, self.default if c is None else number(c))
+        if c is None and self.default is None:
+            raise ValueError(f"row {self.name!r} has no default constant; give it one: at(c)")
+        return _member(self, self.default if c is None else number(c))  # type: ignore[arg-type]
 
     # --- the readers: each compiles the row, when first asked, for its own kind of number ----------------------------
 

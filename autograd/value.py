@@ -335,18 +335,29 @@ def apply2(op: Op, x: Any, y: Any, otherwise: Evaluate = evaluate) -> Value:
     return node
 
 
-def apply(op: Op, *operands: Value, otherwise: Evaluate = evaluate) -> Value:
-    """Compute and record an operation of one operand or two.
+def apply(op: Op, *operands: Operand, otherwise: Evaluate = evaluate) -> Any:
+    """Compute an operation, and record it if an operand is a ``Value``; of plain numbers alone the result is a plain number.
 
-    >>> from autograd import ops
-    >>> apply(ops.MUL, Value(2.0), Value(5.0)), apply(ops.EXP, Value(0.0))
-    (Value(data=10.0, grad=0.0), Value(data=1.0, grad=0.0))
+    Args:
+        op: the row, one of your own as well; of a family the member with its default constant, unless ``at`` chose one.
+        operands: as many as the row has partials.
+
+    Raises:
+        DomainError: if a finite operand lies outside the domain of the operation.
+        TypeError, ValueError: if there are too many operands or too few, one is no number, or a family has no default.
+
+    >>> from autograd import OPS
+    >>> apply(OPS["mul"], Value(2.0), 5.0), apply(OPS["exp"], 0.0)
+    (Value(data=10.0, grad=0.0), 1.0)
     """
-    if op.arity == 1:
-        [x] = operands
-        return apply1(op, x, otherwise)
-    x, y = operands
-    return apply2(op, x, y, otherwise)
+    if len(operands) != op.arity:
+        raise TypeError(f"{op.name} is an operation of {op.arity} operand{'s' * (op.arity - 1)}, but got {len(operands)}")
+    if op.is_family and op.c is None:
+        op = op.at()
+    if not any(isinstance(each, Value) for each in operands):
+        return otherwise(op, *operands)[0]
+    x, *y = map(as_value, operands)
+    return apply2(op, x, y[0], otherwise) if y else apply1(op, x, otherwise)
 
 
 def apply_power(x: Value, exponent: Operand) -> Value:
