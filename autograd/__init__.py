@@ -11,9 +11,11 @@ adds up the paths. That is the chain rule, and all there is to it.
 0.54212
 """
 
+from autograd.checking import check_gradients
 from autograd.compositions import dot, logsumexp, softmax, total
 from autograd.derivatives import grad, hessian, hvp, jacobian, jvp, vjp
 from autograd.errors import ClosureError, DomainError, PoleError
+from autograd.functional import value_and_grad
 from autograd.functions import (
     abs,  # noqa: A004
     acos,
@@ -64,6 +66,7 @@ __all__ = [
     "apply",
     "asin",
     "atan",
+    "check_gradients",
     "cos",
     "cosh",
     "detach",
@@ -101,5 +104,6 @@ __all__ = [
     "tanh",
     "topological_order",
     "total",
+    "value_and_grad",
     "vjp",
 ]

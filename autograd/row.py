@@ -146,7 +146,7 @@ class Op:
         """
         if c is None and self.default is None:
             raise ValueError(f"row {self.name!r} has no default constant; give it one: at(c)")
-        return _member(self, self.default if c is None else number(c))  # type: ignore[arg-type]
+        return _member(self, self.default if c is None else number(c))
 
     # --- the readers: each compiles the row, when first asked, for its own kind of number ----------------------------
 
@@ -169,6 +169,10 @@ class Op:
     def defined(self) -> Callable[..., bool]:
         """Whether finite operands lie in the row's domain."""
         return self._compiled(DOMAIN, (self.domain or "0 == 0",))
+
+    def value_made_of(self, functions: "Functions") -> Callable[..., Any]:
+        """The result, a function of the operands that does its work by calling ``functions``."""
+        return self._compiled(functions, (self.value,))
 
     def partial_made_of(self, functions: "Functions", index: int) -> Callable[..., Any]:
         """The partial in operand ``index``, a function of ``(*operands, out)`` that does its work by calling ``functions``.

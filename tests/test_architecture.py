@@ -20,7 +20,9 @@ FLOORS = [
     {"ops", "evaluate", "graph"},
     {"value", "table"},
     {"functions", "recording"},
-    {"compositions", "derivatives"},
+    {"compositions", "derivatives", "complex_step"},
+    {"functional"},
+    {"checking"},
 ]
 
 # What else a package may import: at the top of a module, or only inside a function or under TYPE_CHECKING.

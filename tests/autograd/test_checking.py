@@ -1,0 +1,357 @@
+"""check_gradients and value_and_grad: right gradients are confirmed, and each planted bug is found and named."""
+
+import math
+import random
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import autograd
+from autograd import OPS, Op, Value, apply, check_gradients, topological_order, value_and_grad
+from autograd.complex_step import complex_step
+from nn import MLP, sum_of_squares
+
+SMOOTH = {
+    "product": (lambda x, y: x * y * y, [2.0, -3.0]),
+    "quotient": (lambda x, y: (x - y) / (x * x + y), [1e-3, 5e3]),
+    "shared": (lambda x: (lambda u: u * u + u / (u + 2) - x * u)(x * x + 3), [0.7]),
+    "steep": (lambda x: (1000 * x).sin(), [0.3]),
+    "tiny input": (autograd.log, [1e-12]),
+    "huge input": (lambda x: (x / 1e9).exp(), [3e9]),
+    "cancellation": (lambda x, y: (x + y) - x, [1e6, 1.0]),
+    "no dependence": (lambda x, y: 1e5 + 0 * x + y.detach() * 0, [1.0, 2.0]),
+    "no complex form": (lambda x, y: autograd.erf(x) * autograd.softplus(y) + autograd.gelu(x * y), [0.4, -1.2]),
+    "saturated": (lambda x: (40 * x).tanh(), [1.0]),
+    "exact numbers": (lambda x, y: x**3 / y, [Fraction(1, 3), 2]),
+    "lists": (lambda w, x, b: autograd.dot(w, x, b), [[0.5, -1.0], (2.0, 3.0), 0.25]),
+    "an array": (lambda w: autograd.logsumexp(w), [np.array([0.5, -1.0, 3.0])]),
+}
+
+
+@pytest.mark.parametrize(("f", "at"), SMOOTH.values(), ids=SMOOTH)
+def test_right_gradients_are_confirmed(f, at):
+    report = check_gradients(f, at)
+    assert report, report
+    assert {each.verdict for each in report.inputs} == {"agrees"}
+    assert report.suspect == ""
+
+
+def members():
+    return [op if not op.is_family else op.at(c) for op in OPS.values() for c in ((None,) if not op.is_family else (0.3, 2))]
+
+
+def inside(op):
+    """Operands within the row's samples, away from its kinks at 0 and at x = y."""
+    return [low + (0.37 + 0.2 * k) * (high - low) for k, (low, high) in enumerate(op.samples)]
+
+
+@pytest.mark.parametrize("op", [op for op in members() if op.name != "detach"], ids=repr)
+def test_every_row_is_confirmed_and_each_wrong_partial_of_it_is_found(op):
+    def f(*operands):
+        return 3 * apply(op, *operands) + 1
+
+    at = inside(op)
+    assert check_gradients(f, at), check_gradients(f, at)
+    for index in range(op.arity):
+        for wrong in ("-1.01 - ({})", "1.001 * ({}) + 1e-4", "0 * ({}) + 17"):
+            planted = wrong.replace("1.001", "1001 / (999 + out * 0)").replace("1.01", "101 / (99 + out * 0)")
+            planted = planted.replace("1e-4", "1 / (9999 + out * 0)").format(op.partials[index])
+            texts = [planted if k == index else partial for k, partial in enumerate(op.partials)]
+            bad = Op(f"bad_{op.name}", op.value, tuple(texts), default=op.c, domain=op.domain, samples=op.samples)
+            report = check_gradients(lambda *operands, bad=bad: 3 * apply(bad, *operands) + 1, at)
+            assert not report
+            assert report.inputs[index].verdict == "DIFFERS"
+            assert f"'bad_{op.name}'" in report.suspect
+            del OPS[bad.name]
+
+
+# --- bugs of the way back -----------------------------------------------------------------------------------------------
+
+
+def backward_by(passing, order=topological_order):
+    def backward(self):
+        nodes = order(self)
+        for node in nodes:
+            if node.inputs:
+                node.grad = 0.0
+        self.grad = 1.0
+        for node in reversed(nodes):
+            passing(node)
+
+    return backward
+
+
+def overwriting(node):
+    for source, partial in zip(node.inputs, node.partials, strict=True):
+        source.grad = partial * node.grad
+
+
+def without_upstream(node):
+    for source, partial in zip(node.inputs, node.partials, strict=True):
+        source.grad += partial
+
+
+def by_sets(node):
+    for source, partial in dict(zip(node.inputs, node.partials, strict=True)).items():
+        source.grad += partial * node.grad
+
+
+def twice(node):
+    for source, partial in zip(node.inputs, node.partials, strict=True):
+        source.grad += 2 * partial * node.grad
+
+
+def rightly(node):
+    for source, partial in zip(node.inputs, node.partials, strict=True):
+        source.grad += partial * node.grad
+
+
+def preorder(root):
+    """Depth first, each node before its inputs: reversed below, so that a node passes on before all its users have."""
+    found, rest = [], [root]
+    while rest:
+        node = rest.pop()
+        if node not in found:
+            found.append(node)
+            rest += node.inputs
+    return found[::-1]
+
+
+def diamond(x, y):
+    b = x + y
+    return (b * b) * x + b.tanh()
+
+
+@pytest.mark.parametrize(
+    "backward",
+    [
+        backward_by(overwriting),
+        backward_by(without_upstream),
+        backward_by(by_sets),
+        backward_by(twice),
+        backward_by(rightly, preorder),
+    ],
+    ids=["overwriting", "without upstream", "operand lost", "factor 2", "order of visiting"],
+)
+def test_a_wrong_backward_pass_is_found(backward, monkeypatch):
+    assert check_gradients(diamond, [0.5, -1.2])
+    monkeypatch.setattr(Value, "backward", backward)
+    report = check_gradients(diamond, [0.5, -1.2])
+    assert not report
+    assert "multiplied or added up wrongly on the way back" in report.suspect
+
+
+def test_the_planted_passes_differ_from_the_right_one_by_their_bug_alone(monkeypatch):
+    monkeypatch.setattr(Value, "backward", backward_by(rightly))
+    assert check_gradients(diamond, [0.5, -1.2])
+
+
+def closed_square(x, forgetful):
+    out = Value(x.data**2, (x,), "square")
+
+    def backward():
+        x.grad += 2 * x.data * (1 if forgetful else out.grad)
+
+    out._backward = backward
+    return out
+
+
+def test_a_closure_is_checked_as_a_whole():
+    assert check_gradients(lambda x: 5 * closed_square(x, forgetful=False), 3.0)
+    report = check_gradients(lambda x: 5 * closed_square(x, forgetful=True), 3.0)
+    assert not report
+    assert "'square' is a closure" in report.suspect
+    given_as_a_number = check_gradients(lambda x: Value(x.data**2, (x,), (3 * x.data,)), 3.0)
+    assert not given_as_a_number
+
+
+def test_the_first_wrong_operation_is_named_with_its_place_and_its_numbers():
+    bad = Op("bad_sin", "sin(x)", ("-cos(x)",))
+
+    def f(x):
+        with autograd.scope("outer"):
+            wrong = apply(bad, x)
+            wrong.label = "s"
+            return (wrong * 2).tanh()
+
+    assert (
+        "'bad_sin' (outer/s). Its local derivative in x = 0.5 is -0.8775825619, but moving that operand gives 0.87758256"
+        in (check_gradients(f, 0.5).suspect)
+    )
+
+
+def test_detach_is_named_as_the_design_it_is():
+    report = check_gradients(lambda x: x * x.detach(), 3.0)
+    assert not report
+    assert "detach has derivative 0 by design" in report.suspect
+
+
+# --- where there is no derivative ------------------------------------------------------------------------------------
+
+KINKS = {
+    "relu at 0": (autograd.relu, [0.0]),
+    "abs at 0": (abs, [0.0]),
+    "tie": (autograd.maximum, [1.5, 1.5]),
+    "leaky": (autograd.leaky_relu, [0.0]),
+    "inside": (lambda x: (x - 2).relu() * 3 + x, [2.0]),
+    "beside": (autograd.relu, [1e-9]),
+}
+
+
+@pytest.mark.parametrize(("f", "at"), KINKS.values(), ids=KINKS)
+def test_a_convention_between_both_sides_is_accepted_at_a_kink_and_said(f, at):
+    report = check_gradients(f, at)
+    assert report
+    assert {each.verdict for each in report.inputs} <= {"kink", "agrees"}
+
+
+def test_a_kink_excuses_no_wrong_derivative():
+    bad = Op("bad_relu", "0 if x <= 0 else x", ("2 + 0 * x",))
+    assert not check_gradients(lambda x: apply(bad, x), 0.0)
+
+
+UNCLEAR = {
+    "a jump": (lambda x: autograd.step(x) + x, 0.0),
+    "an infinite derivative": (autograd.sqrt, 0.0),
+    "a derivative below rounding": (lambda x: x + 1e20, 1.0),
+}
+
+
+@pytest.mark.parametrize(("f", "at"), UNCLEAR.values(), ids=UNCLEAR)
+def test_what_differences_cannot_confirm_is_not_confirmed(f, at, monkeypatch):
+    monkeypatch.setattr("autograd.checking.complex_step", lambda order, source: None)
+    report = check_gradients(f, at)
+    assert not report
+    assert report.inputs[0].verdict == "unclear"
+
+
+def test_at_the_end_of_a_domain_one_side_is_enough():
+    assert check_gradients(lambda x: autograd.acos(x / 2) ** 2 * autograd.erf(x), 2 - 1e-9)
+    assert check_gradients(lambda x: x**1.5, 0.0).inputs[0].verdict == "agrees"
+
+
+# --- parameters -------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_is_checked_where_it_is_and_left_as_it_was():
+    model = MLP(3, [4, 2], activation="tanh", seed=1)
+    parameters = model.parameters()
+    for k, p in enumerate(parameters):
+        p.grad = float(k)
+    data = [p.data for p in parameters]
+
+    def loss(*_):
+        return sum_of_squares(model([0.5, -1.0, 2.0]), [1.0, 0.0])
+
+    report = check_gradients(loss, parameters)
+    assert report, report
+    assert [each.name for each in report.inputs] == [p.label for p in parameters]
+    assert [p.data for p in parameters] == data
+    assert [p.grad for p in parameters] == [float(k) for k in range(len(parameters))]
+
+
+def test_an_error_in_f_leaves_all_as_it_was():
+    p = Value(2.0, "p")
+    p.grad = 7.0
+    calls = []
+
+    def fails_later(p):
+        calls.append(p.data)
+        if len(calls) == 3:
+            raise RuntimeError("on purpose")
+        return p * p
+
+    with pytest.raises(RuntimeError, match="on purpose"):
+        check_gradients(fails_later, [p])
+    assert (p.data, p.grad) == (2.0, 7.0)
+
+
+def test_what_is_no_function_of_its_arguments_is_refused():
+    with pytest.raises(ValueError, match="two results for the same input"):
+        check_gradients(lambda x: x * random.random(), 1.0)
+    with pytest.raises(TypeError, match=r"must give one scalar, but gave \["):
+        check_gradients(lambda x: [x, x], 1.0)
+    with pytest.raises(TypeError, match="real number"):
+        check_gradients(lambda x: x, ["1"])
+
+
+def test_the_report_is_a_table():
+    report = check_gradients(lambda x, y: x * y, [2.0, 3.0])
+    lines = str(report).splitlines()
+    assert lines == repr(report).splitlines()
+    assert lines[0].split() == ["input", "at", "exact", "numeric", "complex", "step", "difference", "verdict"]
+    assert [line.split()[:5] + line.split()[6:] for line in lines[1:]] == [
+        ["x", "2", "3", "3", "3", "agrees"],
+        ["y", "3", "2", "2", "2", "agrees"],
+    ]
+    assert [each.name for each in check_gradients(lambda *xs: xs[0] * xs[1], [2.0, 4.0]).inputs] == ["x1", "x2"]
+
+
+# --- the complex step -------------------------------------------------------------------------------------------------
+
+
+@given(st.floats(-1.4, 1.4), st.floats(0.1, 5.0))
+def test_the_complex_step_is_exact_to_rounding(x, y):
+    for f in (
+        lambda x, y: x.tan() * y.log() + y**x + x.sigmoid() / y.sqrt(),
+        lambda x, y: (x * y).relu() * x.cosh() + x**3 - (x / 2).asin() * 2**x + x.silu() + (y - x).maximum(x),
+    ):
+        u, v = Value(x), Value(y)
+        output = f(u, v)
+        order = topological_order(output)
+        output.backward()
+        scale = max(abs(node.data * node.grad) for node in order) + abs(u.grad) + abs(v.grad)
+        for each in (u, v):
+            # within rounding of the sizes met on the way; at the seam of a choice both follow the same branch or tie in halves
+            if abs(x * y) > 1e-9 and abs(y - 2 * x) > 1e-9 and abs(each.data) > 1e-9:
+                assert complex_step(order, each) == pytest.approx(each.grad, abs=1e-12 * scale / min(1.0, abs(each.data)))
+
+
+def test_the_complex_step_knows_where_it_does_not_apply():
+    x, y = Value(0.5), Value(2.0)
+    for f in (x.erf, x.softplus, x.abs, x.expm1, lambda: closed_square(x, forgetful=False)):
+        assert complex_step(topological_order(f() * y), x) is None
+        assert complex_step(topological_order(f() * y), y) == f().data
+    assert complex_step(topological_order(x * 2), y) == 0.0
+
+
+# --- value_and_grad -----------------------------------------------------------------------------------------------------
+
+
+def test_value_and_grad_keeps_the_shape_of_the_arguments():
+    def loss(w, x, b):
+        return autograd.tanh(autograd.dot(w[0], x) + w[1][0] * b)
+
+    value, gradient = value_and_grad(loss)([[0.5, -1.0], [2.0]], (0.3, 0.7), 0.25)
+    z = 0.5 * 0.3 - 0.7 + 2.0 * 0.25
+    assert value == pytest.approx(math.tanh(z), rel=1e-15)
+    d = 1 - math.tanh(z) ** 2
+    [dw, dx, db] = gradient
+    assert dw[0] == pytest.approx([d * 0.3, d * 0.7], rel=1e-14)
+    assert dw[1] == pytest.approx([d * 0.25], rel=1e-14)
+    assert dx == pytest.approx([d * 0.5, -d], rel=1e-14)
+    assert db == pytest.approx(2 * d, rel=1e-14)
+
+
+def test_value_and_grad_of_other_numbers_and_other_results():
+    assert value_and_grad(lambda x: x**3)(Fraction(1, 2)) == (Fraction(1, 8), [Fraction(3, 4)])
+    assert value_and_grad(lambda x, y: 7.0)(1.0, 2.0) == (7.0, [0.0, 0.0])
+    assert value_and_grad(max)(2.0, 3.0) == (3.0, [0.0, 1.0])
+    assert value_and_grad(lambda: Value(2.0))() == (2.0, [])
+    w = Value(3.0)
+    assert value_and_grad(lambda w, x: w * x)(w, 2.0) == (6.0, [2.0, 3.0])
+    assert w.grad == 0.0
+
+
+def test_value_and_grad_refuses_what_it_cannot_differentiate():
+    def pair(x):
+        return (x, x)
+
+    with pytest.raises(TypeError, match=r"pair must give one scalar, but gave \(.*jacobian"):
+        value_and_grad(pair)(1.0)
+    for wrong in ("2", None, 1j, {"a": 1.0}):
+        with pytest.raises(TypeError, match="real number"):
+            value_and_grad(lambda x: x)(wrong)
