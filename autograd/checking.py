@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from autograd.complex_step import STEP, complex_step
+from autograd.complex_step import RESIDUE, complex_step
 from autograd.errors import DomainError
 from autograd.evaluate import evaluate
 from autograd.functional import argument_names, leaves, scalar, wrapped
@@ -157,7 +157,7 @@ def _check(
     numeric, error = _best(_differences(f, x, (1, -1)), 2)
     if numeric is None:  # at an end of the domain there is one side only
         numeric, error = min(_one_sided(f, x), key=lambda found: found[1])
-    witness, error = (numeric, error) if by_complex is None else (by_complex, math.sqrt(STEP))
+    witness, error = (numeric, error) if by_complex is None else (by_complex, RESIDUE)
     if witness is None or math.isinf(exact):
         return InputCheck(name, at, exact, numeric, by_complex, math.nan, UNCLEAR)
     difference = abs(exact - witness)

@@ -18,6 +18,7 @@ from autograd.row import Functions, Op
 from autograd.value import Value
 
 STEP = 1e-100  # its square vanishes beside any number
+RESIDUE = 1e-50  # its root: what it leaves of a derivative that is 0 where a function is not analytic, as x ** 1.5 at 0
 
 
 class _NotAnalyticError(Exception):
