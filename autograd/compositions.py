@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import reduce
-from typing import Any
+from typing import Any, overload
 
 from autograd.functions import detach, exp, log, maximum
-from autograd.value import Operand
+from autograd.value import Operand, Value
+
+
+@overload
+def total(xs: Iterable[Value], start: Operand = ...) -> Value: ...
+@overload
+def total(xs: Iterable[Operand], start: Operand = ...) -> Any: ...
 
 
 def total(xs: Iterable[Operand], start: Operand = 0) -> Any:
     """The sum, from left to right: :math:`start + x_1 + x_2 + \\dots`; of nothing at all, the start.
 
-    >>> from autograd import Value
     >>> total([Value(1.0), Value(2.0), 3])
     Value(data=6.0, grad=0.0)
     """
@@ -23,13 +28,18 @@ def total(xs: Iterable[Operand], start: Operand = 0) -> Any:
     return result
 
 
+@overload
+def dot(xs: Iterable[Value], ys: Iterable[Operand], start: Operand = ...) -> Value: ...
+@overload
+def dot(xs: Iterable[Operand], ys: Iterable[Value], start: Operand = ...) -> Value: ...
+@overload
+def dot(xs: Iterable[Operand], ys: Iterable[Operand], start: Operand = ...) -> Any: ...
 def dot(xs: Iterable[Operand], ys: Iterable[Operand], start: Operand = 0) -> Any:
     r"""The inner product plus a start: :math:`start + x_1 y_1 + x_2 y_2 + \dots`, as in a neuron (S4.79).
 
     Raises:
         ValueError: if the lengths differ.
 
-    >>> from autograd import Value
     >>> dot([Value(1.0), Value(2.0)], [3.0, 4.0], start=Value(0.5))
     Value(data=11.5, grad=0.0)
     """
@@ -39,6 +49,10 @@ def dot(xs: Iterable[Operand], ys: Iterable[Operand], start: Operand = 0) -> Any
     return total((x * y for x, y in zip(xs, ys, strict=True)), start)
 
 
+@overload
+def softmax(xs: Iterable[Value]) -> list[Value]: ...
+@overload
+def softmax(xs: Iterable[Operand]) -> list[Any]: ...
 def softmax(xs: Iterable[Operand]) -> list[Any]:
     r"""The probabilities :math:`e^{x_i} / \sum_j e^{x_j}` (S4.15), from logits of any size.
 
@@ -58,6 +72,10 @@ def softmax(xs: Iterable[Operand]) -> list[Any]:
     return [each / denominator for each in exponentials]
 
 
+@overload
+def logsumexp(xs: Iterable[Value]) -> Value: ...
+@overload
+def logsumexp(xs: Iterable[Operand]) -> Any: ...
 def logsumexp(xs: Iterable[Operand]) -> Any:
     r"""The logarithm of a sum of exponentials, :math:`\ln\sum_j e^{x_j}`, without overflow.
 
