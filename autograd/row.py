@@ -171,13 +171,20 @@ class Op:
         return self._compiled(DOMAIN, (self.domain or "0 == 0",))
 
     def value_made_of(self, functions: "Functions") -> Callable[..., Any]:
-        """The result, a function of the operands that does its work by calling ``functions``."""
+        """The result, a function of the operands that does its work by calling ``functions``.
+
+        >>> OPS["silu"].value_made_of(FLOATS)(0.0)
+        0.0
+        """
         return self._compiled(functions, (self.value,))
 
     def partial_made_of(self, functions: "Functions", index: int) -> Callable[..., Any]:
         """The partial in operand ``index``, a function of ``(*operands, out)`` that does its work by calling ``functions``.
 
         What they compute with is their affair: functions that record give a derivative that is a graph itself.
+
+        >>> OPS["tanh"].partial_made_of(FLOATS, 0)(1.0, 0.5)          # (1 + out)(1 - out)
+        0.75
         """
         return self._compiled(functions, (self.partials[index],), (*self.operands, "out"))
 

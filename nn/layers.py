@@ -111,7 +111,13 @@ class Neuron(Module):
 
 
 class LayerTrace(NamedTuple):
-    """What a layer computed: its pre-activations a and its activations h = g(a), one ``Value`` for each neuron."""
+    """What a layer computed: its pre-activations a and its activations h = g(a), one ``Value`` for each neuron.
+
+    >>> layer = Layer(1, 2, init=lambda rng, nin, nout: -3.0)
+    >>> a, h = layer.trace([2.0])
+    >>> a[0].data, h[0].data
+    (-6.0, 0.0)
+    """
 
     pre_activations: list[Value]
     activations: list[Value]
@@ -189,7 +195,12 @@ class Layer(Module):
 
 
 class Trace(NamedTuple):
-    """What a network computed, layer by layer: ``pre_activations[k][i]`` belongs to neuron i of layer k, from 0."""
+    """What a network computed, layer by layer: ``pre_activations[k][i]`` belongs to neuron i of layer k, from 0.
+
+    >>> trace = MLP(1, [2, 1], init=lambda rng, nin, nout: 3.0).trace([2.0])
+    >>> [h.data for h in trace.activations[0]], trace.pre_activations[1][0].data
+    ([6.0, 6.0], 36.0)
+    """
 
     inputs: list[Value]
     pre_activations: list[list[Value]]

@@ -35,7 +35,13 @@ Array: TypeAlias = NDArray[np.float64]
 
 
 class Forward(NamedTuple):
-    """What a batch gave in each layer: arrays with one row for each sample, like ``MLP.trace`` for one sample."""
+    """What a batch gave in each layer: arrays with one row for each sample, like ``MLP.trace`` for one sample.
+
+    >>> twin = MatrixMLP([np.array([[1.0, -1.0]])], [np.array([0.5])], ["relu"])
+    >>> forward = twin.forward([[2.0, 1.0], [1.0, 2.0]])
+    >>> forward.pre_activations[0].tolist(), forward.activations[0].tolist()
+    ([[1.5], [-0.5]], [[1.5], [0.0]])
+    """
 
     inputs: Array
     pre_activations: list[Array]
@@ -51,6 +57,11 @@ class Gradients(NamedTuple):
         deltas: the derivatives in the pre-activations of each layer, N x d_k.
         weights, biases: the derivatives in the parameters of each layer, d_k x d_{k-1} and d_k (None without a bias).
         inputs: the derivatives in the inputs, N x d_0.
+
+    >>> twin = MatrixMLP([np.array([[1.0, -1.0]])], [np.array([0.5])], ["linear"])
+    >>> gradients = twin.gradients([[2.0, 1.0]], [1.0], loss="half_sum_of_squares")
+    >>> gradients.deltas[0].tolist(), gradients.weights[0].tolist(), gradients.inputs.tolist()
+    ([[0.5]], [[1.0, 0.5]], [[0.5, -0.5]])
     """
 
     loss: float
@@ -61,7 +72,12 @@ class Gradients(NamedTuple):
     inputs: Array
 
     def flat(self) -> Array:
-        """The derivatives in all parameters, in the order of ``MLP.parameters()``: neuron by neuron, weights, then bias."""
+        """The derivatives in all parameters, in the order of ``MLP.parameters()``: neuron by neuron, weights, then bias.
+
+        >>> twin = MatrixMLP([np.array([[1.0, -1.0]])], [np.array([0.5])], ["linear"])
+        >>> twin.gradients([[2.0, 1.0]], [1.0], loss="half_sum_of_squares").flat().tolist()
+        [1.0, 0.5, 0.5]
+        """
         layers = zip(self.weights, self.biases, strict=True)
         return np.concatenate([(w if b is None else np.column_stack([w, b])).ravel() for w, b in layers])
 
@@ -114,6 +130,11 @@ class MatrixMLP:
 
         Raises:
             ValueError: if an activation is a function and not a name.
+
+        >>> from nn import MLP
+        >>> model = MLP(2, [3, 1], seed=0)
+        >>> bool(MatrixMLP.from_model(model).weights[0][2, 1] == model.layers[0].neurons[2].w[1].data)
+        True
         """
         for k, layer in enumerate(model.layers, start=1):
             if not isinstance(layer.activation, str):

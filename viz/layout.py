@@ -30,6 +30,12 @@ class LayoutError(RuntimeError):
 
     Attributes:
         source: the text of the picture in the DOT language, which any Graphviz program can still lay out.
+
+    >>> try:
+    ...     lay_out("no graph at all")
+    ... except LayoutError as error:
+    ...     print(error.source)
+    no graph at all
     """
 
     def __init__(self, message: str, source: str = "") -> None:
