@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import random
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -16,13 +18,16 @@ from rich.table import Table
 import nn
 import viz
 from autograd import Value, scope, topological_order
-from nn.data import Dataset, iris, moons, read_csv, split, standardise
+from nn.data import DATASETS, Dataset, load, read_csv, split, standardise
 from nn.matrix import MatrixMLP
 from viz.digraph import Digraph
 
 HELD_OUT = 0.2
 TOLERANCE = 1e-12  # of the largest gradient: float64 keeps 16 digits, and a thousand roundings cost two or three
 """How far the gradients of the scalars may be from those of the matrices."""
+
+INPUTS, FEATURES, CLASSES = 4, 2, 3
+"""How much fits a table and a picture: inputs of the neuron; features and classes of the loss. What is left out is said."""
 
 
 def run(
@@ -37,7 +42,7 @@ def run(
     out: Path,
 ) -> None:
     """Load, show one neuron, check all gradients against NumPy, train, report, draw."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)  # names in the data may have brackets
     rng = random.Random(seed)
     raw = _load(data, target, seed)
     train, test = standardise(*split(raw, HELD_OUT, rng))
@@ -51,24 +56,29 @@ def run(
     neuron = viz.draw(_one_neuron(console, model, train))  # now: training will move the numbers that it shows
     _check(console, model, train)
 
+    console.print(
+        f"training: {epochs} epochs in batches of {batch_size}, learning rate {lr:g} (change it: --epochs, --batch-size, --lr)"
+    )
     started = time.perf_counter()
     _train(console, model, train, epochs, lr, batch_size, rng)
     console.print(
         f"\ntrained in {time.perf_counter() - started:.1f} s; accuracy on the training data {_accuracy(model, train):.1%}, "
         f"on the {len(test)} held-out examples {_accuracy(model, test):.1%}"
     )
-    pictures = {"neuron": neuron, "loss": viz.draw(_small_loss(train, seed))}
+    pictures = {"neuron": neuron, "loss": viz.draw(_small_loss(console, train, seed))}
     written = [path for name, picture in pictures.items() for path in _write(out / name, picture)]
     console.print("pictures: " + ", ".join(map(str, written)), soft_wrap=True)
 
 
 def _load(data: str, target: str | None, seed: int) -> Dataset:
-    if data in ("iris", "moons"):
+    if data in DATASETS:
         if target is not None:
             raise click.UsageError(f"--target chooses the column of a CSV file, but --data is {data}")
-        return iris() if data == "iris" else moons(100, noise=0.1, seed=seed)
+        return load(data, seed)
     if not data.lower().endswith(".csv"):
-        raise click.UsageError(f"--data {data!r} is neither iris nor moons nor the path of a file that ends in .csv")
+        raise click.UsageError(
+            f"--data {data!r} is neither a data set ({', '.join(DATASETS)}) nor the path of a file that ends in .csv"
+        )
     return read_csv(data, target)
 
 
@@ -92,8 +102,21 @@ def _one_neuron(console: Console, model: nn.MLP, data: Dataset) -> Value:
     """Print every node of the first neuron, for the last example: its value, local derivatives and gradient."""
     x = [Value(v, f"x{j}") for j, v in enumerate(data.x[-1], start=1)]
     layer = model.layers[0]
+    neuron = copy.copy(layer.neurons[0])  # which shares its parameters, but may keep fewer of them
+    assert neuron.b is not None
+    products = [w.data * v.data for w, v in zip(neuron.w, x, strict=True)]
+    shown = _largest(products, INPUTS)
+    left_out = len(x) - len(shown)
     with scope(layer.name):
-        output = layer.neurons[0](x)
+        if left_out:
+            with scope(neuron.name):
+                rest = Value(sum(p for j, p in enumerate(products) if j not in shown), f"rest({left_out})")
+                neuron.w, neuron.b = [neuron.w[j] for j in shown], neuron.b + rest
+            console.print(
+                f"The neuron below reads {len(x)} inputs. Shown are the {len(shown)} with the largest w·x; {rest.label} is the "
+                f"sum of w·x over the other {left_out}, whose {4 * left_out} nodes (w, x, product, sum) are left out.\n"
+            )
+        output = neuron([x[j] for j in shown])
     output.backward()
     names = {node: node.label or f"v{k}" for k, node in enumerate(topological_order(output), start=1)}
     table = Table(title="One neuron: every local derivative, and the gradient they multiply up to", title_justify="left")
@@ -109,13 +132,20 @@ def _one_neuron(console: Console, model: nn.MLP, data: Dataset) -> Value:
     return output
 
 
+def _largest(numbers: Sequence[float], count: int) -> list[int]:
+    """The places of the numbers that are largest in size, at most so many, in their order."""
+    return sorted(sorted(range(len(numbers)), key=lambda j: -abs(numbers[j]))[:count])
+
+
 # --- the check against matrices -------------------------------------------------------------------------------------
 
 
 def _check(console: Console, model: nn.MLP, data: Dataset) -> None:
     """Compare every gradient of the untrained model with the matrix implementation."""
     model.zero_grad()
-    nn.mean([nn.cross_entropy_logits(model(x), y) for x, y in zip(data.x, data.y, strict=True)]).backward()
+    with console.status("checking all gradients"):
+        for x, y in zip(data.x, data.y, strict=True):  # a pass for each example: its graph is freed before the next is made
+            (nn.cross_entropy_logits(model(x), y) / len(data)).backward()
     scalars = np.array([p.grad for p in model.parameters()])
     model.zero_grad()
     matrices = MatrixMLP.from_model(model).gradients(np.array(data.x), np.array(data.y), loss="cross_entropy_logits").flat()
@@ -132,15 +162,22 @@ def _check(console: Console, model: nn.MLP, data: Dataset) -> None:
 # --- pictures -------------------------------------------------------------------------------------------------------
 
 
-def _small_loss(data: Dataset, seed: int) -> Value:
-    """The cross-entropy of a 2-2-classes network on the first two features of one example, differentiated."""
-    model = nn.MLP(min(2, len(data.features)), [2, len(data.classes)], activation="tanh", seed=seed)
-    x = [Value(v, f"x{j}") for j, v in enumerate(data.x[0][:2], start=1)]
+def _small_loss(console: Console, data: Dataset, seed: int) -> Value:
+    """The cross-entropy of a small network on one example, differentiated: two features and up to three classes of it."""
+    features = _largest(data.x[0], FEATURES)
+    classes = _largest([label == data.y[0] for label in range(len(data.classes))], CLASSES)
+    model = nn.MLP(len(features), [2, len(classes)], activation="tanh", seed=seed)
+    x = [Value(data.x[0][j], f"x{k}") for k, j in enumerate(features, start=1)]
     logits = model(x)
     with scope("loss"):
-        loss = nn.cross_entropy_logits(logits, data.y[0])
+        loss = nn.cross_entropy_logits(logits, classes.index(data.y[0]))
     loss.label = "loss"
     loss.backward()
+    inputs = " and ".join(f"{v.label} = {data.features[j]}" for v, j in zip(x, features, strict=True))
+    console.print(
+        f"the loss that is drawn: of a network {_arrows(model)} on {len(features)} of {len(data.features)} features, {inputs}, "
+        f"and {len(classes)} of {len(data.classes)} classes"
+    )
     return loss
 
 
@@ -178,9 +215,10 @@ def _train(console: Console, model: nn.MLP, data: Dataset, epochs: int, lr: floa
                 optimizer.step()
                 total_loss += loss.data * len(xs)
                 correct += sum(_argmax(o) == y for o, y in zip(outputs, ys, strict=True))
+                progress.update(task, advance=len(xs) / len(data))
             if not math.isfinite(total_loss):
                 raise click.ClickException(f"the loss became {total_loss} in epoch {epoch}: try a smaller --lr than {lr:g}")
-            progress.update(task, advance=1, loss=total_loss / len(data), accuracy=correct / len(data))
+            progress.update(task, completed=epoch, loss=total_loss / len(data), accuracy=correct / len(data))
 
 
 def _accuracy(model: nn.MLP, data: Dataset) -> float:

@@ -12,8 +12,11 @@ True
 The same network in NumPy, written by hand from the matrix equations, is ``nn.matrix`` (imported on its own: it needs NumPy).
 """
 
+from nn import data as data
 from nn import elementary as elementary
+from nn.embedding import Embedding, one_vs_rest
 from nn.layers import ACTIVATIONS, INITS, MLP, Layer, LayerTrace, Neuron, Trace
+from nn.layouts import LAYOUTS, arrange, export_gradients, export_parameters, import_parameters
 from nn.losses import (
     LOSSES,
     cross_entropy,
@@ -26,25 +29,35 @@ from nn.losses import (
 )
 from nn.module import Module
 from nn.optim import SGD, batches
+from nn.summary import summary
 
 __all__ = [
     "ACTIVATIONS",
     "INITS",
+    "LAYOUTS",
     "LOSSES",
     "MLP",
     "SGD",
+    "Embedding",
     "Layer",
     "LayerTrace",
     "Module",
     "Neuron",
     "Trace",
+    "arrange",
     "batches",
     "cross_entropy",
     "cross_entropy_logits",
+    "data",
     "elementary",
+    "export_gradients",
+    "export_parameters",
     "half_sum_of_squares",
     "hinge",
+    "import_parameters",
     "mean",
     "one_hot",
+    "one_vs_rest",
     "sum_of_squares",
+    "summary",
 ]

@@ -1,240 +1,119 @@
-"""Data sets to learn from: iris, the two moons, and any CSV file; splitting and standardising.
+"""Data sets to learn from: points in the plane made from a seed, scikit-learn's small real ones, and any CSV file.
 
->>> from nn.data import moons
->>> data = moons(100, noise=0.1, seed=1337)
->>> data
+>>> from nn import data
+>>> data.moons(100, noise=0.1, seed=1337)
 Dataset moons: 100 examples, 2 features, 2 classes
+>>> print(*data.DATASETS)
+moons circles spirals xor blobs iris wine breast_cancer digits
 """
 
 from __future__ import annotations
 
-import csv
-import math
-import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from statistics import fmean, pstdev
-from typing import Any
+from collections.abc import Callable
 
-LARGEST = 1e100  # of a feature, so that its squares can be summed
+from nn.dataset import DataError, Dataset, read_csv, split, standardise
+from nn.synthetic import Seed, blobs, circles, moons, spirals, xor
 
-
-class DataError(ValueError):
-    """Data that cannot be read or learned from; says the file, the place in it, and the remedy."""
-
-
-@dataclass(frozen=True, repr=False)
-class Dataset:
-    """Examples of classes.
-
-    Attributes:
-        name: what to call the data.
-        features: the names of the columns of ``x``.
-        classes: the names of the classes; a label is an index into them.
-        x: one list of numbers for each example.
-        y: its label, from 0.
-    """
-
-    name: str
-    features: tuple[str, ...]
-    classes: tuple[str, ...]
-    x: list[list[float]]
-    y: list[int]
-
-    def __len__(self) -> int:
-        return len(self.y)
-
-    def __repr__(self) -> str:
-        return f"Dataset {self.name}: {len(self)} examples, {len(self.features)} features, {len(self.classes)} classes"
-
-    def take(self, indices: Sequence[int]) -> Dataset:
-        """The examples at these indices.
-
-        >>> moons(10, seed=0).take([0, 3])
-        Dataset moons: 2 examples, 2 features, 2 classes
-        """
-        return Dataset(self.name, self.features, self.classes, [self.x[i] for i in indices], [self.y[i] for i in indices])
+__all__ = [
+    "DATASETS",
+    "DataError",
+    "Dataset",
+    "blobs",
+    "breast_cancer",
+    "circles",
+    "digits",
+    "iris",
+    "load",
+    "moons",
+    "read_csv",
+    "spirals",
+    "split",
+    "standardise",
+    "wine",
+    "xor",
+]
 
 
 def iris() -> Dataset:
-    """Fisher's 150 irises of three species, as scikit-learn ships them.
+    """Fisher's 150 irises of three species: four lengths and widths in centimetres.
 
     Raises:
-        DataError: without scikit-learn.
+        DataError: without scikit-learn, which ships the data.
 
     Source: Fisher (1936), "The use of multiple measurements in taxonomic problems".
 
     >>> iris().features[0], iris().classes
     ('sepal length (cm)', ('setosa', 'versicolor', 'virginica'))
     """
-    bunch = _sklearn().load_iris()
-    names = tuple(str(name) for name in bunch.target_names)
-    return Dataset("iris", tuple(bunch.feature_names), names, bunch.data.tolist(), bunch.target.tolist())
+    return _bundled("iris")
 
 
-def moons(n: int = 100, noise: float = 0.1, seed: int | None = None) -> Dataset:
-    """Two interleaving half circles, the data of micrograd's demo, from scikit-learn's ``make_moons``.
-
-    Args:
-        n: the number of examples.
-        noise: the standard deviation of the noise on each coordinate.
-        seed: of the generator; None draws from NumPy's global one.
+def wine() -> Dataset:
+    """178 Italian wines of three growers: 13 chemical measurements.
 
     Raises:
-        DataError: without scikit-learn.
+        DataError: without scikit-learn, which ships the data.
 
-    >>> moons(6, seed=0).y
-    [1, 0, 0, 1, 0, 1]
+    Source: Forina et al. (1988), PARVUS; UCI Machine Learning Repository, "Wine".
+
+    >>> wine()
+    Dataset wine: 178 examples, 13 features, 3 classes
     """
-    x, y = _sklearn().make_moons(n_samples=n, noise=noise, random_state=seed)
-    return Dataset("moons", ("x", "y"), ("upper", "lower"), x.tolist(), y.tolist())
+    return _bundled("wine")
 
 
-def _sklearn() -> Any:
+def breast_cancer() -> Dataset:
+    """569 tumours, malignant or benign: 30 measurements of cell nuclei in an image.
+
+    Raises:
+        DataError: without scikit-learn, which ships the data.
+
+    Source: Street, Wolberg & Mangasarian (1993), "Nuclear feature extraction for breast tumor diagnosis".
+
+    >>> breast_cancer()
+    Dataset breast_cancer: 569 examples, 30 features, 2 classes
+    """
+    return _bundled("breast_cancer")
+
+
+def digits() -> Dataset:
+    """1797 handwritten digits: 8 x 8 pixels, row by row, of brightness 0 to 16.
+
+    Raises:
+        DataError: without scikit-learn, which ships the data.
+
+    Source: Alpaydin & Kaynak (1998), UCI Machine Learning Repository, "Optical Recognition of Handwritten Digits", test set.
+
+    >>> digits()
+    Dataset digits: 1797 examples, 64 features, 10 classes
+    """
+    return _bundled("digits")
+
+
+def _bundled(name: str) -> Dataset:
     try:
         import sklearn.datasets
     except ImportError:
-        raise DataError("this data set comes with scikit-learn: pip install 'chainrule[data]'") from None
-    return sklearn.datasets
+        raise DataError(f"the data set {name} comes with scikit-learn: pip install 'chainrule[data]'") from None
+    bunch = getattr(sklearn.datasets, f"load_{name}")()
+    features, classes = (tuple(map(str, names)) for names in (bunch.feature_names, bunch.target_names))
+    return Dataset(name, features, classes, bunch.data.tolist(), bunch.target.tolist())
 
 
-def read_csv(path: str | Path, target: str | None = None) -> Dataset:
-    """Classification data from a CSV file: a header, numbers, and a column of labels.
-
-    Args:
-        path: the file, in UTF-8, its columns separated by commas.
-        target: the header of the column of labels; None: the last column. All others are features.
-
-    Raises:
-        DataError: if the file cannot be read or is not such a table; says the line, the column and the remedy.
-
-    >>> import tempfile, pathlib
-    >>> file = pathlib.Path(tempfile.mkdtemp()) / "fruit.csv"
-    >>> _ = file.write_text("weight,width,fruit\\n150,7.1,apple\\n120,oops,pear\\n")
-    >>> try:
-    ...     read_csv(file)
-    ... except DataError as error:
-    ...     print(str(error).removeprefix(str(file)))
-    , line 3, column 'width': 'oops' is not a number below 1e+100; write one, or drop the row or the column
-    """
-    path = Path(path)
-    rows = _rows(path)
-    _, header = next(rows, (0, []))
-    if not header:
-        raise DataError(f"{path} is empty; it needs a header line and one line for each example")
-    if len(header) < 2:
-        raise DataError(f"{path}, line 1: only one column, {header[0]!r}; separate features and label with commas")
-    if len(set(header)) < len(header):
-        twice = next(name for name in header if header.count(name) > 1)
-        raise DataError(f"{path}, line 1: two columns are called {twice!r}; give each a name of its own")
-    label = len(header) - 1 if target is None else _column(path, header, target)
-    if all(_is_number(name) for k, name in enumerate(header) if k != label):
-        raise DataError(f"{path}, line 1: the header is missing: {','.join(header)[:60]} are data; name each column there")
-    x, labels = [], []
-    for line, row in rows:
-        if len(row) != len(header):
-            raise DataError(
-                f"{path}, line {line}: {len(row)} columns where the header has {len(header)}; complete or drop the row"
-            )
-        if not row[label]:
-            raise DataError(f"{path}, line {line}, column {header[label]!r}: the label is missing; fill it in or drop the row")
-        for name, cell in zip(header[:label] + header[label + 1 :], row[:label] + row[label + 1 :], strict=True):
-            if not _is_number(cell):
-                raise DataError(
-                    f"{path}, line {line}, column {name!r}: {cell!r} is not a number below {LARGEST:g}; "
-                    "write one, or drop the row or the column"
-                )
-        x.append([float(cell) for k, cell in enumerate(row) if k != label])
-        labels.append(row[label])
-    if not labels:
-        raise DataError(f"{path} has a header but no examples; add one line for each")
-    classes = sorted(set(labels), key=lambda name: (not _is_number(name), float(name) if _is_number(name) else 0.0, name))
-    if not 2 <= len(classes) <= max(2, len(labels) // 2):
-        raise DataError(
-            f"{path}, column {header[label]!r}: {len(classes)} different labels in {len(labels)} examples; "
-            "a column of classes, at least two of them, is needed (choose it with --target)"
-        )
-    for name in classes:
-        if labels.count(name) < 2:
-            raise DataError(
-                f"{path}, column {header[label]!r}: the label {name!r} has one example; it takes two, to train and to test"
-            )
-    features = tuple(name for k, name in enumerate(header) if k != label)
-    return Dataset(path.stem, features, tuple(classes), x, [classes.index(name) for name in labels])
+GENERATED = (moons, circles, spirals, xor, blobs)
+DATASETS: dict[str, Callable[..., Dataset]] = {each.__name__: each for each in (*GENERATED, iris, wine, breast_cancer, digits)}
+"""The data sets by name: functions, of which the first five take n, noise and a seed."""
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a CSV file with their line numbers, blank lines left out, cells stripped."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
-            for row in reader:
-                if any(cell.strip() for cell in row):
-                    yield reader.line_num, [cell.strip() for cell in row]
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}; check the path") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path} is not text in UTF-8; save it as a CSV file in UTF-8") from None
-    except csv.Error as error:
-        raise DataError(f"{path}, line {reader.line_num}: not well-formed CSV ({error}); check the quotes") from None
-
-
-def _column(path: Path, header: list[str], target: str) -> int:
-    if target not in header:
-        raise DataError(f"{path}, line 1: no column is called {target!r}; there are {', '.join(map(repr, header))}")
-    return header.index(target)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        return abs(float(cell)) < LARGEST and "_" not in cell  # Python reads 1_000, other programs do not
-    except ValueError:
-        return False
-
-
-def split(data: Dataset, held_out: float, rng: random.Random) -> tuple[Dataset, Dataset]:
-    """A training and a test set, the share ``held_out`` of each class in the test set.
+def load(name: str, seed: Seed = None) -> Dataset:
+    """A data set by its name in ``DATASETS``; those that are generated take the seed, the others are always the same.
 
     Raises:
-        DataError: if a class has fewer than two examples.
+        DataError: if there is no such data set, or it needs scikit-learn and that is missing.
 
-    >>> train, test = split(moons(100, seed=0), 0.2, random.Random(0))
-    >>> len(train), len(test), test.y.count(0)
-    (80, 20, 10)
+    >>> load("xor", seed=0)
+    Dataset xor: 200 examples, 2 features, 2 classes
     """
-    train: list[int] = []
-    test: list[int] = []
-    for label, name in enumerate(data.classes):
-        members = [i for i, y in enumerate(data.y) if y == label]
-        if len(members) < 2:
-            raise DataError(f"{data.name}: class {name!r} has {len(members)} example; it takes two to train and to test")
-        rng.shuffle(members)
-        cut = min(max(1, round(held_out * len(members))), len(members) - 1)
-        test += members[:cut]
-        train += members[cut:]
-    return data.take(sorted(train)), data.take(sorted(test))
-
-
-def standardise(data: Dataset, *others: Dataset) -> list[Dataset]:
-    r"""Each feature shifted and scaled to mean 0 and deviation 1 over the first data set, the others likewise.
-
-    A feature that is constant there becomes 0.
-
-    >>> [scaled] = standardise(moons(100, seed=0))
-    >>> round(abs(sum(x for x, _ in scaled.x)), 9)
-    0.0
-    """
-    columns = list(zip(*data.x, strict=True))
-    means = [fmean(column) for column in columns]
-    scales = [pstdev(column, mean) or math.inf for column, mean in zip(columns, means, strict=True)]
-    return [
-        Dataset(
-            each.name,
-            each.features,
-            each.classes,
-            [[(v - mean) / scale for v, mean, scale in zip(row, means, scales, strict=True)] for row in each.x],
-            each.y,
-        )
-        for each in (data, *others)
-    ]
+    if name not in DATASETS:
+        raise DataError(f"no data set is called {name!r}; there are {', '.join(DATASETS)}")
+    return DATASETS[name](seed=seed) if DATASETS[name] in GENERATED else DATASETS[name]()

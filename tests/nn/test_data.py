@@ -1,10 +1,27 @@
+import collections
+import itertools
 import random
+import sys
 
 import numpy as np
 import pytest
-from sklearn.datasets import make_moons
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine, make_circles, make_moons
 
-from nn.data import DataError, Dataset, iris, moons, read_csv, split, standardise
+from nn.data import (
+    DATASETS,
+    DataError,
+    Dataset,
+    blobs,
+    circles,
+    iris,
+    load,
+    moons,
+    read_csv,
+    spirals,
+    split,
+    standardise,
+    xor,
+)
 
 
 @pytest.fixture
@@ -17,23 +34,193 @@ def csv(tmp_path):
     return write
 
 
-def test_iris_is_fishers():
-    data = iris()
-    assert len(data) == 150
-    assert data.x[0] == [5.1, 3.5, 1.4, 0.2]  # the first line of Fisher's table
-    assert [data.y.count(label) for label in range(3)] == [50, 50, 50]
-    assert data.classes == ("setosa", "versicolor", "virginica")
+# --- points in the plane ---------------------------------------------------------------------------------------------
+
+PLANAR = {"moons": 2, "circles": 2, "spirals": 2, "xor": 2, "blobs": 3}
 
 
-def test_moons_are_micrograds_and_repeat_with_their_seed():
-    assert moons(100, seed=3) == moons(100, seed=3)
-    assert moons(100, seed=3) != moons(100, seed=4)
-    np.random.seed(1337)  # noqa: NPY002  (micrograd's demo draws from the global generator)
-    data = moons(100, noise=0.1)
-    np.random.seed(1337)  # noqa: NPY002
-    x, y = make_moons(n_samples=100, noise=0.1)
-    assert data.x == x.tolist()
-    assert data.y == y.tolist()
+@pytest.mark.parametrize("name", PLANAR)
+def test_the_same_seed_gives_the_same_numbers(name):
+    make = DATASETS[name]
+    random.seed(5)
+    state = random.getstate()
+    assert make(seed=3) == make(seed=3) == make(seed=random.Random(3)) == load(name, 3)
+    assert make(seed=3) != make(seed=4)
+    assert random.getstate() == state  # a seed leaves the global generator alone
+    one = make()
+    assert make() != one
+    random.setstate(state)
+    assert make() == one  # no seed: Python's global generator
+
+
+def test_the_numbers_of_a_seed_are_these():
+    """On every Python, so that a printed lesson stays true."""
+    data = moons(4, noise=0.1, seed=1337)
+    assert data.y == [0, 0, 1, 1]
+    # 1e-12: sin and cos may differ in the last digit from machine to machine
+    expected = [
+        [-0.9858155550949704, -0.08883574816748523],
+        [0.9374826141585698, -0.07079891713140325],
+        [2.0996464665881076, 0.4972729670649556],
+        [-0.05522954659594519, 0.3399360694504071],
+    ]
+    np.testing.assert_allclose(data.x, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", PLANAR)
+@pytest.mark.parametrize("n", [3, 10, 101])
+def test_classes_are_balanced_as_well_as_n_allows(name, n):
+    data = DATASETS[name](n, seed=0)
+    assert (len(data), len(data.x), data.name, data.features) == (n, n, name, ("x", "y"))
+    assert {len(row) for row in data.x} == {2}
+    assert len(data.classes) == PLANAR[name]
+    counts = [data.y.count(label) for label in range(PLANAR[name])]
+    assert sum(counts) == n
+    assert max(counts) - min(counts) <= 1
+
+
+def test_there_may_be_more_classes():
+    assert [spirals(12, seed=0, classes=4).y.count(label) for label in range(4)] == [3] * 4
+    assert [blobs(13, seed=0, classes=5).y.count(label) for label in range(5)] == [2, 2, 3, 3, 3]
+
+
+@pytest.mark.parametrize("name", PLANAR)
+def test_examples_are_in_random_order(name):
+    y = DATASETS[name](100, seed=0).y
+    assert 20 < sum(a != b for a, b in itertools.pairwise(y)) < 90
+
+
+@pytest.mark.parametrize("name", PLANAR)
+def test_noise_is_normal_with_its_standard_deviation_and_leaves_the_labels(name):
+    clean, noisy = DATASETS[name](2000, noise=0, seed=0), DATASETS[name](2000, noise=0.25, seed=0)
+    assert clean.y == noisy.y
+    noise = (np.array(noisy.x) - np.array(clean.x)).ravel() / 0.25
+    # 4,000 draws: the mean's own deviation is 0.016, that of the variance 0.022; 5 of those are allowed
+    assert abs(noise.mean()) < 0.08
+    assert abs(noise.var() - 1) < 0.11
+    assert 2.5 < abs(noise).max() < 6
+    assert abs(np.corrcoef(noise[::2], noise[1::2])[0, 1]) < 0.12  # x and y have noise of their own
+
+
+# Noise-free points lie on their curves; 1e-12: a few roundings of numbers of size 1.
+
+
+def points(data):
+    return [(np.array([x for x, label in zip(data.x, data.y, strict=True) if label == c])).T for c in range(len(data.classes))]
+
+
+@pytest.mark.parametrize("n", [7, 100])
+def test_moons_and_circles_are_on_scikit_learns_curves(n):
+    for ours, (x, y) in [
+        (moons(n, noise=0, seed=0), make_moons(n, shuffle=False)),
+        (circles(n, noise=0, seed=0), make_circles(n, shuffle=False, factor=0.5)),
+    ]:
+        for label, mine in enumerate(points(ours)):
+            theirs = x[y == label].T
+            order = [np.lexsort(np.round(each, 9)) for each in (mine, theirs)]
+            np.testing.assert_allclose(mine[:, order[0]], theirs[:, order[1]], atol=1e-12)
+
+
+def test_circles_have_radius_one_and_one_half():
+    outer, inner = points(circles(51, noise=0, seed=0))
+    np.testing.assert_allclose(np.hypot(*outer), 1, atol=1e-12)
+    np.testing.assert_allclose(np.hypot(*inner), 0.5, atol=1e-12)
+
+
+def test_each_moon_is_half_of_a_circle():
+    upper, lower = points(moons(50, noise=0, seed=0))
+    np.testing.assert_allclose(np.hypot(upper[0], upper[1]), 1, atol=1e-12)
+    np.testing.assert_allclose(np.hypot(lower[0] - 1, lower[1] - 0.5), 1, atol=1e-12)
+    assert upper[1].min() > -1e-12
+    assert lower[1].max() < 0.5 + 1e-12
+
+
+def test_spirals_turn_as_far_as_they_lead_away_from_the_centre():
+    arms = points(spirals(300, noise=0, seed=0, classes=3))
+    for c, (x, y) in enumerate(arms):
+        radius = np.hypot(x, y)
+        assert radius.min() == pytest.approx(0.1)
+        assert radius.max() == pytest.approx(1)
+        turns = np.arctan2(y, x) / (2 * np.pi)
+        off = turns - 1.25 * radius - c / 3
+        np.testing.assert_allclose(off, np.round(off), atol=1e-12)  # whole turns
+    first = np.sort(np.hypot(*arms[0]))
+    np.testing.assert_allclose(np.diff(first), first[1] - first[0], atol=1e-12)  # evenly spaced
+
+
+def test_xor_is_the_sign_rule_with_a_margin_in_all_four_quadrants():
+    data = xor(400, noise=0, seed=0)
+    assert all((x * y < 0) == (label == 1) for (x, y), label in zip(data.x, data.y, strict=True))
+    assert all(0.1 <= abs(v) <= 1 for row in data.x for v in row)
+    quadrants = collections.Counter((x > 0, y > 0) for x, y in data.x)
+    assert set(quadrants.values()) == {100}
+
+
+def test_blobs_are_centred_on_a_circle():
+    for c, (x, y) in enumerate(points(blobs(4 * 2500, noise=0.3, seed=0, classes=4))):
+        centre = [(1, 0), (0, 1), (-1, 0), (0, -1)][c]
+        # 2,500 draws: the mean's own deviation is 0.006; 5 of those are allowed
+        np.testing.assert_allclose([x.mean(), y.mean()], centre, atol=0.03)
+
+
+@pytest.mark.parametrize("name", PLANAR)
+def test_impossible_points_are_refused(name):
+    make = DATASETS[name]
+    for n in (0, PLANAR[name] - 1, -3, 10.0, "10", True):
+        with pytest.raises(ValueError, match=f"{name} needs a whole number of examples, at least {PLANAR[name]}, but got"):
+            make(n)
+    for noise in (-0.1, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match=f"{name} needs a standard deviation of the noise, 0 or more, but got {noise}"):
+            make(noise=noise)
+    for many in (spirals, blobs):
+        with pytest.raises(ValueError, match="whole number of classes, at least 2, but got 1"):
+            many(classes=1)
+
+
+# --- scikit-learn's ---------------------------------------------------------------------------------------------------
+
+BUNDLED = {
+    # name: its loader, the sizes of the classes, the first example
+    "iris": (load_iris, [50, 50, 50], [5.1, 3.5, 1.4, 0.2]),  # the first line of Fisher's table
+    "wine": (load_wine, [59, 71, 48], [14.23, 1.71, 2.43, 15.6, 127.0]),
+    "breast_cancer": (load_breast_cancer, [212, 357], [17.99, 10.38, 122.8, 1001.0]),
+    "digits": (load_digits, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180], [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0]),
+}
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_bundled_data_are_scikit_learns_number_for_number(name):
+    loader, counts, first = BUNDLED[name]
+    data, bunch = load(name), loader()
+    assert np.array_equal(data.x, bunch.data)
+    assert np.array_equal(data.y, bunch.target)
+    assert {type(v) for row in data.x for v in row} == {float}  # Python's own
+    assert {type(label) for label in data.y} == {int}
+    assert data.name == name
+    assert data.features == tuple(bunch.feature_names)
+    assert data.classes == tuple(map(str, bunch.target_names))
+    assert {type(word) for word in data.features + data.classes} == {str}
+    assert [data.y.count(label) for label in range(len(data.classes))] == counts
+    assert data.x[0][: len(first)] == first
+    assert load(name, seed=5) == data  # a seed changes nothing
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_without_scikit_learn_the_command_that_installs_it_is_said(name, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(DataError, match=rf"{name} comes with scikit-learn: pip install 'chainrule\[data\]'"):
+        load(name)
+    assert [len(load(planar, seed=0)) for planar in PLANAR] == [100, 100, 200, 200, 150]
+
+
+def test_the_table_of_data_sets_has_them_all_and_an_unknown_name_is_told_so():
+    assert list(DATASETS) == [*PLANAR, *BUNDLED]
+    with pytest.raises(DataError, match=f"no data set is called 'mnist'; there are {', '.join(DATASETS)}"):
+        load("mnist")
+
+
+# --- CSV files --------------------------------------------------------------------------------------------------------
 
 
 def test_csv_with_the_label_last(csv):
@@ -99,6 +286,9 @@ def test_csv_that_cannot_be_read(tmp_path, csv):
         read_csv(tmp_path)
     with pytest.raises(DataError, match=r"no column is called 'z'; there are 'a', 'y'"):
         read_csv(csv("a,y\n1,0\n"), target="z")
+
+
+# --- splitting and standardising --------------------------------------------------------------------------------------
 
 
 def test_split_takes_its_share_of_each_class_and_loses_nothing():
