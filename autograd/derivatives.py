@@ -214,7 +214,7 @@ def _reverse(
             for index, source in enumerate(node.inputs):
                 if source in between:
                     adjoints[source] = plus(adjoints.get(source, zero), times(partial(node, index), adjoints[node]))
-    return _given([adjoints.get(each, zero) for each in inputs], create_graph)
+    return _given([adjoints.get(each, zero) for each in inputs], zero, create_graph)
 
 
 def _forward(outputs: list[Value], inputs: list[Value], seeds: list[Any], zero: Number, create_graph: bool) -> list[Any]:
@@ -227,7 +227,7 @@ def _forward(outputs: list[Value], inputs: list[Value], seeds: list[Any], zero: 
         for index, source in enumerate(node.inputs):
             if source in tangents:
                 tangents[node] = plus(tangents.get(node, zero), times(partial(node, index), tangents[source]))
-    return _given([tangents.get(each, zero) for each in outputs], create_graph)
+    return _given([tangents.get(each, zero) for each in outputs], zero, create_graph)
 
 
 def _jacobian(outputs: list[Value], inputs: list[Value], create_graph: bool, zero: Number | None = None) -> list[list[Any]]:
@@ -254,8 +254,10 @@ def _zero(outputs: list[Value]) -> Number:
     return sum(type(each.data)() for each in outputs)  # type: ignore[no-any-return]
 
 
-def _given(derivatives: list[Any], create_graph: bool) -> list[Any]:
-    return [as_value(each) for each in derivatives] if create_graph else derivatives
+def _given(derivatives: list[Any], zero: Number, create_graph: bool) -> list[Any]:
+    if not create_graph:
+        return derivatives
+    return [each if isinstance(each, Value) else as_value(zero + each) for each in derivatives]  # numbers of the output's kind
 
 
 # --- arguments ------------------------------------------------------------------------------------------------------
@@ -290,4 +292,5 @@ def _weights(who: str, what: str, nodes: list[Value], weights: Iterable[Any], cr
         raise ValueError(f"{who} needs one number for each {what}, but got {len(weights)} for {len(nodes)} {what}s")
     if not create_graph and any(isinstance(each, Value) for each in weights):
         raise TypeError(f"{who} got Values where it takes numbers: pass create_graph=True to record the result, or their .data")
-    return [each if isinstance(each, Value) else number(each) for each in weights]
+    numbers = [each if isinstance(each, Value) else number(each) for each in weights]
+    return [as_value(each) for each in numbers] if create_graph else numbers  # recorded, they are the user's, not the table's

@@ -8,8 +8,6 @@ from types import SimpleNamespace
 import mpmath
 import pytest
 import sympy
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import autograd
 from autograd import Constant, Value, grad
@@ -246,59 +244,20 @@ def test_second_derivatives_in_a_constant():
     assert grad(first, [base]) == [12.0]
 
 
-# --- properties ------------------------------------------------------------------------------------------------------
+def test_a_recorded_gradient_has_no_factor_1_no_product_with_0_and_no_sum_with_0():
+    x, y = Value(0.5), Value(2.0)
 
-NUMBERS = st.fractions(min_value=-4, max_value=4, max_denominator=8)
-POLYNOMIALS = st.lists(NUMBERS, min_size=1, max_size=5)
+    def recorded(output):
+        """For each input the operations of its derivative, in their order; of a constant its number."""
+        found = grad(output, [x, y], create_graph=True)
+        return [[node.op.name for node in autograd.topological_order(each) if node.op] or each.data for each in found]
 
-
-def horner(coefficients):
-    def f(x):
-        out = Fraction(0) * x
-        for c in coefficients:
-            out = out * x + c
-        return out
-
-    return f
-
-
-def slope(f, at, create_graph=False):
-    x = Value(at)
-    [found] = grad(f(x), [x], create_graph)
-    return found.data if create_graph else found
-
-
-@settings(max_examples=60, deadline=None)
-@given(POLYNOMIALS, POLYNOMIALS, NUMBERS, NUMBERS, NUMBERS, st.booleans())
-def test_linearity(p, q, a, b, at, recorded):
-    f, g = horner(p), horner(q)
-    expected = a * slope(f, at) + b * slope(g, at)
-    assert slope(lambda x: a * f(x) + b * g(x), at, recorded) == expected
-
-
-@settings(max_examples=60, deadline=None)
-@given(POLYNOMIALS, POLYNOMIALS, NUMBERS, st.booleans())
-def test_the_product_rule(p, q, at, recorded):
-    f, g = horner(p), horner(q)
-    assert slope(lambda x: f(x) * g(x), at, recorded) == slope(f, at) * g(at) + f(at) * slope(g, at)
-
-
-@settings(max_examples=60, deadline=None)
-@given(POLYNOMIALS, POLYNOMIALS, NUMBERS, st.booleans())
-def test_the_chain_rule(p, q, at, recorded):
-    f, g = horner(p), horner(q)
-    assert slope(lambda x: f(g(x)), at, recorded) == slope(f, g(at)) * slope(g, at)
-
-
-@settings(max_examples=60, deadline=None)
-@given(POLYNOMIALS, NUMBERS)
-def test_polynomials_against_their_coefficients(p, at):
-    degree = len(p) - 1
-    first = sum((c * (degree - i) * at ** (degree - i - 1) for i, c in enumerate(p) if i < degree), Fraction(0))
-    second = sum(
-        (c * (degree - i) * (degree - i - 1) * at ** (degree - i - 2) for i, c in enumerate(p) if i < degree - 1), Fraction(0)
-    )
-    assert derivatives(horner(p), at, 2) == [horner(p)(at), first, second]
+    assert recorded(x.sin()) == [["cos"], 0]
+    assert recorded(x + x) == [2, 0]
+    assert recorded(x.step() * y) == [0, ["step"]]
+    assert recorded((x * y).sin()) == [["mul", "cos", "mul"], ["mul", "cos", "mul"]]
+    assert recorded(x * y + x.exp()) == [["exp", "add"], 0.5]
+    assert grad(x.step() * Value(math.inf), [x], create_graph=True)[0].data == 0
 
 
 def test_a_deep_graph_is_differentiated_twice():

@@ -186,9 +186,64 @@ def test_wrong_arguments_are_refused_with_words(ask, error, message):
         ask(Value(2.0))
 
 
+LISTS = {  # each call with a bare Value where its list should be
+    ("grad", "inputs"): lambda x: grad(x, x),
+    ("vjp", "outputs"): lambda x: vjp(x, [x], [1.0]),
+    ("vjp", "inputs"): lambda x: vjp([x], x, [1.0]),
+    ("jvp", "outputs"): lambda x: jvp(x, [x], [1.0]),
+    ("jvp", "inputs"): lambda x: jvp([x], x, [1.0]),
+    ("jacobian", "outputs"): lambda x: jacobian(x, [x]),
+    ("jacobian", "inputs"): lambda x: jacobian([x], x),
+    ("hessian", "inputs"): lambda x: hessian(x, x),
+    ("hvp", "inputs"): lambda x: hvp(x, x, [1.0]),
+}
+WEIGHTS = {  # and with one number too many
+    ("vjp", "output"): lambda x: vjp([x], [x], [1.0, 2.0]),
+    ("jvp", "input"): lambda x: jvp([x], [x], [1.0, 2.0]),
+    ("hvp", "input"): lambda x: hvp(x, [x], [1.0, 2.0]),
+}
+OUTPUTS = {  # and with a number as output
+    "grad": lambda x: grad(2.0, [x]),
+    "hessian": lambda x: hessian(2.0, [x]),
+    "hvp": lambda x: hvp(2.0, [x], [1.0]),
+}
+
+
+def test_an_error_says_whose_argument_it_is():
+    x = Value(2.0)
+    for (who, what), ask in LISTS.items():
+        with pytest.raises(TypeError, match=f"^{who} takes a list of {what} and gives"):
+            ask(x)
+    with pytest.raises(TypeError, match=r"^grad takes a list of inputs and gives .*; but the inputs are 2\.0$"):
+        grad(x, 2.0)
+    for (who, what), ask in WEIGHTS.items():
+        with pytest.raises(ValueError, match=f"^{who} needs one number for each {what}, but got 2 for 1 {what}s$"):
+            ask(x)
+    for who, ask in OUTPUTS.items():
+        with pytest.raises(TypeError, match=rf"^{who} differentiates a Value, but the output is 2\.0 of type float$"):
+            ask(x)
+
+
 def test_a_long_chain_goes_forward_and_back():
     x = Value(1.0)
     y = x
     for _ in range(100_000):
         y = y * 1.0
     assert jvp([y], [x], [1.0]) == vjp([y], [x], [1.0]) == [1.0]
+
+
+def test_a_weight_of_zero_is_the_users_and_is_recorded_as_it_is_computed():
+    x = Value(0.0)
+    for recorded in (False, True):
+        for ask in (jvp, vjp):
+            [found] = ask([x.sqrt()], [x], [0.0], recorded)  # inf * 0
+            assert (found.data if recorded else found) != (found.data if recorded else found)
+
+
+def test_a_recorded_zero_is_of_the_outputs_kind():
+    for number in (0.5, Fraction(1, 2)):
+        [found] = grad(Value(number).step(), [x := Value(number)], create_graph=True)
+        assert type(found.data) is type(number)
+        [found] = grad(x.step(), [x], create_graph=True)
+        assert type(found.data) is type(number)
+        assert found.data == 0

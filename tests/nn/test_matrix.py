@@ -11,75 +11,19 @@ import ast
 import cmath
 import functools
 import inspect
-import itertools
 import types
-from typing import Any, NamedTuple
+from typing import Any
 
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings
 
 import nn
 from autograd import Value
 from nn import matrix
 from nn.matrix import Gradients, MatrixMLP
-
-ACTIVATIONS = ["linear", "relu", "leaky_relu", "elu", "silu", "gelu", "softplus", "sigmoid", "tanh", "softmax"]
-LOSSES = ["sum_of_squares", "half_sum_of_squares", "cross_entropy", "cross_entropy_logits", "hinge"]
-PROBABILITIES = ["sigmoid", "softmax"]  # outputs that cross_entropy can take the log of
-
-
-# --- problems: a network, a batch and a loss, as plain arrays ----------------------------------------------------------
-
-
-class Problem(NamedTuple):
-    weights: list[np.ndarray]
-    biases: list[np.ndarray | None]
-    activations: list[str]
-    inputs: np.ndarray
-    targets: np.ndarray  # as the user gives them: N x K numbers, N labels, or N numbers
-    loss: str
-    reduction: str
-
-    def target_rows(self) -> np.ndarray:
-        outputs = len(self.weights[-1])
-        if self.targets.ndim == 2:
-            return self.targets
-        if outputs == 1 and not self.loss.startswith("cross_entropy"):
-            return self.targets.reshape(-1, 1)
-        return np.array([[float(c == label) for c in range(outputs)] for label in self.targets])
-
-
-def problem(seed, widths, activations, loss, *, samples=5, bias=True, reduction="mean", targets="rows") -> Problem:
-    """A random problem. Weights and inputs of about 1 keep the activations in the range where they bend."""
-    rng = np.random.default_rng(seed)
-    outputs = widths[-1]
-    flags = bias if isinstance(bias, list) else [bias] * len(activations)
-    labels = rng.integers(outputs, size=samples)
-    if loss == "hinge":
-        t = rng.choice([-1.0, 1.0], size=(samples, outputs))
-        t[:, :1] = -t[:, -1:]  # both signs in a row: of equal signs softmax would leave nothing but rounding
-    elif not loss.startswith("cross_entropy"):
-        t = rng.normal(size=(samples, outputs))
-    elif targets == "soft":
-        t = rng.uniform(size=(samples, outputs))  # rows that do not sum to 1 either
-    else:
-        t = np.eye(outputs)[labels]
-    if targets == "vector" and outputs == 1 and not loss.startswith("cross_entropy"):
-        t = t[:, 0]
-    elif targets == "vector" and loss != "hinge":
-        t = labels
-    return Problem(
-        [rng.uniform(-1, 1, (after, before)) for before, after in itertools.pairwise(widths)],
-        [rng.uniform(-1, 1, width) if flag else None for width, flag in zip(widths[1:], flags, strict=True)],
-        list(activations),
-        rng.normal(size=(samples, widths[0])),
-        t,
-        loss,
-        reduction,
-    )
+from tests.strategies import ACTIVATIONS, LOSSES, PROBABILITIES, Problem, problem, problems
 
 
 def by_twin(p: Problem, module: Any = matrix) -> Gradients:
@@ -189,31 +133,14 @@ def by_fifty_digits(p: Problem) -> Gradients:
 # --- the scalars ------------------------------------------------------------------------------------------------------
 
 
-def write(p: Problem, model: nn.MLP) -> nn.MLP:
-    for layer, weights, bias in zip(model.layers, p.weights, p.biases, strict=True):
-        for i, neuron in enumerate(layer.neurons):
-            for j, w in enumerate(neuron.w):
-                w.data = weights[i][j].item()
-            assert (neuron.b is None) == (bias is None)
-            if bias is not None:
-                neuron.b.data = bias[i].item()
-    return model
-
-
-def model_of(p: Problem) -> nn.MLP:
-    nouts, bias = [len(w) for w in p.weights], [b is not None for b in p.biases]
-    model = nn.MLP(p.weights[0].shape[1], nouts, activation=p.activations[:-1], output=p.activations[-1], bias=bias, seed=0)
-    return write(p, model)
-
-
 def by_scalars(p: Problem) -> tuple[Gradients, list[float]]:
     """One backward pass over the graph of the batch; also the parameters' gradients in the model's own order."""
-    model = model_of(p)
+    model = p.model()
     traces = [model.trace([Value(x) for x in row]) for row in p.inputs.tolist()]
     losses = [
         nn.LOSSES[p.loss](trace.activations[-1], target) for trace, target in zip(traces, p.targets.tolist(), strict=True)
     ]
-    loss = nn.mean(losses) if p.reduction == "mean" else sum(losses)
+    loss = p.reduced(losses)
     loss.backward()
 
     def grads(values):
@@ -409,28 +336,6 @@ def scalar_disagreements(twin: Gradients, scalars: tuple[Gradients, list[float]]
 def test_scalars_agree_with_twin_for_each_activation_and_loss(activation, loss):
     p = problem(3, [4, 5, 3, 2], [activation, "tanh", outputs_for(activation, loss)], loss, samples=6)
     assert scalar_disagreements(by_twin(p), by_scalars(p)) == []
-
-
-@st.composite
-def problems(draw) -> Problem:
-    depth = draw(st.integers(1, 4))
-    widths = draw(st.lists(st.integers(1, 6), min_size=depth + 1, max_size=depth + 1, unique=True))
-    loss = draw(st.sampled_from(LOSSES))
-    names = draw(st.permutations(ACTIVATIONS))[:depth]
-    if loss == "cross_entropy":
-        names[-1] = draw(st.sampled_from(PROBABILITIES))
-    # A softmax of one neuron is 1 for every sample; above it hinge's derivatives, all 1 or -1, cancel and leave only rounding.
-    assume(loss != "hinge" or ("softmax", 1) not in zip(names[:-1], widths[1:-1], strict=True))
-    return problem(
-        draw(st.integers(0, 2**32 - 1)),
-        widths,
-        names,
-        loss,
-        samples=draw(st.integers(1, 8)),
-        bias=draw(st.lists(st.booleans(), min_size=depth, max_size=depth)),
-        reduction=draw(st.sampled_from(["mean", "sum"])),
-        targets=draw(st.sampled_from(["rows", "vector", "soft"])),
-    )
 
 
 # The same examples in every run: among endless ones some would lose digits by cancellation, in any arithmetic.
