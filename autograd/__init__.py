@@ -11,11 +11,11 @@ adds up the paths. That is the chain rule, and all there is to it.
 0.54212
 """
 
-from autograd.checking import check_gradients
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from autograd.compositions import dot, logsumexp, softmax, total
 from autograd.derivatives import grad, hessian, hvp, jacobian, jvp, vjp
 from autograd.errors import ClosureError, DomainError, PoleError
-from autograd.functional import value_and_grad
 from autograd.functions import (
     abs,  # noqa: A004
     acos,
@@ -53,12 +53,22 @@ from autograd.ops import OPS, Op
 from autograd.scopes import scope
 from autograd.value import Constant, Value, apply
 
+if _TYPE_CHECKING:
+    from autograd.checking import check_gradients
+    from autograd.debugging import debug
+    from autograd.diagnosis import diagnose
+    from autograd.explanation import explain
+    from autograd.functional import value_and_grad
+    from autograd.path import Path, count_paths, paths, top_paths
+    from autograd.exercises import quiz
+
 __all__ = [
     "OPS",
     "ClosureError",
     "Constant",
     "DomainError",
     "Op",
+    "Path",
     "PoleError",
     "Value",
     "abs",
@@ -69,12 +79,16 @@ __all__ = [
     "check_gradients",
     "cos",
     "cosh",
+    "count_paths",
+    "debug",
     "detach",
+    "diagnose",
     "dot",
     "elu",
     "erf",
     "erfc",
     "exp",
+    "explain",
     "expm1",
     "gelu",
     "grad",
@@ -89,6 +103,8 @@ __all__ = [
     "logsumexp",
     "maximum",
     "minimum",
+    "paths",
+    "quiz",
     "relu",
     "scope",
     "sigmoid",
@@ -102,8 +118,34 @@ __all__ = [
     "step",
     "tan",
     "tanh",
+    "top_paths",
     "topological_order",
     "total",
     "value_and_grad",
     "vjp",
 ]
+
+# What asks questions of a graph is imported when it is first used: a program that only trains need not wait for it.
+_ON_DEMAND = {
+    "check_gradients": "checking",
+    "debug": "debugging",
+    "diagnose": "diagnosis",
+    "explain": "explanation",
+    "quiz": "exercises",
+    "value_and_grad": "functional",
+    **dict.fromkeys(["Path", "count_paths", "paths", "top_paths"], "path"),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ON_DEMAND:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    found = getattr(import_module(f"autograd.{_ON_DEMAND[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -35,11 +35,11 @@ SUB = Op("sub", "x - y",  ("1", "-1"),           symbol="-")
 MUL = Op("mul", "x * y",  ("y", "x"),            symbol="*")
 DIV = Op("div", "x / y",  ("1 / y", "-out / y"), symbol="/", domain="y != 0", samples=((-3.0, 3.0), (0.2, 3.0)),
          remedy="Keep the denominator away from 0, for example by adding a small constant.")
-ABS = Op("abs", "abs(x)", ("sign(x)",),          kinks={"x": "the derivative is 0, the mean of both sides"})
+ABS = Op("abs", "abs(x)", ("sign(x)",),          latex=r"\left|{x}\right|", kinks={"x": "the derivative is 0, the mean of both sides"})
 
-MAXIMUM = Op("maximum", "x if x > y else y if y >= x else x + y", ("heaviside(x - y)", "heaviside(y - x)"),
+MAXIMUM = Op("maximum", "x if x > y else y if y >= x else x + y", ("heaviside(x - y)", "heaviside(y - x)"), latex=r"\max",
              kinks={"x - y": "in a tie each operand takes 1/2"})
-MINIMUM = Op("minimum", "x if x < y else y if y <= x else x + y", ("heaviside(y - x)", "heaviside(x - y)"),
+MINIMUM = Op("minimum", "x if x < y else y if y <= x else x + y", ("heaviside(y - x)", "heaviside(x - y)"), latex=r"\min",
              kinks={"x - y": "in a tie each operand takes 1/2"})
 
 # Powers. With a number as exponent, x ** c has a row of its own, which takes no log of x. At x = y = 0 the power is 1 and both
@@ -59,37 +59,37 @@ POWER    = Op("power",    "x ** y",                            ("power_dx(x, y)"
 
 # Exponentials and logarithms.
 
-EXP   = Op("exp",   "exp(x)",   ("out",))
+EXP   = Op("exp",   "exp(x)",   ("out",),           latex=r"e^{{x}}")
 EXPM1 = Op("expm1", "expm1(x)", ("exp(x)",))
-LOG   = Op("log",   "log(x)",   ("1 / x",),         domain="x > 0",  samples=((0.1, 5.0),),
+LOG   = Op("log",   "log(x)",   ("1 / x",),         latex=r"\ln",        domain="x > 0",  samples=((0.1, 5.0),),
            remedy="If x is a probability, take the cross-entropy of the logits: it never takes the log of 0.")
 LOG1P = Op("log1p", "log1p(x)", ("1 / (1 + x)",),   domain="x > -1", samples=((-0.9, 5.0),),
            remedy="log1p(x) is log(1 + x): keep x above -1.")
-SQRT  = Op("sqrt",  "sqrt(x)",  ("1 / (2 * out)",), domain="x >= 0", samples=((0.1, 5.0),),
+SQRT  = Op("sqrt",  "sqrt(x)",  ("1 / (2 * out)",), latex=r"\sqrt{{x}}", domain="x >= 0", samples=((0.1, 5.0),),
            remedy="Rounding can push a variance below 0: take the maximum with 0 first.")
 
 # Trigonometric and hyperbolic functions.
 
 CLIP = "Rounding can push a sine or cosine past 1: clip it with minimum and maximum first."
 
-SIN  = Op("sin",  "sin(x)",  ("cos(x)",))
-COS  = Op("cos",  "cos(x)",  ("-sin(x)",))
-TAN  = Op("tan",  "tan(x)",  ("1 + out * out",),                  samples=((-1.4, 1.4),))
-ASIN = Op("asin", "asin(x)", ("1 / sqrt((1 - x) * (1 + x))",),    samples=((-0.95, 0.95),), domain="x >= -1 and x <= 1", remedy=CLIP)
-ACOS = Op("acos", "acos(x)", ("-1 / sqrt((1 - x) * (1 + x))",),   samples=((-0.95, 0.95),), domain="x >= -1 and x <= 1", remedy=CLIP)
-ATAN = Op("atan", "atan(x)", ("1 / (1 + x * x)",))
-SINH = Op("sinh", "sinh(x)", ("cosh(x)",))
-COSH = Op("cosh", "cosh(x)", ("sinh(x)",))
-TANH = Op("tanh", "tanh(x)", ("(1 + out) * (1 - out)",))          # 1 - out * out would round once more
+SIN  = Op("sin",  "sin(x)",  ("cos(x)",),                       latex=r"\sin")
+COS  = Op("cos",  "cos(x)",  ("-sin(x)",),                      latex=r"\cos")
+TAN  = Op("tan",  "tan(x)",  ("1 + out * out",),                latex=r"\tan",    samples=((-1.4, 1.4),))
+ASIN = Op("asin", "asin(x)", ("1 / sqrt((1 - x) * (1 + x))",),  latex=r"\arcsin", samples=((-0.95, 0.95),), domain="x >= -1 and x <= 1", remedy=CLIP)
+ACOS = Op("acos", "acos(x)", ("-1 / sqrt((1 - x) * (1 + x))",), latex=r"\arccos", samples=((-0.95, 0.95),), domain="x >= -1 and x <= 1", remedy=CLIP)
+ATAN = Op("atan", "atan(x)", ("1 / (1 + x * x)",),              latex=r"\arctan")
+SINH = Op("sinh", "sinh(x)", ("cosh(x)",),                      latex=r"\sinh")
+COSH = Op("cosh", "cosh(x)", ("sinh(x)",),                      latex=r"\cosh")
+TANH = Op("tanh", "tanh(x)", ("(1 + out) * (1 - out)",),        latex=r"\tanh")   # 1 - out * out would round once more
 ERF  = Op("erf",  "erf(x)",  ("2 / sqrt(pi) * exp(-x ** 2)",))
 ERFC = Op("erfc", "erfc(x)", ("-2 / sqrt(pi) * exp(-x ** 2)",))
 
 # Activations. Each stays finite where the textbook formula overflows. Where tanh and sigmoid saturate, 1 - out is what rounding
-# left of it: their derivatives then have an absolute error of 1e-16 but few digits, and become 0 near x = 19 and x = 37.
+# left of it: their derivatives then have an absolute error of up to 3e-16 but few digits, and become 0 near x = 19 and x = 37.
 
 LEFT = "the derivative is {}, the left one"
 
-SIGMOID    = Op("sigmoid",    "1 / (1 + exp(-x)) if x >= 0 else exp(x) / (1 + exp(x))", ("out * (1 - out)",))
+SIGMOID    = Op("sigmoid",    "1 / (1 + exp(-x)) if x >= 0 else exp(x) / (1 + exp(x))", ("out * (1 - out)",), latex=r"\sigma")
 SOFTPLUS   = Op("softplus",   "maximum(x, 0) + log1p(exp(-abs(x)))",                    ("sigmoid(x)",))
 RELU       = Op("relu",       "0 if x <= 0 else x",            ("step(x)",),               kinks={"x": LEFT.format(0)}, symbol="ReLU")
 LEAKY_RELU = Op("leaky_relu", "c * x if x <= 0 else x",        ("c + (1 - c) * step(x)",), kinks={"x": LEFT.format("c")}, default=0.01)

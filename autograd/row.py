@@ -51,6 +51,7 @@ class Op:
         value: the result, from the operands x (and y).
         partials: the derivative of the result in each operand; may also read ``out``.
         symbol: what a graph shows; the name if left out. ``{c}`` stands for the constant.
+        latex: the function's name in LaTeX, or how it is written with ``{x}`` (and ``{y}``) for its operands.
         domain: the condition under which finite operands have a result; empty: always.
         remedy: what to try when an operand lies outside the domain.
         kinks: for each expression whose zeros are kinks, the convention taken there.
@@ -78,6 +79,7 @@ class Op:
         partials: tuple[str, ...],
         *,
         symbol: str = "",
+        latex: str = "",
         domain: str = "",
         remedy: str = "",
         kinks: Mapping[str, str] | None = None,
@@ -90,6 +92,7 @@ class Op:
             raise ValueError(f"row {name!r} needs one partial for each of its 1 or 2 operands, but has {len(partials)}")
         self.name, self.value, self.partials = name, value, partials
         self.symbol, self.domain, self.remedy = symbol or name, domain, remedy
+        self.latex = latex or rf"\operatorname{{{name}}}".replace("_", r"\_")
         self.kinks, self.default = dict(kinks or {}), default
         self.samples = samples or ((-3.0, 3.0),) * len(partials)
         self.c: Number | None = None  # the constant, in a member of a family

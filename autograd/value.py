@@ -12,7 +12,7 @@ from autograd.evaluate import evaluate
 from autograd.graph import topological_order
 from autograd.number import Number, number
 from autograd.row import Op
-from autograd.scopes import Scope, current_scope
+from autograd.scopes import Scope, current_scope  # debug() puts a function of its own in the place of current_scope
 
 Operand: TypeAlias = Union["Value", int, float, Fraction]
 Evaluate: TypeAlias = Callable[..., tuple[Any, ...]]
@@ -89,6 +89,11 @@ class Value:
         if isinstance(self.op, Op):
             return (self._dx, self._dy)[: self.op.arity]
         return self.op.partials if self.op else ()
+
+    @property
+    def made_at(self) -> Any:
+        """The line of your code that made it, a ``Line``, if that was inside ``debug()``; else None."""
+        return getattr(self.scope, "line", None)
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
@@ -176,7 +181,7 @@ class Value:
     @property
     def _backward(self) -> Callable[[], None]:
         """Passes this node's gradient on to its inputs. Assign a function to make the operation a closure."""
-        return lambda: pass_on(self)
+        return step_back(self)
 
     @_backward.setter
     def _backward(self, function: Callable[[], None]) -> None:
@@ -221,7 +226,7 @@ class Value:
                 if y is not None:
                     y.grad += node._dy * node.grad
             elif node.op is not None:
-                pass_on(node)
+                step_back(node)()
             elif type(node) is Constant:
                 node.grad = type(node.data)()
 
@@ -237,13 +242,17 @@ class Constant(Value):
     __slots__ = ()
 
 
-def pass_on(node: Value) -> None:
-    """One step of the backward pass, for closures and micrograd's manual ``_backward()``; ``backward`` has it unrolled."""
+def step_back(node: Value) -> Callable[[], None]:
+    """What passes the node's gradient on, as the node is now: a function that wraps it may take its place."""
     if isinstance(node.op, Closure) and not node.op.partials:
-        node.op.backward()
-        return
-    for source, partial in zip(node.inputs, node.partials, strict=True):
-        source.grad += partial * node.grad
+        return node.op.backward
+    edges = tuple(zip(node.inputs, node.partials, strict=True))
+
+    def backward() -> None:
+        for source, partial in edges:
+            source.grad += partial * node.grad
+
+    return backward
 
 
 def _closure(children: Iterable[Value], op: str | Iterable[Number]) -> Closure:

@@ -9,6 +9,7 @@ moons circles spirals xor blobs iris wine breast_cancer digits
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 from nn.dataset import DataError, Dataset, read_csv, split, standardise
@@ -92,7 +93,10 @@ def digits() -> Dataset:
 
 def _bundled(name: str) -> Dataset:
     try:
+        state = random.getstate()  # scikit-learn's first import draws from Python's generator; the user's seed is not to notice
         import sklearn.datasets
+
+        random.setstate(state)
     except ImportError:
         raise DataError(f"the data set {name} comes with scikit-learn: pip install 'chainrule[data]'") from None
     bunch = getattr(sklearn.datasets, f"load_{name}")()

@@ -61,6 +61,8 @@ class Neuron(Module):
     Value(data=0.24491866240370913, grad=0.0)
     """
 
+    name = "neuron"  # of a subclass that does not call __init__
+
     def __init__(
         self,
         nin: int,
@@ -76,8 +78,27 @@ class Neuron(Module):
         self.w = [Value(draw(rng, nin, nout)) for _ in range(_width("a neuron", "inputs", nin))]
         self.b = Value(0.0) if bias else None
         self.activation = activation if nonlin else "linear"
-        self._activate = _activation(self.activation)
         self._name("neuron", "w[{}]", "b", ())
+
+    @property
+    def activation(self) -> Activation:
+        """g, by name or as a function; assign another to change it."""
+        return self._given
+
+    @activation.setter
+    def activation(self, activation: Activation) -> None:
+        self._activate = _activation(activation)  # first, since it refuses what is none
+        self._given = activation
+
+    @property
+    def nonlin(self) -> bool:
+        """micrograd's switch: whether there is an activation. True makes it relu."""
+        return self.activation != "linear"
+
+    @nonlin.setter
+    def nonlin(self, nonlin: bool) -> None:
+        if nonlin != self.nonlin:
+            self.activation = "relu" if nonlin else "linear"
 
     def _name(self, name: str, weight: str, bias: str, outer: tuple[str, ...]) -> None:
         """Name the neuron's scope and label its parameters, which belong to that scope."""
@@ -142,6 +163,9 @@ class Layer(Module):
     1.0
     """
 
+    name = "layer"  # of a subclass that does not call __init__
+    activation: Activation = "linear"
+
     def __init__(
         self,
         nin: int,
@@ -179,7 +203,8 @@ class Layer(Module):
             for neuron in self.neurons:
                 layer.part(neuron.name)
                 before.append(neuron.pre_activation(x))
-                after.append(neuron._activate(before[-1]))
+                own = type(neuron).__call__ is not Neuron.__call__  # a subclass that computes something else
+                after.append(neuron(x) if own else neuron._activate(before[-1]))
             if self.activation == "softmax":
                 layer.part("softmax")
                 after = softmax(after)
@@ -267,7 +292,8 @@ class MLP(Module):
         inputs = h = _inputs("the network", x, len(self.layers[0].neurons[0].w))
         pre_activations, activations = [], []
         for layer in self.layers:
-            a, h = layer.trace(h)
+            own = type(layer).__call__ is not Layer.__call__  # a subclass that computes something else
+            a, h = ([], layer(h)) if own else layer.trace(h)
             pre_activations.append(a)
             activations.append(h)
         return Trace(inputs, pre_activations, activations)

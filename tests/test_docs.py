@@ -47,7 +47,9 @@ def test_the_table_of_operations_has_each_row_and_a_stale_one_is_noticed():
 
 def public(module):
     """The functions and classes of a module that users call, and the methods of those classes."""
-    held = {name: thing for name, thing in vars(module).items() if getattr(thing, "__module__", "").startswith(module.__name__)}
+    names = getattr(module, "__all__", vars(module))
+    held = {name: getattr(module, name) for name in names}
+    held = {name: thing for name, thing in held.items() if getattr(thing, "__module__", "").startswith(module.__name__)}
     for name, thing in held.items():
         if not name.startswith("_") and callable(thing):
             yield f"{module.__name__}.{name}", thing
@@ -68,7 +70,7 @@ def test_every_public_name_has_an_example_that_runs(name, thing):
     assert ">>>" in (thing.__doc__ or ""), f"{name} has no example"
 
 
-@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *ROOT.glob("*/README.md")], ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("docs/**/*.md")], ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_to_files(page):
     links = re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
     missing = [link for link in links if not link.startswith("http") and not (page.parent / link).exists()]

@@ -164,6 +164,8 @@ def test_a_closure_is_checked_as_a_whole():
     report = check_gradients(lambda x: 5 * closed_square(x, forgetful=True), 3.0)
     assert not report
     assert "'square' is a closure" in report.suspect
+    nameless = check_gradients(lambda x: Value(x.data**2, (x,)), 3.0)  # and passes nothing on
+    assert "'a node with children' is a closure" in nameless.suspect
     given_as_a_number = check_gradients(lambda x: Value(x.data**2, (x,), (3 * x.data,)), 3.0)
     assert not given_as_a_number
 
@@ -177,6 +179,7 @@ def test_the_first_wrong_operation_is_named_with_its_place_and_its_numbers():
             wrong.label = "s"
             return (wrong * 2).tanh()
 
+    assert "'bad_sin' (v2)." in check_gradients(lambda x: apply(bad, x), 0.5).suspect
     assert (
         "'bad_sin' (outer/s). Its local derivative in x = 0.5 is -0.8775825619, but moving that operand gives 0.87758256"
         in (check_gradients(f, 0.5).suspect)
@@ -208,9 +211,44 @@ def test_a_convention_between_both_sides_is_accepted_at_a_kink_and_said(f, at):
     assert {each.verdict for each in report.inputs} <= {"kink", "agrees"}
 
 
-def test_a_kink_excuses_no_wrong_derivative():
-    bad = Op("bad_relu", "0 if x <= 0 else x", ("2 + 0 * x",))
-    assert not check_gradients(lambda x: apply(bad, x), 0.0)
+@pytest.fixture
+def differences_alone(monkeypatch):
+    """As if no operation had a complex form."""
+    monkeypatch.setattr("autograd.checking.complex_step", lambda order, source: None)
+
+
+@pytest.mark.parametrize("name", ["relu at 0", "leaky", "inside"])
+@pytest.mark.usefixtures("differences_alone")
+def test_differences_alone_see_the_kink_between_the_slopes_of_both_sides(name):
+    assert [each.verdict for each in check_gradients(*KINKS[name]).inputs] == ["kink"]
+
+
+@pytest.mark.parametrize("wrong", ["2 + 0 * x", "0 * x - 1"])
+def test_a_kink_excuses_no_wrong_derivative(wrong, monkeypatch):
+    bad = Op("bad_relu", "0 if x <= 0 else x", (wrong,))
+    assert check_gradients(lambda x: apply(bad, x), 0.0).inputs[0].verdict == "DIFFERS"
+    monkeypatch.setattr("autograd.checking.complex_step", lambda order, source: None)
+    assert check_gradients(lambda x: apply(bad, x), 0.0).inputs[0].verdict == "DIFFERS"
+
+
+@pytest.mark.usefixtures("differences_alone")
+def test_differences_have_eleven_digits_where_f_is_smooth():
+    for f, at in [(autograd.exp, 1.0), (autograd.sin, 0.5), (lambda x: x**3, 2.0), (autograd.tanh, -0.3)]:
+        [check] = check_gradients(f, [at]).inputs
+        assert check.numeric == pytest.approx(check.exact, rel=1e-11)  # measured: 1e-12 at most
+
+
+@pytest.mark.usefixtures("differences_alone")
+def test_differences_from_one_side_are_extrapolated_too():
+    one_sided = Op("one_sided", "sqrt(x) * sqrt(x) * exp(x)", ("(1 + x) * exp(x)",), domain="x >= 0")
+    [check] = check_gradients(lambda x: apply(one_sided, x), 0.0).inputs
+    assert (check.numeric, check.verdict) == (pytest.approx(1.0, rel=1e-12), "agrees")
+
+
+@pytest.mark.usefixtures("differences_alone")
+def test_steps_that_overflow_are_left_out():
+    [check] = check_gradients(lambda x: 1e-10 * x.exp().exp(), math.log(708)).inputs  # exp(709.8) is the largest
+    assert (check.numeric, check.verdict) == (pytest.approx(check.exact, rel=1e-6), "agrees")
 
 
 UNCLEAR = {
@@ -231,6 +269,63 @@ def test_what_differences_cannot_confirm_is_not_confirmed(f, at, monkeypatch):
 def test_at_the_end_of_a_domain_one_side_is_enough():
     assert check_gradients(lambda x: autograd.acos(x / 2) ** 2 * autograd.erf(x), 2 - 1e-9)
     assert check_gradients(lambda x: x**1.5, 0.0).inputs[0].verdict == "agrees"
+
+
+@pytest.mark.parametrize(("value", "domain"), [("x * sqrt(x)", "x >= 0"), ("x * sqrt(-x)", "x <= 0")])
+def test_a_wrong_derivative_at_either_end_of_a_domain_is_found(value, domain, monkeypatch):
+    bad = Op("bad_end", value, ("2 + 0 * x",), domain=domain)  # at 0 it is 0
+    assert check_gradients(lambda x: apply(bad, x), 0.0).inputs[0].verdict == "DIFFERS"
+    monkeypatch.setattr("autograd.checking.complex_step", lambda order, source: None)
+    assert check_gradients(lambda x: apply(bad, x), 0.0).inputs[0].verdict == "DIFFERS"
+
+
+def test_at_a_jump_no_derivative_is_called_wrong():
+    def f(x):
+        return (x - 2).step() + x * x.detach()  # detach makes it x, where the complex step says 2x
+
+    assert check_gradients(f, 1.0).inputs[0].verdict == "DIFFERS"
+    assert check_gradients(f, 2.0).inputs[0].verdict == "unclear"
+
+
+@pytest.mark.parametrize("without_complex", [False, True])
+def test_f_is_asked_beside_its_input_at_steps_relative_to_it(without_complex, monkeypatch):
+    if without_complex:
+        monkeypatch.setattr("autograd.checking.complex_step", lambda order, source: None)
+    steps = [0, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7]
+    for at, size in [(3.0, 3.0), (-500.0, 500.0), (0.0, 1.0)]:
+        asked = []
+
+        def f(x, asked=asked):
+            asked.append(x.data)
+            return x * x
+
+        assert check_gradients(f, at)
+        # a step of 1e-7 of the input is known to a part in 1e9 when it has been added and subtracted
+        assert sorted({(x - at) / size for x in asked}) == pytest.approx(
+            sorted({s * h for h in steps for s in (-1, 1)}), rel=1e-8
+        )
+
+
+@pytest.mark.usefixtures("differences_alone")
+def test_a_derivative_known_to_a_part_in_a_thousand_is_confirmed_and_one_less_known_is_not():
+    verdicts = [check_gradients(lambda x, size=size: x + size, 1.0).inputs[0].verdict for size in (1e6, 1e7, 1e12, 1e14)]
+    assert verdicts == ["agrees", "agrees", "unclear", "unclear"]
+
+
+@pytest.mark.usefixtures("differences_alone")
+def test_what_rounding_leaves_where_paths_cancel_is_measured_by_the_largest_derivative():
+
+    def f(x, y):
+        return 1000 * x + (0.1 * y + 0.2 * y - 0.3 * y)
+
+    beside = check_gradients(f, [1e-3, 1.0]).inputs
+    alone = check_gradients(lambda y: f(1e-3, y), [1.0]).inputs
+    assert beside[1].exact == alone[0].exact != 0  # but 3e-17, far below the rounding of f, which is 1
+    assert [each.verdict for each in (*beside, *alone)] == ["agrees", "agrees", "unclear"]
+
+
+def test_a_function_that_is_nan_is_not_confirmed():
+    assert not check_gradients(lambda x: x * math.nan, 1.0)
 
 
 # --- parameters -------------------------------------------------------------------------------------------------------
@@ -272,6 +367,9 @@ def test_an_error_in_f_leaves_all_as_it_was():
 def test_what_is_no_function_of_its_arguments_is_refused():
     with pytest.raises(ValueError, match="two results for the same input"):
         check_gradients(lambda x: x * random.random(), 1.0)
+    for results in [[1.0, math.nan], [math.nan, 1.0]]:
+        with pytest.raises(ValueError, match="two results for the same input"):
+            check_gradients(lambda x, results=results: x + results.pop(), 1.0)
     with pytest.raises(TypeError, match=r"must give one scalar, but gave \["):
         check_gradients(lambda x: [x, x], 1.0)
     with pytest.raises(TypeError, match="real number"):
@@ -288,6 +386,8 @@ def test_the_report_is_a_table():
         ["y", "3", "2", "2", "2", "agrees"],
     ]
     assert [each.name for each in check_gradients(lambda *xs: xs[0] * xs[1], [2.0, 4.0]).inputs] == ["x1", "x2"]
+    p, q = Value(2.0), Value(3.0)  # without labels
+    assert [each.name for each in check_gradients(lambda *_: p * q, [p, q]).inputs] == ["input 1", "input 2"]
 
 
 # --- the complex step -------------------------------------------------------------------------------------------------
@@ -316,6 +416,13 @@ def test_the_complex_step_knows_where_it_does_not_apply():
         assert complex_step(topological_order(f() * y), x) is None
         assert complex_step(topological_order(f() * y), y) == f().data
     assert complex_step(topological_order(x * 2), y) == 0.0
+
+
+def test_the_complex_step_chooses_by_real_parts_in_a_choice_within_a_choice_too():
+    nested = Op("nested", "x * x if (1 if x > 2 else -1) > 0 else 5 * x", ("1",))
+    for at, slope in [(3.0, 6.0), (1.0, 5.0)]:
+        x = Value(at)
+        assert complex_step(topological_order(apply(nested, x)), x) == slope
 
 
 # --- value_and_grad -----------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ def build(recipe):
     return nodes
 
 
-def walked(root):
+def walked(*roots):
     """The reference: the textbook's recursive depth-first walk, first input first."""
     order, met = [], set()
 
@@ -42,7 +42,8 @@ def walked(root):
                 visit(each)
             order.append(node)
 
-    visit(root)
+    for root in roots:
+        visit(root)
     return order
 
 
@@ -65,6 +66,13 @@ def test_every_node_once_after_its_inputs_and_the_root_last(recipe):
 def test_the_order_is_the_recursive_walks(recipe):
     root = build(recipe)[-1]
     assert topological_order(root) == walked(root)
+
+
+@settings(max_examples=50, deadline=None)
+@given(RECIPES, st.data())
+def test_the_order_of_several_roots_is_that_of_their_walks_one_after_the_other(recipe, data):
+    roots = data.draw(st.lists(st.sampled_from(build(recipe)), max_size=4))  # a root may be met on the way from another
+    assert topological_order(*roots) == walked(*roots)
 
 
 @settings(max_examples=50, deadline=None)

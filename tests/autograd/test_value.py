@@ -816,3 +816,18 @@ def test_gradients_are_the_same_bits_whatever_the_hash_seed():
     }
     assert len(runs) == 1
     assert "0x" in runs.pop()
+
+
+def test_a_hook_may_wrap_the_backward_step_that_it_replaces():
+    x = Value(3.0)
+    y = 2 * x
+    seen = []
+    step = y._backward
+
+    def hook():
+        seen.append(y.grad)
+        step()
+
+    y._backward = hook
+    (5 * y).backward()
+    assert (x.grad, seen) == (10.0, [5.0])

@@ -284,3 +284,41 @@ def test_labels_and_scopes():
     assert trace.activations[0][2].scope == ("layer1", "neuron3")
     assert trace.activations[1][0].scope == ("layer2", "neuron1")
     assert Value(1.0).scope == ()
+
+
+class Doubling(Neuron):
+    def __call__(self, x):
+        return 2 * super().__call__(x)
+
+
+class Flipping(Layer):
+    def __call__(self, x):
+        return [-h for h in super().__call__(x)]
+
+
+def test_a_subclass_that_computes_something_else_is_asked_and_not_passed_over():
+    layer = Layer(2, 2, "tanh", seed=0)
+    [first, second] = [h.data for h in layer([0.5, -1.0])]
+    layer.neurons[1].__class__ = Doubling
+    assert [h.data for h in layer([0.5, -1.0])] == [first, 2 * second]
+    model = MLP(2, [2, 1], "tanh", seed=0)
+    plain = [h.data for h in model.layers[0]([0.5, -1.0])]
+    model.layers[0].__class__ = Flipping
+    trace = model.trace([0.5, -1.0])
+    assert [h.data for h in trace.activations[0]] == [-h for h in plain]
+    assert trace.activations[1][0].data == model([0.5, -1.0]).data
+
+
+def test_the_activation_of_a_neuron_can_be_changed_by_either_name():
+    neuron = Neuron(1, seed=0)
+    neuron.w[0].data = -2.0
+    assert (neuron([1.0]).data, neuron.nonlin) == (0.0, True)
+    neuron.nonlin = False
+    assert (neuron([1.0]).data, neuron.activation, repr(neuron)) == (-2.0, "linear", "LinearNeuron(1)")
+    neuron.activation = "tanh"
+    assert (neuron([1.0]).data, neuron.nonlin) == (math.tanh(-2.0), True)
+    neuron.nonlin = True
+    assert neuron.activation == "tanh"
+    with pytest.raises(ValueError, match="no activation is called 'tan'"):
+        neuron.activation = "tan"
+    assert neuron.activation == "tanh"

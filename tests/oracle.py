@@ -1,0 +1,359 @@
+"""The oracle of the table: every row in mpmath, written from the textbook, and how far a float is from it.
+
+Nothing here reads the texts of the rows; only which rows there are, how many operands they take, where their kinks lie, and
+the ranges from which to draw.
+"""
+
+import itertools
+import math
+import random
+from typing import Any, NamedTuple
+
+import mpmath
+
+from autograd import OPS
+from autograd.evaluate import evaluate
+
+HELPERS = {"power_dx", "power_dy"}  # the partials of x ** y: rows only because they are differentiated in turn
+POWERS = {"power", *HELPERS}
+CONSTANTS = {
+    "pow": (2, -2, 0, 1, 3, 10, 0.5, -0.5, 1 / 3, 2.5),
+    "leaky_relu": (0.01, 0.2),
+    "elu": (1, 2, 0.5),
+}
+FAMILIES = [op for op in OPS.values() if op.is_family]
+MEMBERS = [op.at(c) for op in FAMILIES for c in CONSTANTS[op.name]]
+ROWS = [op for op in OPS.values() if not op.is_family] + MEMBERS
+
+
+def row_id(op):
+    return op.name if op.c is None else f"{op.name}({op.c:.3g})"
+
+
+# --- values and partials --------------------------------------------------------------------------------------------
+
+mp = mpmath.MPContext()  # a context of its own: mpmath's common precision stays as it is
+DIGITS = mp.dps = 50
+mpf = mp.mpf
+E = mp.exp
+
+
+def const(c):
+    return lambda *operands: mpf(c)
+
+
+def ln(x):  # a negative base has only whole powers, so no derivative in the exponent
+    return mp.log(x) if x > 0 else mp.nan
+
+
+def logistic(x):
+    return 1 / (1 + E(-x))
+
+
+def bell(x):
+    return mp.sech(x / 2) ** 2 / 4
+
+
+def erfc(x):  # mpmath's own stops at arguments of this size, where a float is 0 or 2 by far
+    return mp.erfc(x) if abs(x) < 1000 else mpf(0 if x > 0 else 2)
+
+
+def normal(x):
+    return erfc(-x / mp.sqrt(2)) / 2
+
+
+def gauss(x):
+    return E(-x * x / 2) / mp.sqrt(2 * mp.pi)
+
+
+# Value and partials of every row, in x, y and c: written from the textbook and not from the table.
+WITNESSES = {
+    "step":       (lambda x: mpf(x > 0), const(0)),
+    "sign":       (mp.sign, const(0)),
+    "heaviside":  (lambda x: (1 + mp.sign(x)) / 2, const(0)),
+    "detach":     (lambda x: x, const(0)),
+    "neg":        (lambda x: -x, const(-1)),
+    "add":        (lambda x, y: x + y, const(1), const(1)),
+    "sub":        (lambda x, y: x - y, const(1), const(-1)),
+    "mul":        (lambda x, y: x * y, lambda x, y: y, lambda x, y: x),
+    "div":        (lambda x, y: x / y, lambda x, y: 1 / y, lambda x, y: -x / y**2),
+    "abs":        (abs, mp.sign),
+    "maximum":    (max, lambda x, y: mpf(x > y), lambda x, y: mpf(y > x)),
+    "minimum":    (min, lambda x, y: mpf(x < y), lambda x, y: mpf(y < x)),
+    "pow":        (lambda x, c: x**c, lambda x, c: c * x ** (c - 1) if c else mpf(0)),
+    "power":      (lambda x, y: x**y, lambda x, y: y * x ** (y - 1), lambda x, y: x**y * ln(x)),
+    "power_dx":   (lambda x, y: y * x ** (y - 1), lambda x, y: y * (y - 1) * x ** (y - 2), lambda x, y: x ** (y - 1) * (1 + y * ln(x))),
+    "power_dy":   (lambda x, y: x**y * ln(x), lambda x, y: x ** (y - 1) * (1 + y * ln(x)), lambda x, y: x**y * ln(x) ** 2),
+    "exp":        (E, E),
+    "expm1":      (mp.expm1, E),
+    "log":        (mp.log, lambda x: 1 / x),
+    "log1p":      (mp.log1p, lambda x: 1 / (1 + x)),
+    "sqrt":       (mp.sqrt, lambda x: x ** mpf(-0.5) / 2),
+    "sin":        (mp.sin, mp.cos),
+    "cos":        (mp.cos, lambda x: -mp.sin(x)),
+    "tan":        (mp.tan, lambda x: mp.sec(x) ** 2),
+    "asin":       (mp.asin, lambda x: (1 - x**2) ** mpf(-0.5)),
+    "acos":       (mp.acos, lambda x: -((1 - x**2) ** mpf(-0.5))),
+    "atan":       (mp.atan, lambda x: 1 / (1 + x**2)),
+    "sinh":       (mp.sinh, mp.cosh),
+    "cosh":       (mp.cosh, mp.sinh),
+    "tanh":       (mp.tanh, lambda x: mp.sech(x) ** 2),
+    "erf":        (mp.erf, lambda x: 2 / mp.sqrt(mp.pi) * E(-x * x)),
+    "erfc":       (erfc, lambda x: -2 / mp.sqrt(mp.pi) * E(-x * x)),
+    "sigmoid":    (logistic, bell),
+    "softplus":   (lambda x: max(x, mpf(0)) + mp.log1p(E(-abs(x))), logistic),
+    "relu":       (lambda x: max(x, mpf(0)), lambda x: mpf(x > 0)),
+    "leaky_relu": (lambda x, c: x if x > 0 else c * x, lambda x, c: mpf(1) if x > 0 else c),
+    "elu":        (lambda x, c: x if x > 0 else c * mp.expm1(x), lambda x, c: mpf(1) if x > 0 else c * E(x)),
+    "silu":       (lambda x: x * logistic(x), lambda x: logistic(x) + x * bell(x)),
+    "gelu":       (lambda x: x * normal(x), lambda x: normal(x) + x * gauss(x)),
+}  # fmt: skip
+
+
+def exact(op, point):
+    """What the witnesses take: the operands, and the constant of a family."""
+    return [*map(mpf, point), *([] if op.c is None else [mpf(float(op.c))])]
+
+
+def digits(op, point):
+    """Fifty, and where there is an exponent as many more as it has before its point: y - 1 tells even from odd."""
+    return DIGITS + (max(0, int(math.frexp(point[1])[1] * math.log10(2))) if op.name in POWERS else 0)
+
+
+# --- errors ---------------------------------------------------------------------------------------------------------
+
+EPS = 2.0**-52
+TINY = mpf(2) ** -1022  # the smallest float that has all its digits: 2.2e-308
+LIMIT = mpf(2) ** 1024  # where floats end
+
+
+def clamped(z):
+    return max(-LIMIT, min(z, LIMIT))
+
+
+def distance(got, want):
+    """How far a float is from an exact number. inf counts as 2**1024, and so does all that is beyond."""
+    if mp.isnan(want) or math.isnan(got):
+        return mpf(0) if mp.isnan(want) and math.isnan(got) else mp.inf
+    return abs(clamped(mpf(got)) - clamped(want))
+
+
+def ulp(want):
+    """The distance of neighbouring floats where the exact number lies: 2**-1074 at least, 2**971 at most."""
+    exponent = mp.frexp(clamped(want))[1] if want and not mp.isnan(want) else -1021
+    return mp.ldexp(1, min(max(exponent, -1021), 1024) - 53)
+
+
+class Weak(NamedTuple):
+    """A value or partial that somewhere has fewer digits than a float could hold, and what its error is small against."""
+
+    scale: Any  # a function of the operands; inf where nothing is promised
+    formula: str  # the same in words
+    why: str
+
+
+def overflow(*factors):
+    """0, or inf if one of the factors of a product overflows, whatever the product does."""
+    return 0 if all(abs(factor) < LIMIT for factor in factors) else mp.inf
+
+
+def turned(exponent, x):
+    """By how much rounding the exponent is felt in x ** exponent, if it is no float itself."""
+    return 1 if exponent == float(exponent) else 1 + abs(exponent * mp.log(abs(x)))
+
+
+def power_dx(x, y):
+    factor = x ** (y - 1)
+    return abs(y) * (abs(factor) * turned(y - 1, x) + TINY) + overflow(factor)
+
+
+def power_dx_dx(x, y):
+    power = x ** (y - 2)
+    factor = (y - 1) * power
+    rounded = max(turned(y - 1, x), turned(y - 2, x))
+    return abs(y) * (abs(factor) * rounded + (1 + abs(y - 1)) * TINY) + overflow(power, factor)
+
+
+def power_dx_dy(x, y):
+    power, slope = x ** (y - 1), abs(ln(x))
+    return (1 + abs(y) * slope) * power * turned(y - 1, x) + (1 + abs(y)) * (1 + slope) * TINY + overflow(power, power * slope)
+
+
+def power_dy(x, y):
+    factor = x**y
+    return abs(ln(x)) * (abs(factor) + TINY) + overflow(factor)
+
+
+def power_dy_dy(x, y):
+    factor, slope = x**y, abs(ln(x))
+    return slope**2 * factor + slope * (1 + slope) * TINY + overflow(factor, factor * slope)
+
+
+CANCEL = "two terms cancel: the derivative is 0 at {}"
+EXPONENT = "{} is rounded, and the larger an exponent is, the more that costs"
+UNDERFLOW = "{} may underflow although the result does not"
+OVERFLOW = "{} may underflow or overflow although the result does not"
+SATURATED = "1 - out is what rounding left of it"
+POWER_DX = "|y x^(y-1)| (1 + |(y-1) ln x|) + |y| tiny"
+POWER_DX_DX = "|y (y-1) x^(y-2)| (1 + |(y-2) ln x|) + |y| (1 + |y-1|) tiny"
+POWER_DX_DY = "x^(y-1) (1 + |y ln x|) (1 + |(y-1) ln x|) + (1 + |y|) (1 + |ln x|) tiny"
+POWER_DY = "|x^y ln x| + |ln x| tiny"
+POWER_DY_DY = "|x^y ln² x| + |ln x| (1 + |ln x|) tiny"
+
+WEAK = {
+    ("div", 2):      Weak(lambda x, y: abs(x / y**2) + TINY / abs(y), "|x / y²| + tiny / |y|", UNDERFLOW.format("x / y")),
+    ("pow", 1):      Weak(power_dx, "|c x^(c-1)| (1 + |(c-1) ln x|) + |c| tiny", EXPONENT.format("c - 1")),
+    ("power_dy", 0): Weak(power_dy, POWER_DY, OVERFLOW.format("x ** y")),
+    ("power_dy", 1): Weak(power_dx_dy, POWER_DX_DY, CANCEL.format("y ln x = -1")),
+    ("power_dy", 2): Weak(power_dy_dy, POWER_DY_DY, OVERFLOW.format("x ** y")),
+    ("power_dx", 0): Weak(power_dx, POWER_DX, EXPONENT.format("y - 1")),
+    ("power_dx", 1): Weak(power_dx_dx, POWER_DX_DX, EXPONENT.format("y - 2")),
+    ("power_dx", 2): Weak(power_dx_dy, POWER_DX_DY, CANCEL.format("y ln x = -1")),
+    ("power", 1):    Weak(power_dx, POWER_DX, EXPONENT.format("y - 1")),
+    ("power", 2):    Weak(power_dy, POWER_DY, OVERFLOW.format("x ** y")),
+    ("atan", 1):     Weak(lambda x: 1 / (1 + x * x) + overflow(x * x), "1 / (1 + x²)", "0 for at most 5.6e-309, where x * x overflows"),
+    ("tanh", 1):     Weak(const(1), "1", SATURATED),
+    ("erf", 1):      Weak(lambda x: (1 + x * x) * E(-x * x), "(1 + x²) exp(-x²)", EXPONENT.format("-x²")),
+    ("erfc", 1):     Weak(lambda x: (1 + x * x) * E(-x * x), "(1 + x²) exp(-x²)", EXPONENT.format("-x²")),
+    ("sigmoid", 1):  Weak(logistic, "sigmoid(x)", SATURATED),
+    ("silu", 0):     Weak(lambda x: abs(x) * (logistic(x) + TINY), "|silu(x)| + |x| tiny", UNDERFLOW.format("sigmoid(x)")),
+    ("silu", 1):     Weak(lambda x: logistic(x) * (1 + abs(x) * logistic(-x)) + abs(x) * TINY,
+                          "sigmoid(x) (1 + |x| sigmoid(-x)) + |x| tiny", CANCEL.format("x = -1.278")),
+    ("gelu", 0):     Weak(lambda x: abs(x) * (normal(x) * (1 + min(x, 0) ** 2) + TINY),
+                          "|gelu(x)| (1 + min(x, 0)²) + |x| tiny", EXPONENT.format("-x / √2, and with it the exponent in erfc,")),
+    ("gelu", 1):     Weak(lambda x: (normal(x) + abs(x) * gauss(x)) * (1 + min(x, 0) ** 2) + abs(x) * TINY,
+                          "(Φ(x) + |x| φ(x)) (1 + min(x, 0)²) + |x| tiny", CANCEL.format("x = -0.752") + "; in the tail, as for the value"),
+}  # fmt: skip
+
+
+def scale(name, index, operands, want):
+    """What the error of a result is small against: its own size, unless it is weak."""
+    weak = WEAK.get((name, index))
+    return weak.scale(*operands) + TINY if weak and not mp.isnan(want) else ulp(want) / EPS
+
+
+class Error(NamedTuple):
+    """The error of one result at one point: in ulp of the exact result, and relative to its scale."""
+
+    ulps: float
+    scaled: float
+    point: tuple[float, ...]
+    got: float
+    want: Any
+
+
+def errors(op, point, witness=""):
+    """The errors of a row's value and partials, as a user gets them, by its own witness or that of another row."""
+    name, operands, found = witness or op.name, exact(op, point), []
+    with mp.workdps(digits(op, point)):
+        for index, (function, got) in enumerate(zip(WITNESSES[name], evaluate(op, *point), strict=True)):
+            want = function(*operands)
+            off, against = distance(got, want), scale(name, index, operands, want)
+            scaled = mpf(0) if mp.isinf(against) else off / against
+            found.append(Error(float(off / ulp(want)), float(scaled), point, got, want))
+    return found
+
+
+# --- samples --------------------------------------------------------------------------------------------------------
+
+# Open conditions: inside them the row is differentiable in x (and in y, unless y keeps still).
+INTERIOR = {
+    "div": lambda x, y: y != 0,
+    "pow": lambda x, c: x > 0 or (x < 0 and c == math.floor(c)),
+    "power": lambda x, y: x > 0 or (x < 0 and y == math.floor(y)),
+    "power_dx": lambda x, y: x > 0 or (x < 0 and y == math.floor(y)),
+    "power_dy": lambda x, y: x > 0,
+    "log": lambda x: x > 0,
+    "log1p": lambda x: x > -1,
+    "sqrt": lambda x: x > 0,
+    "asin": lambda x: -1 < x < 1,
+    "acos": lambda x: -1 < x < 1,
+}
+
+
+def is_interior(op, operands):
+    return op.name not in INTERIOR or INTERIOR[op.name](*operands)
+
+
+def is_regular(op, point):
+    """Whether a point is finite, inside the domain, and not on a kink: those have a convention instead of a derivative."""
+    on_kink = op.kinks and (point[0] == 0 if op.arity == 1 else point[0] == point[1])
+    return all(map(math.isfinite, point)) and not on_kink and is_interior(op, [*point, op.c] if op.is_family else point)
+
+
+def ordinary(op):
+    """Endless points of the range that the row names, evenly spread and random ones in turn; the same on every run."""
+    rng = random.Random(row_id(op))
+    for k in itertools.count(1):
+        spread = [k * step % 1 for step in (0.7548776662466927, 0.5698402909980532)]  # Roberts' sequence, which leaves no gaps
+        for at in (spread, [rng.random(), rng.random()]):
+            point = tuple(low + (high - low) * each for (low, high), each in zip(op.samples, at, strict=False))
+            if is_regular(op, point):
+                yield point
+
+
+def everywhere(op):
+    """Endless points of the whole domain, its ends and those of the floats first of all; the same on every run."""
+    rng = random.Random(f"{row_id(op)} everywhere")
+    points = line(rng) if op.arity == 1 else powers(rng) if op.name in POWERS else plane(rng)
+    return (point for point in points if is_regular(op, point))
+
+
+HUGE = 1.7976931348623157e308
+# Ends of the floats (subnormal, normal, with a square that is one), 1, and where a function or its derivative has a root,
+# saturates, overflows or underflows.
+MARKS = (
+    0.0, 5e-324, 1e-310, float(TINY), 1e-300, 1.4916681462400413e-154, 1e-20, 1e-8, 0.5, 0.7517915246935645, 1.0, 1.2784645427610738,
+    math.pi / 2, 2.0, math.e, math.pi, 8.0, 19.06, 20.0, 26.5, 27.2, 36.7, 37.0, 37.5, 38.6, 100.0, 709.78, 710.4, 744.4, 745.1,
+    1000.0, 1e8, 1.3407807929942596e154, 1e155, 1e300, HUGE,
+)  # fmt: skip
+PAIRS = (0.0, 5e-324, float(TINY), 1e-300, 1e-20, 0.5, 1.0, 3.0, 1000.0, 1e155, 1e300, HUGE)
+BASES, EXPONENTS = (1e-300, 1e-100, 1e-20, 0.5, 1.0, 700.0, 1e20, 1e100, 1e300), (0.0, 1e-20, 0.5, 1.0, 2.0, 3.0, 1000.0)
+
+
+def around(marks, count=1):
+    """The marks, their neighbours among the floats, and the negatives of all."""
+    for mark in marks:
+        above = below = mark
+        yield from (mark, -mark)
+        for _ in range(count):
+            above, below = math.nextafter(above, math.inf), math.nextafter(below, -math.inf)
+            yield from (above, -above, below, -below)
+
+
+def any_float(rng):
+    return rng.choice((1, -1)) * math.ldexp(rng.uniform(1, 2), rng.randint(-1074, 1023))
+
+
+def near_one(rng):
+    return 1 + rng.choice((1, -1)) * 2 ** rng.uniform(-53, 0)
+
+
+def line(rng):
+    for mark in itertools.cycle(around(MARKS, 2)):
+        yield (mark,)
+        yield (any_float(rng),)
+        yield (rng.uniform(-40, 40),)  # where activations bend and saturate
+        yield (rng.uniform(-750, 750),)  # where exp overflows and underflows
+        yield (rng.choice((1, -1)) * near_one(rng),)
+        yield (rng.randint(0, 2 ** rng.randint(1, 50)) * (math.pi / 2),)  # roots and poles
+
+
+def plane(rng):
+    marks = list(around(PAIRS))
+    while True:
+        x = any_float(rng)
+        yield rng.choice(marks), rng.choice(marks)
+        yield x, any_float(rng)
+        yield x, x * near_one(rng)
+        yield math.ldexp(x, -1000), 2 ** rng.uniform(-60, 0)  # both small
+
+
+def powers(rng):
+    bases, exponents = list(around(BASES)), list(around(EXPONENTS))
+    while True:
+        yield rng.choice(bases), rng.choice(exponents)
+        yield any_float(rng), any_float(rng)
+        for x in (any_float(rng), rng.uniform(0.1, 5), near_one(rng)):
+            y = rng.uniform(-750, 750) / (math.log(abs(x)) or 1)  # the power reaches from underflow to overflow
+            yield from ((abs(x), y), (x, float(round(y))))
