@@ -75,12 +75,14 @@ class _Evidence:
         suspects = [each for each in everyone if each not in self.excluded and self._is_suspect(each, found)]
         if not all(map(same, node.partials, self.now[node][1:])):
             suspects = [each for each in suspects if each is not node]  # its own data has no part in its local derivatives
-        return sorted(suspects or everyone, key=lambda each: (isinstance(each, Constant), each.op is not None, each is node))
+        suspects = [each for each in suspects if not isinstance(each, Constant)] or suspects or everyone
+        return sorted(suspects, key=lambda each: (each.op is not None, each is node))
 
     def _is_suspect(self, node: Value, found: dict[Value, list[Value]]) -> bool:
-        if isinstance(node.op, Op):  # it is, if it is not what its operands give, and none of them explains that
-            return node in self.now and not same(node.data, self.now[node][0]) and found.keys().isdisjoint(node.inputs)
-        return not isinstance(node, Constant)
+        if not isinstance(node.op, Op):
+            return True
+        disagrees = node in self.now and not same(node.data, self.now[node][0])
+        return disagrees and found.keys().isdisjoint(node.inputs)  # otherwise these explain it
 
     def assigned(self) -> dict[Value, list[Value]]:
         """The nodes that were assigned, in topological order, each with the alternatives to it."""

@@ -49,7 +49,7 @@ class Subject:
         self.order = topological_order(output)
         self.place = {node: place for place, node in enumerate(self.order, start=1)}
         if parameters is None:
-            parameters = (node for node in self.order if node.op is None and not isinstance(node, Constant))
+            parameters = (node for node in self.order if not (node.inputs or isinstance(node, Constant)))
         self.parameters = list(dict.fromkeys(parameters))
         self._labels = Counter(str(node.label) for node in self.order if node.label)
         for node in self.order:
@@ -87,7 +87,7 @@ class Subject:
         size: dict[Value, Any] = {}
         for node in self.order:
             for source, partial in zip(node.inputs, node.partials):  # noqa: B905  (a closure may have no partials)
-                if source.op is None and node in self.derivatives:
+                if not source.inputs and node in self.derivatives:
                     count[source] += 1
                     size[source] = size.get(source, 0) + abs(partial * self.derivatives[node])
         bounds = {leaf: count[leaf] * EPSILON * float(size[leaf]) for leaf in count if type(leaf.grad) is float}
@@ -111,12 +111,11 @@ class Subject:
         return "/".join([*node.scope, self.formula(node)])
 
     def formula(self, node: Value) -> str:
-        """How the node was made: ``v3 = w * x``; of a leaf the name, of a constant the number."""
-        if node.op is None:
-            return shown(node.data) if isinstance(node, Constant) else self.name(node)
+        """How an operation's result was made: ``v3 = w * x``; constants are their numbers."""
+        assert node.op is not None
         operands = [shown(each.data) if isinstance(each, Constant) else self.name(each) for each in node.inputs]
         symbol = visible(node.op.symbol or "closure")
-        if symbol[0].isalpha() or len(operands) > 2:
+        if symbol[0].isalpha() or not 1 <= len(operands) <= 2:
             return f"{self.name(node)} = {symbol}({', '.join([*operands[:SHOWN], *['...'] * (len(operands) > SHOWN)])})"
         return f"{self.name(node)} = {f' {symbol} '.join(operands) if len(operands) > 1 else f'{operands[0]}{symbol}'}"
 

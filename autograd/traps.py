@@ -109,7 +109,7 @@ def left_over_gradients(subject: Subject) -> Iterator[Finding]:
     told = _of_several_passes if subject.output.grad != 0 else _of_an_earlier_pass
     for leaf in subject.parameters:
         held = gradient(leaf)
-        if leaf.op is None and held is not None and held != 0:
+        if not leaf.inputs and held is not None and held != 0:
             words = told(subject, leaf, held)
             if words:
                 yield Finding("left-over gradient", leaf, f"{subject.path(leaf)}.grad is {shown(held)}, {words}")
@@ -271,7 +271,7 @@ def _flat(subject: Subject, nodes: list[Value]) -> Finding:
 def _is_level_around(op: Op, node: Value) -> bool:
     """Whether the derivative is 0 not at the operand alone but to its left or right as well."""
     x = node.inputs[0].data
-    step = NEARBY * (max(abs(x), 1) if is_finite(x) else 1)
+    step = NEARBY * max(abs(x), 1)
     return any(evaluate_ieee(op, beside)[1] == 0 for beside in (x - step, x + step))
 
 
