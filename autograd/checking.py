@@ -199,7 +199,7 @@ def _differences(f: Callable[[float], float], x: float, sides: tuple[int, int]) 
         except DomainError:
             continue  # a smaller step may stay inside
         if math.isfinite(p) and math.isfinite(q):
-            found.append(((p - q) / (a - b), EPSILON * (abs(p) + abs(q)) / abs(a - b)))
+            found.append(((p - q) / (a - b), EPSILON * abs(p) / abs(a - b) + EPSILON * abs(q) / abs(a - b)))
     return found
 
 
@@ -210,7 +210,7 @@ def _one_sided(f: Callable[[float], float], x: float) -> list[tuple[float | None
 def _best(found: list[tuple[float, float]], order: int) -> tuple[float | None, float]:
     """The best of the estimates, each made of two differences so that the first term of the error cancels, with its error."""
     gain = 10.0**order  # by which that term shrinks from one step to the next
-    estimates = [((gain * b - a) / (gain - 1), noise) for (a, _), (b, noise) in pairwise(found)]
+    estimates = [(b + (b - a) / (gain - 1), noise) for (a, _), (b, noise) in pairwise(found)]
     errors = [(abs(b - a) + noise, b) for (a, _), (b, noise) in pairwise(estimates)]
     error, estimate = min(errors, default=(math.inf, None))
     return estimate, error

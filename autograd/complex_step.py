@@ -63,7 +63,7 @@ def complex_step(order: list[Value], source: Value) -> float | None:
     numbers: dict[Value, complex] = {source: complex(source.data, STEP)}
     try:
         for node in order:
-            if node is not source and any(each in numbers for each in node.inputs):
+            if any(each in numbers for each in node.inputs):
                 if not isinstance(node.op, Op):
                     return None
                 operands = [numbers.get(each, each.data) for each in node.inputs]

@@ -210,7 +210,7 @@ def _reverse(
     for output, seed in zip(outputs, seeds, strict=True):
         adjoints[output] = plus(adjoints.get(output, zero), seed)
     for node in reversed(order):
-        if node in adjoints and node in between:
+        if node in adjoints:
             for index, source in enumerate(node.inputs):
                 if source in between:
                     adjoints[source] = plus(adjoints.get(source, zero), times(partial(node, index), adjoints[node]))
@@ -271,7 +271,7 @@ def _value(who: str, output: Value) -> Value:
 
 
 def _values(who: str, what: str, nodes: Iterable[Value]) -> list[Value]:
-    if isinstance(nodes, Value) or not hasattr(nodes, "__iter__"):
+    if not hasattr(nodes, "__iter__"):
         raise TypeError(
             f"{who} takes a list of {what} and gives a list of derivatives: write [x], not x; but the {what} are {nodes!r}"
         )

@@ -62,22 +62,20 @@ def _recorder(op: Op, index: int) -> Callable[..., Any]:
 
 def _record(op: Op, *operands: Operand) -> Any:
     """An operation on Values and numbers, by IEEE's rules."""
-    if op is POWER and isinstance(operands[0], Value) and not isinstance(operands[1], Value):
+    if op is POWER and not isinstance(operands[1], Value):
         op, operands = POW.at(operands[1]), operands[:1]
     return apply(op, *operands, otherwise=evaluate_ieee)
 
 
 def _times(x: Any, y: Any) -> Any:
     """A product that records no factor 1 and no product with 0: those of literals in the table, not of the user's numbers."""
-    if isinstance(x, Value) and isinstance(y, Value):
-        return _record(MUL, x, y)
     number, other = (y, x) if isinstance(x, Value) else (x, y)
     return other if number == 1 else number if number == 0 else _record(MUL, x, y)
 
 
 def _plus(x: Any, y: Any) -> Any:
     """A sum that records no number 0: the start of each accumulation."""
-    return y if not isinstance(x, Value) and x == 0 else x if not isinstance(y, Value) and y == 0 else _record(ADD, x, y)
+    return y if x == 0 else x if y == 0 else _record(ADD, x, y)  # a Value equals itself alone, and no number
 
 
 NUMBERS = Arithmetic(_partial, mul, add)

@@ -255,6 +255,7 @@ def test_a_recorded_gradient_has_no_factor_1_no_product_with_0_and_no_sum_with_0
     assert recorded(x.sin()) == [["cos"], 0]
     assert recorded(x + x) == [2, 0]
     assert recorded(x.step() * y) == [0, ["step"]]
+    assert recorded(x.step() + x * y) == recorded(x * y + x.step()) == [2, 0.5]
     assert recorded((x * y).sin()) == [["mul", "cos", "mul"], ["mul", "cos", "mul"]]
     assert recorded(x * y + x.exp()) == [["exp", "add"], 0.5]
     assert grad(x.step() * Value(math.inf), [x], create_graph=True)[0].data == 0

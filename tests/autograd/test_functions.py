@@ -152,6 +152,7 @@ def test_dot():
     assert autograd.dot([1, 2], [3, 4]) == 11
     assert autograd.dot([1, 2], [3, 4], 10) == 21
     assert autograd.dot([], []) == 0
+    assert autograd.dot([w[0]], [b]).inputs == (w[0], b)  # w * b, as it is written
     assert autograd.dot(w, np.array([3.0, 5.0])).data == 1.0
     assert autograd.dot((each for each in w), iter([1, 1])).data == 1.0
     # the first operation reads the start: b + w1 x1, as in micrograd's neuron

@@ -89,6 +89,9 @@ FOREIGN = [
     ("0 if x > 0 and x < 1 else x", "0 if x > 0 and x < 1 else x"),
     ("0 if x in x else x", "x in x"),
     ("0 if x is x else x", "x is x"),
+    ("-x.real", "x.real"),
+    ("x.real - x.imag", "x.real"),  # of two the first
+    ("x.real if x > 0 else x.imag", "x.real"),
 ]
 
 
@@ -107,6 +110,16 @@ def test_what_is_not_of_the_language_is_refused(text, part):
 def test_what_is_not_an_expression_is_refused(text):
     assert f"the value of row 'planted' is not an expression: {text!r}" in refusal(text, ("1",))
     assert f"the partial in x of row 'planted' is not an expression: {text!r}" in refusal("x", (text,))
+
+
+def test_texts_and_integers_have_a_largest_size():
+    with planted("x" + " " * 999, ("1",)) as op:
+        assert op.kernel(2.0) == (2.0, 1.0)
+    assert "row 'planted' has 1001 characters; more than 1000 are not a row" in refusal("x" + " " * 1000, ("1",))
+    largest = 2**53 - 1  # from 2**53 on an integer may lose its last digit as a float
+    with planted(f"x - {largest}", ("1",)) as op:
+        assert op.kernel(0.0) == (-largest, 1)
+    assert f"{str(2**53)!r} is not of the language" in refusal(f"x - {2**53}", ("1",))
 
 
 @pytest.mark.parametrize("text", ["1 if x > 0 else 0", "2 * (1 if c * x > 0 else c)", "1 if abs(c) > out else 0"])

@@ -139,6 +139,22 @@ def test_a_closure_runs_in_backward_and_is_refused_elsewhere():
         grad(out, [x])
 
 
+def test_what_a_row_holds_where_nothing_is_said_and_where_it_is():
+    silent = Op("silent", "x * y", ("y", "x"))
+    assert (silent.symbol, silent.domain, silent.remedy, silent.kinks) == ("silent", "", "", {})
+    assert (silent.samples, silent.default, silent.c) == (((-3.0, 3.0), (-3.0, 3.0)), None, None)
+    said = {"symbol": "@", "domain": "x != 0", "remedy": "Try.", "kinks": {"x": "left"}, "samples": ((1.0, 2.0),), "default": 3}
+    spoken = Op("spoken", "c * x", ("c",), **said)
+    assert {name: getattr(spoken, name) for name in said} == said
+
+
+def test_a_row_without_a_constant_has_no_members_and_a_family_without_a_default_needs_to_be_told():
+    with pytest.raises(ValueError, match=r"row 'exp' reads no constant c, so it has no member at 3"):
+        OPS["exp"].at(3)
+    with pytest.raises(ValueError, match=r"has no default constant; give it one: at\(c\)"):
+        Op("scaled", "c * x", ("c",)).at()
+
+
 def test_local_derivatives_as_numbers_serve_every_first_derivative():
     x, y = Value(2.0), Value(5.0)
     out = Value(20.0, (x, y), (20.0, 4.0))
@@ -157,6 +173,8 @@ def test_local_derivatives_as_numbers_serve_every_first_derivative():
 
 def test_local_derivatives_must_fit_the_children():
     x = Value(2.0)
+    with pytest.raises(TypeError, match="the children of a Value are a tuple, even if there is only one"):
+        Value(4.0, x, "square")
     with pytest.raises(ValueError, match="a local derivative for each child, but got 2 for 1 children"):
         Value(4.0, (x,), (1.0, 2.0))
     with pytest.raises(TypeError, match="real number"):
