@@ -57,10 +57,12 @@ if _TYPE_CHECKING:
     from autograd.checking import check_gradients
     from autograd.debugging import debug
     from autograd.diagnosis import diagnose
+    from autograd.exercises import quiz
     from autograd.explanation import explain
     from autograd.functional import value_and_grad
+    from autograd.modes import compare_modes, explain_forward
     from autograd.path import Path, count_paths, paths, top_paths
-    from autograd.exercises import quiz
+    from autograd.why import why_order, why_plus
 
 __all__ = [
     "OPS",
@@ -77,6 +79,7 @@ __all__ = [
     "asin",
     "atan",
     "check_gradients",
+    "compare_modes",
     "cos",
     "cosh",
     "count_paths",
@@ -89,6 +92,7 @@ __all__ = [
     "erfc",
     "exp",
     "explain",
+    "explain_forward",
     "expm1",
     "gelu",
     "grad",
@@ -123,6 +127,8 @@ __all__ = [
     "total",
     "value_and_grad",
     "vjp",
+    "why_order",
+    "why_plus",
 ]
 
 # What asks questions of a graph is imported when it is first used: a program that only trains need not wait for it.
@@ -133,6 +139,8 @@ _ON_DEMAND = {
     "explain": "explanation",
     "quiz": "exercises",
     "value_and_grad": "functional",
+    **dict.fromkeys(["compare_modes", "explain_forward"], "modes"),
+    **dict.fromkeys(["why_order", "why_plus"], "why"),
     **dict.fromkeys(["Path", "count_paths", "paths", "top_paths"], "path"),
 }
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import groupby
+from textwrap import wrap
 from typing import Any, NamedTuple
 
-from autograd.notation import DIGITS, LATEX, TEXT, Notation, Piece, escaped
+from autograd.notation import DIGITS, LATEX, TEXT, Notation, Piece, ends, escaped, is_written_out, rounded
 from autograd.number import Number
+
+WIDTH = 100  # signs on a line, if it can be broken before an equals sign
 
 
 class Line(NamedTuple):
@@ -20,27 +25,28 @@ class Line(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A heading and what stands under it."""
+    """A heading, the derivative it is about, if there is one, and what stands under it."""
 
     title: str
     lines: list[Line]
+    of: str = ""
 
 
 class Derivation:
-    """Something explained in sections; printed, it is plain text, and in a notebook typeset.
+    r"""Something explained in sections; printed, it is plain text, and in a notebook typeset.
 
     Args:
-        sections: the sections, written in the notation that is asked for: made when shown, and then only.
+        sections: gives the sections in the notation that is asked for.
 
     >>> derivation = Derivation(lambda notation: [Section("A title", [Line(notation.derivative("y", "x") + " = 2")])])
     >>> print(derivation)
     A title
       dy/dx = 2
     >>> print(derivation.to_latex())
-    \\begin{aligned}
-    &\\textbf{A title} \\\\
-    &\\quad \\frac{\\mathrm{d} y}{\\mathrm{d} x} = 2
-    \\end{aligned}
+    \begin{aligned}
+    &\textbf{A title} \\
+    &\quad \frac{\mathrm{d} y}{\mathrm{d} x} = 2
+    \end{aligned}
     """
 
     def __init__(self, sections: Callable[[Notation], Iterable[Section]]) -> None:
@@ -48,45 +54,80 @@ class Derivation:
 
     def __str__(self) -> str:
         blocks = []
-        for title, lines in self._sections(TEXT):
-            blocks.append("\n".join([title, *("  " * (line.level + 1) + line.text for line in lines)]))
+        for title, lines, of in self._sections(TEXT):
+            rows = ["  " * (level + 1) + text for line in lines for level, text in _rows(TEXT, line)]
+            blocks.append("\n".join([f"{of}: {title}" if of else title, *rows]))
         return "\n\n".join(blocks)
 
     __repr__ = __str__
 
     def to_latex(self) -> str:
         """The derivation as one environment of mathematics, for LaTeX (amsmath), MathJax and KaTeX."""
-        rows = []
-        for title, lines in self._sections(LATEX):
-            rows.append(rf"\textbf{{{escaped(title)}}}")
-            rows += [_indented(line, line.level + 1) for line in lines]
-        return _aligned(rows)
+        return _aligned(_typeset(section) for section in self._sections(LATEX))
 
     def to_markdown(self) -> str:
         """The derivation as Markdown, the formulas in dollar signs."""
         blocks = []
-        for title, lines in self._sections(LATEX):
-            blocks.append(f"**{title}**")
+        for title, lines, of in self._sections(LATEX):
+            blocks.append(f"**${of}$: {title}**" if of else f"**{title}**")
             for is_prose, group in groupby(lines, key=lambda line: line.is_prose):
                 if is_prose:
-                    blocks += [line.text for line in group]
+                    blocks += [_plain(line.text) for line in group]
                 else:
-                    blocks.append(f"$$\n{_aligned(_indented(line, line.level) for line in group)}\n$$")
+                    blocks.append(_displayed(_indented(*row) for line in group for row in _rows(LATEX, line)))
         return "\n\n".join(blocks) + "\n"
-
-    def _repr_latex_(self) -> str:
-        return f"$$\n{self.to_latex()}\n$$"
 
     def _repr_markdown_(self) -> str:
         return self.to_markdown()
 
+    def _repr_latex_(self) -> str:
+        """For what prefers LaTeX to Markdown: a display for each section, so that a page can break between them."""
+        return "\n\n".join(_displayed(_typeset(section)) for section in self._sections(LATEX))
 
-def _indented(line: Line, level: int) -> str:
-    return r"\quad " * level + (LATEX.prose(line.text) if line.is_prose else line.text)
+
+def _typeset(section: Section) -> Iterator[str]:
+    title, lines, of = section
+    yield rf"{of}\textbf{{: {escaped(title)}}}" if of else rf"\textbf{{{escaped(title)}}}"
+    for line in lines:
+        for level, text in _rows(LATEX, line):
+            yield _indented(level + 1, text)
 
 
-def _aligned(rows: Iterable[str]) -> str:
-    return "\\begin{aligned}\n" + " \\\\\n".join(f"&{row}" for row in rows) + "\n\\end{aligned}"
+def _rows(notation: Notation, line: Line) -> Iterator[tuple[int, str]]:
+    """A line, broken before equals signs where it is too long, with the level that each part is indented by."""
+    if line.is_prose:
+        yield from ((line.level, notation.prose(text)) for text in wrap(line.text, WIDTH))
+        return
+    parts, level = notation.parts(line.text), line.level
+    if notation.width(parts[0]) <= WIDTH / 4:
+        parts[:2] = ["".join(parts[:2])]  # a short left side is not left alone
+    row, *rest = parts if notation.width(line.text) > WIDTH else [line.text]
+    for number, part in enumerate(rest):
+        if number == 0 or notation.width(row + part) > WIDTH:
+            yield level, row
+            row, level = part.lstrip(), line.level + 1
+        else:
+            row += part
+    yield level, row
+
+
+def _indented(level: int, text: str) -> str:
+    return r"\quad " * level + text
+
+
+def _displayed(rows: Iterable[str]) -> str:
+    return f"$$\n{_aligned([rows])}\n$$"
+
+
+def _aligned(blocks: Iterable[Iterable[str]]) -> str:
+    """Rows below each other, and some space between blocks."""
+    written = " \\\\[1ex]\n".join(" \\\\\n".join(f"&{row}" for row in rows) for rows in blocks)
+    return f"\\begin{{aligned}}\n{written}\n\\end{{aligned}}"
+
+
+def _plain(text: str) -> str:
+    """Words that Markdown takes for nothing else."""
+    return re.sub(r"([\\`*_\[\]<>$#|~&])", r"\\\1", text)
 
 
 # --- equations ------------------------------------------------------------------------------------------------------
@@ -124,17 +165,26 @@ def value(notation: Notation, number: Number) -> Numbers:
 
 def product(notation: Notation, numbers: Sequence[Number]) -> Numbers:
     """Numbers multiplied: ``2·(-3)``."""
+    numbers = ends(numbers)
     return Numbers(notation.product([notation.number(each) for each in numbers]), tuple(numbers))
 
 
 def total(notation: Notation, numbers: Sequence[Number]) -> Numbers:
     """Numbers added: ``2 + (-3)``."""
+    numbers = ends(numbers)
     return Numbers(notation.sum([notation.number(each) for each in numbers]), tuple(numbers))
 
 
 def shown_exactly(number: Number) -> bool:
-    """Whether the digits shown are all of them."""
-    return isinstance(number, int | Fraction) or number != number or float(f"{number:.{DIGITS}g}") == number
+    """Whether the digits shown are all of them, but for what rounding made of 0.1 + 0.2.
+
+    >>> shown_exactly(0.1 + 0.2), shown_exactly(1 / 3)
+    (True, False)
+    """
+    if not isinstance(number, float):
+        return is_written_out(number) or Fraction(rounded(number)) == number
+    shown = float(f"{number:.{DIGITS}g}")
+    return shown == number or number != number or abs(shown - number) <= 4 * math.ulp(number)
 
 
 def symbols(notation: Notation, factors: Sequence[str]) -> str:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from autograd.derivation import Derivation, Line, Numbers, Section, equation, product, symbols, total, value
-from autograd.derivatives import grad
+from autograd.derivation import Derivation, Line, Numbers, Section, equation, product, shown_exactly, symbols, total, value
 from autograd.named import NamedGraph
-from autograd.notation import TEXT, Notation
-from autograd.path import Path, count_paths, paths, top_paths
+from autograd.notation import LATEX, TEXT, Notation, ends
+from autograd.path import Path, paths, top_paths
+from autograd.stale import stale_data
 from autograd.steps import Fold, Steps
+from autograd.subject import Subject
 from autograd.value import Constant, Value
+
+MOST_LEAVES = 10  # that are differentiated in if no source is named
+
+T = TypeVar("T")
 
 
 def explain(
@@ -30,16 +36,18 @@ def explain(
 
     Args:
         output: the value to differentiate.
-        source: the value to differentiate in, or a list of such; None takes all leaves that are not constants.
+        source: the value to differentiate in, or a list of such; None takes the leaves that are not constants, at most ten.
         fold: scopes to show as one step each: by name (``"layer1/neuron2"``, or a list), or by depth (1: the outermost).
         max_paths: how many paths to show for a source: if there are more, those of the largest products, and which share they are.
-        max_steps: how many steps to show: if there are more, the last, and how many are left out.
+        max_steps: how many steps to show: if there are more, the first and the last on the way, and how many are left out.
 
     Returns:
         A ``Derivation``: print it, show it in a notebook, or take its ``to_latex()`` or ``to_markdown()``.
 
     Raises:
         TypeError: if the output or a source is no Value.
+        ValueError: if a number was assigned since the output was computed, so that the steps do not hold any more; or if a
+            limit is no whole number of at least 1, or fold names no scope.
         ClosureError: if an operation on a path is a closure, which has no local derivatives.
 
     Source: the chains of S2.11 and S4.21, the sums over paths of S0.14 and S4.49.
@@ -52,7 +60,7 @@ def explain(
         x = 2
         y = -3
     <BLANKLINE>
-    The steps, each with its local derivatives
+    The steps and their local derivatives
       v3 = x*y = 2*(-3) = -6
         ∂v3/∂x = y = -3
       v4 = v3 + x = -6 + 2 = -4
@@ -67,170 +75,249 @@ def explain(
       dv4/dx = -3 + 1 = -2
     <BLANKLINE>
     The same by accumulation, as backward() goes
-      v4.grad = 1
+      v4.grad = dv4/dv4 = 1
       v3.grad += ∂v4/∂v3·v4.grad = 1·1 = 1
       x.grad += ∂v4/∂x·v4.grad = 1·1 = 1
       x.grad += ∂v3/∂x·v3.grad = (-3)·1 = -3
         x.grad = 1 + (-3) = -2
     """
-    sources = _sources(output, source)
-    return Derivation(_Explanation(output, sources, fold, max_paths, max_steps).sections)
+    for name, limit in {"max_paths": max_paths, "max_steps": max_steps}.items():
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+            raise ValueError(f"{name} is how many to show, a whole number of at least 1, but got {limit!r}")
+    if source is None:
+        sources = [node for node in Steps(output, []).everything if not node.inputs and type(node) is not Constant]
+    else:
+        sources = list(dict.fromkeys(source)) if isinstance(source, Iterable) else [source]
+    shown = sources[:MOST_LEAVES] if source is None else sources
+    explanation = _Explanation(output, shown, len(sources) - len(shown), fold, max_paths, max_steps)
+    notations: list[Notation] = [TEXT, LATEX]
+    sections = {notation: list(explanation.sections(notation)) for notation in notations}  # now, whatever is assigned later
+    return Derivation(sections.__getitem__)
 
 
-def _sources(output: Value, source: Value | Iterable[Value] | None) -> list[Value]:
-    if isinstance(source, Value):
-        return [source]
-    if source is not None:
-        return list(dict.fromkeys(source))
-    steps = Steps(output, [])
-    return [node for node in steps.everything if not node.inputs and type(node) is not Constant]
+class _Edge(NamedTuple):
+    """What a step passes on to one of its inputs in the backward pass."""
+
+    step: Value
+    slot: int
+    source: Value
+    contribution: Any
 
 
 class _Explanation:
     """What ``explain`` says, section by section."""
 
-    def __init__(self, output: Value, sources: Sequence[Value], fold: Fold, max_paths: int, max_steps: int) -> None:
+    def __init__(
+        self, output: Value, sources: Sequence[Value], more_leaves: int, fold: Fold, max_paths: int, max_steps: int
+    ) -> None:
         self.graph = NamedGraph(output, sources, fold)
         self.steps = self.graph.steps
-        self.output, self.sources, self.fold = output, sources, fold
+        self.output, self.sources, self.more_leaves, self.fold = output, sources, more_leaves, fold
         self.max_paths, self.max_steps = max_paths, max_steps
+        self._refuse_what_does_not_hold_together()
         self.made = [node for node in self.steps.order if self.steps.inputs(node)]
+        self.adjoints: dict[Value, Any] = {output: self.steps.one}
+        self.counts = {output: 1}  # of the paths to a source
+        self.sizes: dict[Value, Any] = {output: self.steps.one}  # of their products, added up
+        self.edges = list(self._backward())
+        self.shown = {source: self._shown_paths(source) for source in sources}
+
+    def _refuse_what_does_not_hold_together(self) -> None:
+        for finding in stale_data(Subject(self.output)):
+            raise ValueError(f"the numbers of a derivation follow from each other, but {finding.message}")
+        if self.fold and len(self.sources) > 1:  # a path from one of them would be told with the scope of another folded
+            visible = Steps(self.output, [], self.fold).order
+            for inside in self.steps.between.intersection(self.sources).difference(visible):
+                name = self.graph.name(TEXT, inside)
+                raise ValueError(f"{name} is inside a folded scope: explain it alone, or do not fold that scope")
+
+    def _backward(self) -> Iterator[_Edge]:
+        for node in reversed(self.made):
+            if node not in self.steps.between:
+                continue
+            count = self.counts[node] if node in self.sources else self.counts.pop(node)  # they may be long numbers
+            for slot, each in enumerate(self.steps.inputs(node)):
+                if each in self.steps.between:
+                    partial = self.steps.partials(node)[slot]
+                    contribution = partial * self.adjoints[node]
+                    self.adjoints[each] = self.adjoints.get(each, self.steps.zero) + contribution
+                    self.counts[each] = self.counts.get(each, 0) + count
+                    self.sizes[each] = self.sizes.get(each, self.steps.zero) + abs(partial) * self.sizes[node]
+                    yield _Edge(node, slot, each, contribution)
+
+    def _shown_paths(self, source: Value) -> list[Path]:
+        if self.counts.get(source, 0) <= self.max_paths:
+            return list(paths(self.output, source, self.fold))
+        return top_paths(self.output, source, self.max_paths, self.fold)
 
     def sections(self, notation: Notation) -> Iterator[Section]:
+        """The whole derivation."""
         yield Section("The formula", list(self.formula(notation)))
-        yield Section("The steps, each with its local derivatives", list(self.local_derivatives(notation)))
+        if self.made:
+            yield Section("The steps and their local derivatives", list(self.local_derivatives(notation)))
         for source in self.sources:
-            of = self.graph.derivative(TEXT, self.output, source)
-            yield Section(f"{of}: the sum over all paths", list(self.by_paths(notation, source)))
-        yield Section("The same by accumulation, as backward() goes", list(self.by_accumulation(notation)))
+            count = self.counts.get(source, 0)
+            title = "the sum over all paths" if count > 1 else "along the only path" if count else "no path"
+            derivative = self.graph.derivative(notation, self.output, source)
+            yield Section(title, list(self.by_paths(notation, source, derivative)), derivative)
+        if self.edges:
+            yield Section("The same by accumulation, as backward() goes", list(self.by_accumulation(notation)))
 
     # --- the formula -------------------------------------------------------------------------------------------------
 
     def formula(self, notation: Notation) -> Iterator[Line]:
         """What the learner wrote, and the numbers of its leaves."""
-        definitions = self.graph.definitions(notation)
-        yield from self._last([Line(equation(notation, name, written)) for name, written in definitions], "formulas")
-        leaves = [node for node in self.steps.order if not self.steps.inputs(node) and node in self.graph.names]
-        given = [Line(equation(notation, self.graph.name(notation, each), value(notation, each.data)), 1) for each in leaves]
-        if given:
+        graph = self.graph
+        defined = self._abridged(list(graph.defined), "line", self.steps.between)
+        yield from defined.lines(lambda node: [self._line(notation, node)])
+        leaves = graph.given(defined.shown) if graph.defined else [self.output]
+        if leaves and graph.defined:
             yield Line("where", is_prose=True)
-            yield from self._last(given, "numbers")
+        yield from self._abridged(leaves, "number").lines(
+            lambda leaf: [
+                Line(equation(notation, graph.name(notation, leaf), value(notation, leaf.data)), len(graph.defined) and 1)
+            ]
+        )
+        if self.more_leaves:
+            yield Line(
+                f"There are {self.more_leaves} more leaves. Name those whose derivatives you want: explain(output, source).",
+                is_prose=True,
+            )
+
+    def _line(self, notation: Notation, node: Value) -> Line:
+        name, written = self.graph.definition(notation, node)
+        return Line(equation(notation, name, Numbers(written, self.graph.constants_of_line(node))))
 
     # --- the steps ---------------------------------------------------------------------------------------------------
 
     def local_derivatives(self, notation: Notation) -> Iterator[Line]:
         """Each step as an equation, in symbols and in numbers, and below it its derivatives on the way to the sources."""
-        for node in self._shown(self.made):
-            inputs = self.steps.inputs(node)
-            name = self.graph.name(notation, node)
-            operands = [self.graph.piece(notation, each) for each in inputs]
-            numbers = [notation.number(each.data) for each in inputs]
-            substituted = Numbers(self.graph.written(notation, node, numbers).text, tuple(each.data for each in inputs))
-            written = self.graph.written(notation, node, operands).text
-            yield Line(equation(notation, name, written, substituted, value(notation, node.data)))
-            for slot, each in enumerate(inputs):
-                if each in self.steps.between:
-                    symbol = self.graph.local_derivative(notation, node, slot)
-                    number = value(notation, self.steps.partials(node)[slot])
-                    operand = notation.prose(f"  (operand {slot + 1})") if inputs.count(each) > 1 else ""
-                    derivative = self.graph.partial_derivative(notation, node, each)
-                    yield Line(equation(notation, derivative, *symbol, number) + operand, 1)
-        yield from self._left_out(self.made, "earlier steps are")
+        made = self._abridged(self.made, "step", self.steps.between)
+        if any(map(self.steps.is_folded, made.shown)):
+            yield Line("A folded scope is one step; its local derivatives are sums over the paths inside.", is_prose=True)
+        yield from made.lines(lambda node: self._step(notation, node))
+
+    def _step(self, notation: Notation, node: Value) -> Iterator[Line]:
+        graph, inputs = self.graph, self.steps.inputs(node)
+        written = graph.written(notation, node, [graph.piece(notation, each) for each in inputs]).text
+        substituted = graph.written(notation, node, [notation.number(each.data) for each in inputs]).text
+        formulas = [
+            Numbers(written, graph.constants(node)),
+            Numbers(substituted, (*(each.data for each in inputs), *graph.constants(node))),
+        ]
+        yield Line(equation(notation, graph.name(notation, node), *formulas, value(notation, node.data)))
+        for slot, each in enumerate(inputs):
+            if each in self.steps.between:
+                formulas = [
+                    Numbers(formula, graph.numbers_in(node, slot, in_numbers))
+                    for in_numbers in (False, True)
+                    for formula in graph.local_derivative(notation, node, slot, in_numbers)
+                ]
+                derivative, partial = graph.partial_derivative(notation, node, each), self.steps.partials(node)[slot]
+                written = equation(notation, derivative, *formulas, value(notation, partial))
+                yield Line(written + self._remark(notation, graph.operand(node, slot)), 1)
 
     # --- the sum over paths --------------------------------------------------------------------------------------------
 
-    def by_paths(self, notation: Notation, source: Value) -> Iterator[Line]:
+    def by_paths(self, notation: Notation, source: Value, derivative: str) -> Iterator[Line]:
         """Each path as a product of named factors, then of numbers; then their sum."""
-        count = count_paths(self.output, source, self.fold)
-        derivative = self.graph.derivative(notation, self.output, source)
-        if count == 0:
-            yield Line(
-                f"There is no path: {self.graph.name(TEXT, self.output)} does not depend on {self.graph.name(TEXT, source)}.",
-                is_prose=True,
-            )
-            yield Line(equation(notation, derivative, value(notation, self.steps.zero)))
+        count, shown = self.counts.get(source, 0), self.shown[source]
+        exact = value(notation, self.adjoints.get(source, self.steps.zero))
+        if count == 1:
+            yield Line(equation(notation, derivative, *self._product(notation, shown[0])))
             return
-        [exact] = grad(self.output, [source])
-        if count <= self.max_paths:
-            shown = list(paths(self.output, source, self.fold))
-        else:
-            shown = top_paths(self.output, source, self.max_paths, self.fold)
+        if count == 0:
+            names = [self.graph.name(TEXT, each) for each in (self.output, source)]
+            yield Line("{} does not depend on {}.".format(*names), is_prose=True)
         for path in shown:
-            if count > 1:
-                yield Line(notation.route([self.graph.name(notation, node) for node in reversed(path.nodes)]))
-            yield Line(self._product(notation, path, derivative if count == 1 else ""), int(count > 1))
+            yield Line(notation.route([self.graph.name(notation, node) for node in reversed(ends(path.nodes))]))
+            yield Line(equation(notation, *self._product(notation, path)) + self._remark(notation, self._operands(path)), 1)
         if count > len(shown):
-            share = sum(abs(path.product) for path in shown) / self._size_of_all(source)
+            yield Line(self._share(source), is_prose=True)
+            yield Line(equation(notation, derivative, exact))
+        else:
             yield Line(
-                f"These are the {len(shown)} paths of the largest products, of {count} paths in all; together they have "
-                f"{100 * float(share):.3g} % of the sum of all |products|.",
-                is_prose=True,
+                equation(notation, derivative, *[total(notation, [path.product for path in shown])] * (count > 0), exact)
             )
-            yield Line(equation(notation, derivative, value(notation, exact)))
-        elif count > 1:
-            contributions = total(notation, [path.product for path in shown])
-            yield Line(equation(notation, derivative, contributions, value(notation, exact)))
 
-    def _product(self, notation: Notation, path: Path, derivative: str) -> str:
-        factors = [self.graph.partial_derivative(notation, step, each) for step, each in pairwise(path.nodes)]
-        parts: list[Any] = [symbols(notation, factors)] if factors else []
-        parts += [product(notation, path.partials)] if len(factors) > 1 else []
-        first, *rest = [derivative, *parts] if derivative else parts
-        return equation(notation, first, *rest, value(notation, path.product))
+    def _product(self, notation: Notation, path: Path) -> list[Any]:
+        factors = [self.graph.partial_derivative(notation, *step) for step in ends(list(pairwise(path.nodes)))]
+        written = [symbols(notation, factors), product(notation, path.partials)] if factors else []
+        return [*written, value(notation, path.product)]
 
-    def _size_of_all(self, source: Value) -> Any:
-        """The sum of all |products|, as one backward pass with |local derivatives|."""
-        sizes: dict[Value, Any] = {source: self.steps.one}
-        for node in self.steps.order:
-            if node in self.steps.between and node is not source:
-                pairs = zip(self.steps.inputs(node), self.steps.partials(node), strict=True)
-                sizes[node] = sum(abs(partial) * sizes.get(each, self.steps.zero) for each, partial in pairs)
-        return sizes[self.output]
+    def _operands(self, path: Path) -> str:
+        """Which way the path goes where a step reads the same node twice."""
+        steps: dict[str, list[Value]] = {}
+        for step, slot in zip(path.nodes, path.slots, strict=False):
+            steps.setdefault(self.graph.operand(step, slot), []).append(step)
+        steps.pop("", None)
+        names = {each: TEXT.abridged([self.graph.name(TEXT, step) for step in ends(steps[each])]) for each in sorted(steps)}
+        return "; ".join(f"{operand} of {', '.join(names[operand])}" for operand in names)
+
+    def _share(self, source: Value) -> str:
+        count, shown, size = self.counts[source], self.shown[source], self.sizes[source]
+        many = ("" if shown_exactly(count) else "about ") + TEXT.number(count).text
+        told = f"These are the {len(shown)} paths with the largest products, of {many} paths in all"
+        if 0 < size < math.inf:
+            share = float(100 * sum(abs(path.product) for path in shown) / size)
+            told += f"; together they have {share:.3g} % of the sum of all |products|"
+        return f"{told}. The derivative itself is found by accumulation, below."
 
     # --- accumulation ----------------------------------------------------------------------------------------------------
 
     def by_accumulation(self, notation: Notation) -> Iterator[Line]:
         """The backward pass: every node, once it has all its contributions, passes them on."""
-        adjoints: dict[Value, Any] = {self.output: self.steps.one}
-        contributions: dict[Value, list[Any]] = {}
-        lines = [
-            Line(equation(notation, notation.adjoint(self.graph.name(notation, self.output)), value(notation, self.steps.one)))
-        ]
-        for node in reversed(self.made):
-            if node not in adjoints or node not in self.steps.between:
-                continue
-            for slot, each in enumerate(self.steps.inputs(node)):
-                if each in self.steps.between:
-                    partial = self.steps.partials(node)[slot]
-                    contribution = partial * adjoints[node]
-                    contributions.setdefault(each, []).append(contribution)
-                    adjoints[each] = adjoints.get(each, self.steps.zero) + contribution
-                    to = notation.adjoint(self.graph.name(notation, each))
-                    factors = [
-                        self.graph.partial_derivative(notation, node, each),
-                        notation.adjoint(self.graph.name(notation, node)),
-                    ]
-                    right = equation(
-                        notation,
-                        symbols(notation, factors),
-                        product(notation, [partial, adjoints[node]]),
-                        value(notation, contribution),
-                    )
-                    lines.append(Line(to + notation.adds + right))
-                    if len(contributions[each]) > 1:
-                        so_far = total(notation, contributions[each])
-                        lines.append(Line(equation(notation, to, so_far, value(notation, adjoints[each])), 1))
-        yield from self._last(lines, "lines")
+        name = self.graph.name(notation, self.output)
+        one = value(notation, self.steps.one)
+        yield Line(equation(notation, notation.adjoint(name), notation.derivative(name, name), one))
+        to: dict[Value, list[_Edge]] = {}
+        for edge in self.edges:
+            to.setdefault(edge.source, []).append(edge)
+        yield from self._abridged(self.edges, "line").lines(lambda edge: self._accumulated(notation, edge, to[edge.source]))
 
-    # --- abridging -------------------------------------------------------------------------------------------------------
+    def _accumulated(self, notation: Notation, edge: _Edge, edges: Sequence[_Edge]) -> Iterator[Line]:
+        """A contribution; and after the last one to a node their sum."""
+        step, slot, source, contribution = edge
+        to, upstream = (notation.adjoint(self.graph.name(notation, each)) for each in (source, step))
+        right = equation(
+            notation,
+            symbols(notation, [self.graph.partial_derivative(notation, step, source), upstream]),
+            product(notation, [self.steps.partials(step)[slot], self.adjoints[step]]),
+            value(notation, contribution),
+        )
+        yield Line(to + notation.adds + right + self._remark(notation, self.graph.operand(step, slot)))
+        if len(edges) > 1 and edge is edges[-1]:
+            so_far = total(notation, [each.contribution for each in edges])
+            yield Line(equation(notation, to, so_far, value(notation, self.adjoints[source])), 1)
 
-    def _shown(self, nodes: Sequence[Value]) -> Sequence[Value]:
-        return nodes[-self.max_steps :]
+    # --- words -----------------------------------------------------------------------------------------------------------
 
-    def _left_out(self, nodes: Sequence[Any], what: str) -> Iterator[Line]:
-        if len(nodes) > self.max_steps:
-            yield Line(f"{len(nodes) - self.max_steps} {what} left out; max_steps shows more.", is_prose=True)
+    @staticmethod
+    def _remark(notation: Notation, text: str) -> str:
+        return notation.prose(f"  ({text})") if text else ""
 
-    def _last(self, lines: list[Line], what: str) -> Iterator[Line]:
-        yield from lines[-self.max_steps :]
-        yield from self._left_out(lines, f"more {what} are")
+    def _abridged(self, things: Sequence[T], what: str, on_the_way: Container[T] | None = None) -> _Abridged[T]:
+        return _Abridged(things, self.max_steps, what, on_the_way)
+
+
+class _Abridged(Generic[T]):
+    """Things, or of too many the first and the last: of those on the way from source to output, if it is said which are."""
+
+    def __init__(self, things: Sequence[T], most: int, what: str, on_the_way: Container[T] | None) -> None:
+        if len(things) > most and on_the_way is not None:
+            chosen = [each for each in things if each in on_the_way] or things
+        else:
+            chosen = things
+        self._first, self._last = (chosen[: most // 2], chosen[most // 2 - most :]) if len(chosen) > most else ([], chosen)
+        self.shown = [*self._first, *self._last]
+        self._left_out, self._what = len(things) - len(self.shown), what
+
+    def lines(self, write: Callable[[T], Iterable[Line]]) -> Iterator[Line]:
+        """What there is to say of each of them, and how many are left out."""
+        for each in self._first:
+            yield from write(each)
+        if self._left_out:
+            several = "s are" if self._left_out > 1 else " is"
+            yield Line(f"… {self._left_out} {self._what}{several} left out here; max_steps shows more.", is_prose=True)
+        for each in self._last:
+            yield from write(each)

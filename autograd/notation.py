@@ -7,12 +7,14 @@ binds, so that parentheses stand where they are needed and nowhere else.
 from __future__ import annotations
 
 import ast
-import math
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
+from decimal import Context, Decimal
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeVar
 
 from autograd.language import OPERATORS
 from autograd.number import Number
@@ -20,7 +22,11 @@ from autograd.row import OPS, Op
 
 SUM, SIGN, PRODUCT, POWER, ATOM = range(1, 6)  # how tightly: a sum least, a name most
 DIGITS = 6  # that a number is shown with
-MOST = 16  # factors or terms that are shown side by side
+LONGEST = 10**20  # a numerator or denominator below it is written out
+MOST = 16  # factors, terms or arguments that are shown side by side
+
+
+T = TypeVar("T")
 
 
 class Piece(NamedTuple):
@@ -40,9 +46,10 @@ class Notation:
     """
 
     equals, approximately, times, plus, adds, leads_to, and_so_on = " = ", " ≈ ", "·", " + ", " += ", " → ", "…"
+    star, brackets, signs = "*", "«»", re.compile("[«»]| [=≈] ")
 
     def number(self, value: Number) -> Piece:
-        """A number with ``DIGITS`` digits; Fractions are exact."""
+        """A number with ``DIGITS`` digits; Fractions are exact, unless they are very long. Zero has no sign."""
         raise NotImplementedError
 
     def name(self, label: str) -> str:
@@ -67,7 +74,11 @@ class Notation:
 
     def prose(self, text: str) -> str:
         """Words between formulas."""
-        raise NotImplementedError
+        return text
+
+    def width(self, text: str) -> int:
+        """About how many signs wide a formula is."""
+        return len(text)
 
     def call(self, name: str, arguments: Sequence[Piece]) -> Piece:
         """A function of the table, or what a user's operation or a scope is called."""
@@ -75,11 +86,14 @@ class Notation:
 
     def binary(self, operator: str, left: Piece, right: Piece) -> Piece:
         """A sum, difference, product, quotient or power, by the name of its row."""
-        raise NotImplementedError
+        binds = SUM if operator in ("add", "sub") else PRODUCT
+        sign = {"add": self.plus, "sub": " - ", "mul": self.star, "div": "/"}[operator]
+        text = self.at_least(min(binds, SIGN), left) + sign + self.at_least(max(binds, SIGN) + 1, right)
+        return Piece(text, min(binds, left.binds))  # -a*b begins with its minus, and is no right operand of a sum
 
     def in_parentheses(self, text: str) -> str:
         """The text as an operand that binds as tightly as can be."""
-        raise NotImplementedError
+        return f"({text})"
 
     def at_least(self, binds: int, piece: Piece) -> str:
         """The piece as an operand where only what binds so tightly may stand without parentheses."""
@@ -137,18 +151,27 @@ class Notation:
         """The parts, or where there are more than ``MOST`` the first and the last of them."""
         return parts if len(parts) <= MOST else [*parts[: MOST // 2], self.and_so_on, *parts[-MOST // 2 :]]
 
+    def parts(self, equation: str) -> list[str]:
+        """A chain of equations, cut before each of its signs.
+
+        >>> TEXT.parts("y = x*x ≈ 2")
+        ['y', ' = x*x', ' ≈ 2']
+        """
+        depth, cuts = 0, [0]
+        for match in self.signs.finditer(equation):
+            if match.group() in self.brackets:
+                depth += 1 if match.group() == self.brackets[0] else -1
+            elif depth == 0 and len(match.group()) > 2:  # of the escaped brackets none is one
+                cuts.append(match.start())
+        return [equation[start:end] for start, end in pairwise([*cuts, len(equation)])]
+
 
 class _Text(Notation):
-    _SIGNS: Mapping[str, tuple[str, int]] = {
-        "add": (" + ", SUM),
-        "sub": (" - ", SUM),
-        "mul": ("*", PRODUCT),
-        "div": ("/", PRODUCT),
-    }
-
     def number(self, value: Number) -> Piece:
-        shown = str(value) if isinstance(value, int | Fraction) else f"{value:.{DIGITS}g}"
-        return Piece(shown, SIGN if shown.startswith("-") else PRODUCT if "/" in shown else ATOM)
+        shown = str(value) if is_written_out(value) else rounded(value)
+        if shown.startswith("-"):
+            return Piece(shown, SUM if "/" in shown else SIGN)
+        return Piece(shown, PRODUCT if "/" in shown else ATOM)
 
     def name(self, label: str) -> str:
         return label if re.fullmatch(r"[^\W\d]\w*'*(\[\w+(,\w+)*\])?", label) else f"«{label}»"
@@ -165,58 +188,48 @@ class _Text(Notation):
     def tangent(self, name: str) -> str:
         return f"{name}.tangent"
 
-    def prose(self, text: str) -> str:
-        return text
-
     def call(self, name: str, arguments: Sequence[Piece]) -> Piece:
-        return Piece(f"{name}({', '.join(each.text for each in arguments)})")
+        return Piece(f"{name}({', '.join(self.abridged([each.text for each in arguments]))})")
 
     def binary(self, operator: str, left: Piece, right: Piece) -> Piece:
         if operator == "power":
             return Piece(f"{self.at_least(ATOM, left)}**{self.at_least(ATOM, right)}", POWER)
-        sign, binds = self._SIGNS[operator]
-        text = self.at_least(min(binds, SIGN), left) + sign + self.at_least(max(binds, SIGN) + 1, right)
-        return Piece(text, min(binds, left.binds))  # -a*b begins with its minus, and is no right operand of a sum
-
-    def in_parentheses(self, text: str) -> str:
-        return f"({text})"
+        return super().binary(operator, left, right)
 
 
 class _Latex(Notation):
     approximately, times, adds, leads_to = r" \approx ", r" \cdot ", r" \mathrel{+}= ", r" \to "
-    and_so_on = r"\cdots"
-
-    _SIGNS: Mapping[str, tuple[str, int]] = {"add": (" + ", SUM), "sub": (" - ", SUM), "mul": (r" \cdot ", PRODUCT)}
+    star, and_so_on = r" \cdot ", r"\ldots"
+    brackets, signs = "{}", re.compile(r"\\[{}]|[{}]| (?:=|\\approx) ")
 
     def number(self, value: Number) -> Piece:
-        sign, size = ("-", -value) if value < 0 or (value == 0 and str(value).startswith("-")) else ("", value)
-        shown, binds = self._size(size)
-        return Piece(sign + shown, SIGN if sign else binds)
+        shown, binds = self._size(abs(value))
+        return Piece(f"-{shown}", SIGN) if value < 0 else Piece(shown, binds)
 
     @staticmethod
-    def _size(size: Number) -> tuple[str, int]:
-        if isinstance(size, Fraction) and size.denominator != 1:
+    def _size(size: Any) -> tuple[str, int]:
+        if is_written_out(size):
+            size = Fraction(size)
+            if size.denominator == 1:
+                return str(size), ATOM
             return rf"\frac{{{size.numerator}}}{{{size.denominator}}}", POWER
-        if isinstance(size, int | Fraction):
-            return str(size), ATOM
-        if not math.isfinite(size):
-            return (r"\infty", ATOM) if math.isinf(size) else (r"\mathrm{NaN}", ATOM)
-        mantissa, _, exponent = f"{size:.{DIGITS}g}".partition("e")
-        return (rf"{mantissa} \cdot 10^{{{int(exponent)}}}", PRODUCT) if exponent else (mantissa, ATOM)
+        mantissa, _, exponent = rounded(size).partition("e")
+        if exponent:
+            return rf"{mantissa} \cdot 10^{{{int(exponent)}}}", PRODUCT
+        return {"inf": r"\infty", "nan": r"\mathrm{NaN}"}.get(mantissa, mantissa), ATOM
 
     def name(self, label: str) -> str:
-        match = re.fullmatch(r"([A-Za-z]+?)(\d*)((?:_[A-Za-z0-9]+)*)('*)(?:\[(\w+(?:,\w+)*)\])?", label)
+        match = re.fullmatch(
+            r"(ŷ|y_?hat|[A-Za-z\u0391-\u03A9\u03B1-\u03C9]+?)(\d*)((?:_[A-Za-z0-9]+)*)('*)(?:\[(\w+(?:,\w+)*)\])?",
+            label.translate(_SUBSCRIPTS),
+        )
         if match is None:
-            return rf"\text{{{escaped(label)}}}"
+            return self.prose(label)
         stem, digits, subscripts, primes, indices = match.groups()
-        base = rf"\{stem}" if stem in _GREEK else stem if len(stem) == 1 else rf"\mathrm{{{stem}}}"
-        below = [
-            each
-            for each in [*([digits] if digits and not indices else []), *subscripts.split("_"), *(indices or "").split(",")]
-            if each
-        ]
+        indices = indices or ""
+        below = [each for each in [digits * (not indices), *subscripts.split("_"), *indices.split(",")] if each]
         above = rf"^{{({digits})}}" if digits and indices else ""
-        return base + primes + above + (f"_{{{','.join(map(escaped, below))}}}" if below else "")
+        return _stem(stem) + primes + above + (f"_{{{','.join(map(escaped, below))}}}" if below else "")
 
     def derivative(self, output: str, source: str) -> str:
         return rf"\frac{{\mathrm{{d}} {output}}}{{\mathrm{{d}} {source}}}"
@@ -225,30 +238,30 @@ class _Latex(Notation):
         return rf"\frac{{\partial {output}}}{{\partial {source}}}"
 
     def adjoint(self, name: str) -> str:
-        return rf"\bar{{{name}}}"
+        return _accented("bar", name)
 
     def tangent(self, name: str) -> str:
-        return rf"\dot{{{name}}}"
+        return _accented("dot", name)
 
     def prose(self, text: str) -> str:
         return rf"\text{{{escaped(text)}}}"
 
+    def width(self, text: str) -> int:
+        return len(re.sub(r"\\[A-Za-z]+|[\\{}_^& ]", "", text))  # both parts of a fraction: as wide as their letters and the ∂s
+
     def call(self, name: str, arguments: Sequence[Piece]) -> Piece:
         template = OPS[name].latex if name in OPS else self.prose(name)
         if "{x}" in template:
-            for slot, each in zip(("{x}", "{y}"), arguments, strict=False):
-                template = template.replace(slot, each.text)
-            return Piece(template, POWER)
-        return Piece(rf"{template}\left({', '.join(each.text for each in arguments)}\right)", POWER)
+            slots = {"{x}": arguments[0].text, "{y}": arguments[-1].text}
+            return Piece(re.sub("{[xy]}", lambda slot: slots[slot.group()], template), POWER)
+        return Piece(rf"{template}\left({', '.join(self.abridged([each.text for each in arguments]))}\right)", POWER)
 
     def binary(self, operator: str, left: Piece, right: Piece) -> Piece:
         if operator == "power":
             return Piece(f"{{{self.at_least(ATOM, left)}}}^{{{right.text}}}", POWER)
         if operator == "div":
             return Piece(rf"\frac{{{left.text}}}{{{right.text}}}", POWER)
-        sign, binds = self._SIGNS[operator]
-        text = self.at_least(min(binds, SIGN), left) + sign + self.at_least(max(binds, SIGN) + 1, right)
-        return Piece(text, min(binds, left.binds))  # -a*b begins with its minus, and is no right operand of a sum
+        return super().binary(operator, left, right)
 
     def in_parentheses(self, text: str) -> str:
         return rf"\left({text}\right)"
@@ -256,44 +269,50 @@ class _Latex(Notation):
 
 TEXT, LATEX = _Text(), _Latex()
 
-_GREEK = frozenset(
-    [
-        "alpha",
-        "beta",
-        "gamma",
-        "delta",
-        "epsilon",
-        "zeta",
-        "eta",
-        "theta",
-        "iota",
-        "kappa",
-        "lambda",
-        "mu",
-        "nu",
-        "xi",
-        "pi",
-        "rho",
-        "sigma",
-        "tau",
-        "upsilon",
-        "phi",
-        "chi",
-        "psi",
-        "omega",
-        "Gamma",
-        "Delta",
-        "Theta",
-        "Lambda",
-        "Xi",
-        "Pi",
-        "Sigma",
-        "Upsilon",
-        "Phi",
-        "Psi",
-        "Omega",
-    ]
+_GREEK = re.compile(
+    "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|upsilon|phi|chi|psi|omega|"
+    "Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Upsilon|Phi|Psi|Omega"
 )
+_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+
+
+def _stem(letters: str) -> str:
+    """The letters of a name: upright if they are several, and Greek ones by their names."""
+    if letters in ("ŷ", "yhat", "y_hat"):
+        return r"\hat{y}"
+    if _GREEK.fullmatch(letters):
+        return rf"\{letters}"
+    typeset = "".join(each if each.isascii() else _greek(each) for each in letters)
+    return typeset.strip() if len(letters) == 1 else rf"\mathrm{{{typeset}}}"
+
+
+def _accented(accent: str, name: str) -> str:
+    """A name with an accent on its letters, before its indices."""
+    return re.sub(r"^(\\text\{.*\}|\\[A-Za-z]+(\{[^{}]*\})?|.)", lambda stem: rf"\{accent}{{{stem.group()}}}", name)
+
+
+def _greek(letter: str) -> str:
+    _, size, _, name = unicodedata.name(letter).replace("FINAL ", "").replace("LAMDA", "LAMBDA").lower().split()
+    name = name.capitalize() if size == "capital" else name
+    return rf"\{name} " if _GREEK.fullmatch(name) else letter  # omicron, and capitals that are as Latin ones
+
+
+def ends(things: Sequence[T]) -> Sequence[T]:
+    """As many from both ends of a long row as decide what ``abridged`` makes of it: the others need not be written."""
+    return things if len(things) <= 2 * MOST else [*things[:MOST], *things[-MOST:]]
+
+
+def is_written_out(value: Number) -> bool:
+    """Whether an exact number is shown with all its digits."""
+    return isinstance(value, int | Fraction) and abs(value.numerator) < LONGEST and value.denominator < LONGEST
+
+
+def rounded(value: Number) -> str:
+    """A number with ``DIGITS`` digits."""
+    if isinstance(value, float):
+        return f"{value + 0:.{DIGITS}g}"  # + 0: there is no sign before 0
+    exact = Context(prec=DIGITS).divide(Decimal(value.numerator), Decimal(value.denominator))  # it may be beyond the floats
+    return f"{exact.normalize():g}"
 
 
 def escaped(text: str) -> str:
@@ -335,12 +354,10 @@ class _Simplify(ast.NodeTransformer):
             case ast.BinOp(left=ast.Constant(value=a), right=ast.Constant(value=b), op=ast.Add() | ast.Sub() | ast.Mult()):
                 computed = {ast.Add: a + b, ast.Sub: a - b, ast.Mult: a * b}  # type: ignore[operator]
                 return ast.Constant(computed[type(node.op)])
-            case ast.BinOp(left=base, right=ast.Constant(value=1), op=ast.Pow()):
+            case ast.BinOp(left=base, right=ast.Constant(value=1), op=ast.Pow() | ast.Mult()):
                 return base
             case ast.BinOp(right=ast.Constant(value=0), op=ast.Pow()):
                 return ast.Constant(1)
             case ast.BinOp(left=ast.Constant(value=1), right=factor, op=ast.Mult()):
-                return factor
-            case ast.BinOp(left=factor, right=ast.Constant(value=1), op=ast.Mult()):
                 return factor
         return node

@@ -22,7 +22,8 @@ class Steps:
 
     Args:
         output: the last node.
-        sources: nodes that must stay visible, whatever is folded.
+        sources: nodes that must stay visible, whatever is folded. The steps start from them: what a source was computed from is
+            left out, unless another source is there.
         fold: scopes by name (``"layer1"``, ``"layer1/neuron2"``, or a list of such), or a depth: 1 folds each outermost scope,
             2 each scope inside one.
 
@@ -40,6 +41,7 @@ class Steps:
     """
 
     def __init__(self, output: Value, sources: Iterable[Value], fold: Fold = ()) -> None:
+        sources = list(sources)
         for each in (output, *sources):
             if not isinstance(each, Value):
                 raise TypeError(
@@ -49,8 +51,11 @@ class Steps:
         self.everything = topological_order(output)
         self.zero = type(output.data)()
         self.one = self.zero + 1
+        self._given = self._sources_without_sources_before(set(sources))
         self._groups = _groups(self.everything, fold)
-        self._hidden = self._nodes_inside_alone({output, *sources})
+        self._hidden = self._nodes_inside_alone({output, *sources}) if self._groups else set()
+        self._place = {node: place for place, node in enumerate(self.everything)}
+        self._inputs: dict[Value, tuple[Value, ...]] = {}
         self._partials: dict[Value, tuple[Any, ...]] = {}
         visible = {output}
         for node in reversed(self.everything):
@@ -64,10 +69,13 @@ class Steps:
 
     def inputs(self, node: Value) -> tuple[Value, ...]:
         """What the step reads: the operands with multiplicity, or of a folded scope each node that enters it, once."""
+        if node in self._given:
+            return ()
         if not self.is_folded(node):
             return node.inputs
-        sources = (source for each in self._inside(node) for source in each.inputs if source not in self._hidden)
-        return tuple(dict.fromkeys(each for each in sources if type(each) is not Constant))
+        if node not in self._inputs:
+            self._inputs[node] = self._entering(node)
+        return self._inputs[node]
 
     def partials(self, node: Value) -> tuple[Any, ...]:
         """The local derivative of the step in each of its inputs.
@@ -92,7 +100,7 @@ class Steps:
 
     def is_folded(self, node: Value) -> bool:
         """Whether the step stands for several operations."""
-        return any(each in self._hidden for each in node.inputs)
+        return bool(self._hidden) and any(each in self._hidden for each in node.inputs)
 
     def group(self, node: Value) -> Scope | None:
         """The folded scope that the node was made in, if there is one."""
@@ -106,6 +114,19 @@ class Steps:
                 if self._groups.get(each) != self._groups.get(user):
                     hidden.discard(each)
         return hidden
+
+    def _sources_without_sources_before(self, sources: set[Value]) -> set[Value]:
+        """Those that no other source acts on: the derivation starts from their numbers."""
+        behind: set[Value] = set()
+        for node in self.everything:
+            if any(each in behind or each in sources for each in node.inputs):
+                behind.add(node)
+        return sources - behind
+
+    def _entering(self, node: Value) -> tuple[Value, ...]:
+        """What the operations of a folded step read from outside, in the order of the graph, which is that of reading."""
+        read = {source for each in self._inside(node) for source in each.inputs if source not in self._hidden}
+        return tuple(sorted((each for each in read if type(each) is not Constant), key=self._place.__getitem__))
 
     def _inside(self, node: Value) -> list[Value]:
         """The operations that a step stands for: the hidden ones that the node was computed from, and itself, each after its inputs."""

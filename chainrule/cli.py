@@ -13,6 +13,9 @@ from typing import Any
 
 import click
 
+from chainrule.commands import check, draw, explain
+from chainrule.operations import ops
+from chainrule.practice import quiz
 from nn.data import DATASETS, DataError
 from nn.layers import ACTIVATIONS
 
@@ -106,6 +109,10 @@ def demo(**options: Any) -> None:
 
     given = {name: value for name, value in options.items() if value is not None}
     run(**{"target": None, **USUAL, **SPECIAL.get(options["data"], {}), **given})
+
+
+for command in (explain, draw, check, quiz, ops):
+    cli.add_command(command)
 
 
 def main() -> None:

@@ -20,11 +20,11 @@ FLOORS = [
     {"ops", "evaluate", "graph"},
     {"value", "table", "notation"},
     {"functions", "recording", "derivation", "debugging"},
-    {"compositions", "derivatives", "complex_step", "steps"},
-    {"functional", "named", "path", "answers", "subject"},
-    {"explanation", "stale"},
-    {"checking", "exercises", "traps"},
-    {"diagnosis"},
+    {"compositions", "derivatives", "complex_step", "steps", "answers"},
+    {"functional", "path", "subject"},
+    {"checking", "named", "stale"},
+    {"explanation", "modes", "traps", "why"},
+    {"diagnosis", "exercises"},
 ]
 
 # What else a package may import: at the top of a module, or only inside a function or under TYPE_CHECKING.

@@ -1,0 +1,67 @@
+"""``EXPR NAME=NUMBER...``: the arguments of the commands that ask something of an expression."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from autograd.number import Number
+from chainrule.expression import MOST_PARTS, Expression, read_numbers
+from chainrule.numerals import LONGEST, MOST_DIGITS
+from chainrule.tokens import DEEPEST
+
+LIMITS = (
+    f"EXPR has names, numbers, + - * / **, parentheses and functions (chainrule ops lists them), and before the result steps such "
+    f"as u = w*x; and not more than {LONGEST} characters, {MOST_PARTS} numbers, names and operations, {DEEPEST} parentheses in "
+    f"parentheses, and with --exact {MOST_DIGITS} digits. NUMBER is a decimal, or a ratio of two as 1/3."
+)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class ExpressionCommand(click.Command):
+    """A command with an expression, which may begin with a minus: ``chainrule explain "-x**2" x=3``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; what begins with one minus and is no option is put where click takes it for no option."""
+        options = {name for each in self.get_params(ctx) if isinstance(each, click.Option) for name in each.opts}
+        return super().parse_args(ctx, [" " + each if _is_negative(each, options) else each for each in args])
+
+
+def _is_negative(argument: str, options: set[str]) -> bool:
+    return argument.startswith("-") and not argument.startswith("--") and argument not in {*options, "-"}
+
+
+def with_expression(command: F) -> F:
+    """The arguments EXPR and NAME=NUMBER, passed on as ``text`` and ``assignments``."""
+    numbers = click.argument("assignments", nargs=-1, metavar="NAME=NUMBER...")
+    return click.argument("text", metavar="EXPR")(numbers(command))
+
+
+def read(text: str, assignments: tuple[str, ...], exact: bool = False) -> tuple[Expression, dict[str, Number]]:
+    """The expression and a number for each of its names.
+
+    Raises:
+        click.UsageError: if either is not what it should be.
+    """
+    with refused():
+        expression = Expression(text, exact)
+        return expression, read_numbers(assignments, expression)
+
+
+@contextmanager
+def refused() -> Iterator[None]:
+    """What the engine cannot compute, or an expression cannot say, is bad input: a message, and exit status 2.
+
+    Raises:
+        click.UsageError: for these errors, with what they say.
+    """
+    try:
+        yield
+    except ValueError as error:  # ExpressionError and DomainError are ValueErrors
+        raise click.UsageError(str(error)) from None
+    except ArithmeticError as error:
+        raise click.UsageError(f"the numbers are too large or too small to go on with ({error}); try others") from None
