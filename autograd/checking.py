@@ -194,6 +194,8 @@ def _differences(f: Callable[[float], float], x: float, sides: tuple[int, int]) 
     found = []
     for h in _steps(x):
         a, b = (x + side * h for side in sides)
+        if a == b:
+            continue  # beside the smallest floats there is no room for the step
         try:
             p, q = f(a), f(b)
         except DomainError:

@@ -171,12 +171,11 @@ class _Explanation:
         defined = self._abridged(list(graph.defined), "line", self.steps.between)
         yield from defined.lines(lambda node: [self._line(notation, node)])
         leaves = graph.given(defined.shown) if graph.defined else [self.output]
-        if leaves and graph.defined:
+        level = int(leaves != [self.output])
+        if leaves and level:
             yield Line("where", is_prose=True)
         yield from self._abridged(leaves, "number").lines(
-            lambda leaf: [
-                Line(equation(notation, graph.name(notation, leaf), value(notation, leaf.data)), len(graph.defined) and 1)
-            ]
+            lambda leaf: [Line(equation(notation, graph.name(notation, leaf), value(notation, leaf.data)), level)], level
         )
         if self.more_leaves:
             yield Line(
@@ -312,12 +311,12 @@ class _Abridged(Generic[T]):
         self.shown = [*self._first, *self._last]
         self._left_out, self._what = len(things) - len(self.shown), what
 
-    def lines(self, write: Callable[[T], Iterable[Line]]) -> Iterator[Line]:
+    def lines(self, write: Callable[[T], Iterable[Line]], level: int = 0) -> Iterator[Line]:
         """What there is to say of each of them, and how many are left out."""
         for each in self._first:
             yield from write(each)
         if self._left_out:
             several = "s are" if self._left_out > 1 else " is"
-            yield Line(f"… {self._left_out} {self._what}{several} left out here; max_steps shows more.", is_prose=True)
+            yield Line(f"… {self._left_out} {self._what}{several} left out here; max_steps shows more.", level, is_prose=True)
         for each in self._last:
             yield from write(each)

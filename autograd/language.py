@@ -33,7 +33,7 @@ COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 
 def whole(x: float) -> bool:
     """Whether ``x`` is a finite whole number: the only exponents that a negative base admits."""
-    return math.isfinite(x) and x == math.floor(x)
+    return x == x // 1  # inf // 1 is nan
 
 
 # --- parsing ------------------------------------------------------------------------------------------------------

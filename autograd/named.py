@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from typing import Any
 
 from autograd.language import names_in
 from autograd.notation import Notation, Piece
 from autograd.number import Number
-from autograd.ops import POWER
+from autograd.ops import POWER, POWER_DX, POWER_DY
 from autograd.row import Op
 from autograd.steps import Fold, Steps
 from autograd.subject import visible
@@ -47,7 +48,7 @@ class NamedGraph:
         """The local derivative of a step in one of its inputs, where the table has a formula for it: in names, or in numbers."""
         if self.steps.is_folded(node) or not isinstance(node.op, Op):
             return []
-        if node.op is POWER and node.inputs[0].data == 0:
+        if node.op in (POWER, POWER_DX, POWER_DY) and node.inputs[0].data == 0:
             return []  # there it is a convention and not the formula
         *operands, out = [
             notation.number(each.data) if in_numbers else self.piece(notation, each) for each in (*node.inputs, node)
@@ -75,10 +76,22 @@ class NamedGraph:
     def written(self, notation: Notation, node: Value, operands: Sequence[Piece]) -> Piece:
         """A step with what it reads: an operation of the table, a closure, or a folded scope."""
         if self.steps.is_folded(node):
-            return notation.call("/".join(self.steps.group(node) or ()), operands)
+            group, others = self.steps.group(node) or (), self._results[self._folded(node)]
+            return notation.call(".".join(group), operands, self.name(notation, node) if len(others) > 1 else "")
         if isinstance(node.op, Op):
             return notation.operation(node.op, operands)
         return notation.call(node._op or "f", operands)
+
+    @cached_property
+    def _results(self) -> dict[tuple[Any, ...], list[Value]]:
+        """The steps that are one folded scope of the same inputs: the components of a softmax, say."""
+        results: dict[tuple[Any, ...], list[Value]] = {}
+        for node in self.steps.order:
+            results.setdefault(self._folded(node), []).append(node)
+        return results
+
+    def _folded(self, node: Value) -> tuple[Any, ...]:
+        return (self.steps.group(node), *self.steps.inputs(node)) if self.steps.is_folded(node) else ()
 
     # --- the formula -------------------------------------------------------------------------------------------------
 

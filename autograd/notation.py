@@ -80,8 +80,8 @@ class Notation:
         """About how many signs wide a formula is."""
         return len(text)
 
-    def call(self, name: str, arguments: Sequence[Piece]) -> Piece:
-        """A function of the table, or what a user's operation or a scope is called."""
+    def call(self, name: str, arguments: Sequence[Piece], component: str = "") -> Piece:
+        """A function of the table, or what a user's operation or a scope is called; of several results the one so named."""
         raise NotImplementedError
 
     def binary(self, operator: str, left: Piece, right: Piece) -> Piece:
@@ -174,7 +174,7 @@ class _Text(Notation):
         return Piece(shown, PRODUCT if "/" in shown else ATOM)
 
     def name(self, label: str) -> str:
-        return label if re.fullmatch(r"[^\W\d]\w*'*(\[\w+(,\w+)*\])?", label) else f"«{label}»"
+        return label if re.fullmatch(r"(?!(?:inf|nan)$)[^\W\d]\w*'*(\[\w+(,\w+)*\])?", label) else f"«{label}»"
 
     def derivative(self, output: str, source: str) -> str:
         return f"d{output}/d{source}"
@@ -188,8 +188,10 @@ class _Text(Notation):
     def tangent(self, name: str) -> str:
         return f"{name}.tangent"
 
-    def call(self, name: str, arguments: Sequence[Piece]) -> Piece:
-        return Piece(f"{name}({', '.join(self.abridged([each.text for each in arguments]))})")
+    def call(self, name: str, arguments: Sequence[Piece], component: str = "") -> Piece:
+        name = name if re.fullmatch(r"[^\W\d][\w.]*", name) else f"«{name}»"
+        which = f"[{component}]" if component else ""
+        return Piece(f"{name}{which}({', '.join(self.abridged([each.text for each in arguments]))})")
 
     def binary(self, operator: str, left: Piece, right: Piece) -> Piece:
         if operator == "power":
@@ -249,12 +251,13 @@ class _Latex(Notation):
     def width(self, text: str) -> int:
         return len(re.sub(r"\\[A-Za-z]+|[\\{}_^& ]", "", text))  # both parts of a fraction: as wide as their letters and the ∂s
 
-    def call(self, name: str, arguments: Sequence[Piece]) -> Piece:
+    def call(self, name: str, arguments: Sequence[Piece], component: str = "") -> Piece:
         template = OPS[name].latex if name in OPS else self.prose(name)
         if "{x}" in template:
             slots = {"{x}": arguments[0].text, "{y}": arguments[-1].text}
             return Piece(re.sub("{[xy]}", lambda slot: slots[slot.group()], template), POWER)
-        return Piece(rf"{template}\left({', '.join(self.abridged([each.text for each in arguments]))}\right)", POWER)
+        which = f"_{{{component}}}" if component else ""
+        return Piece(rf"{template}{which}\left({', '.join(self.abridged([each.text for each in arguments]))}\right)", POWER)
 
     def binary(self, operator: str, left: Piece, right: Piece) -> Piece:
         if operator == "power":
@@ -344,8 +347,8 @@ class _Simplify(ast.NodeTransformer):
         return ast.Constant(self._c) if node.id == "c" else node
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
-        test = ast.fix_missing_locations(ast.Expression(self.visit(node.test)))
-        chosen = eval(compile(test, "<row>", "eval"), {"__builtins__": {}})  # of a row's text, on c alone
+        test = compile(ast.Expression(node.test), "<row>", "eval")
+        chosen = eval(test, {"__builtins__": {}, "c": self._c})  # of a row's text, on c alone
         return self.visit(node.body if chosen else node.orelse)  # type: ignore[no-any-return]
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:

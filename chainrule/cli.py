@@ -16,6 +16,7 @@ import click
 from chainrule.commands import check, draw, explain
 from chainrule.operations import ops
 from chainrule.practice import quiz
+from chainrule.terminal import use_plain_signs
 from nn.data import DATASETS, DataError
 from nn.layers import ACTIVATIONS
 
@@ -117,6 +118,7 @@ for command in (explain, draw, check, quiz, ops):
 
 def main() -> None:
     """Run the command; one line for each thing that can be wrong, and never a traceback for bad input."""
+    use_plain_signs()
     try:
         status = cli(prog_name="chainrule", standalone_mode=False)
     except click.ClickException as error:

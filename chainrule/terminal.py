@@ -29,14 +29,19 @@ def _in_plain_signs(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("chainrule", _in_plain_signs)
 
 
+def use_plain_signs() -> None:
+    """From now on, what standard output cannot encode is written in other signs, and is no error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="chainrule")
+
+
 def show(*parts: RenderableType) -> None:
     """Print to standard output, all at once.
 
     Raises:
         click.ClickException: if it cannot be written. (A reader that has gone, as in ``| head``, is no error: click ends quietly.)
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="chainrule")
+    use_plain_signs()
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = _ENDLESS

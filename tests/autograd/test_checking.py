@@ -480,3 +480,7 @@ def test_value_and_grad_refuses_what_it_cannot_differentiate():
 def test_near_the_largest_float_differences_do_not_overflow(monkeypatch):
     monkeypatch.setattr("autograd.checking.complex_step", lambda order, source: None)
     assert check_gradients(autograd.exp, [709.7]).inputs[0].verdict == "agrees"
+
+
+def test_beside_the_smallest_floats_there_is_no_room_for_differences():
+    assert check_gradients(lambda x: x * x + x, [5e-324])  # by the complex step alone

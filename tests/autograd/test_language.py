@@ -3,6 +3,7 @@
 import ast
 import math
 from contextlib import contextmanager
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
@@ -323,3 +324,8 @@ def test_any_text_gives_a_row_or_a_value_error(text):
                 assert isinstance(op, Op)
         except ValueError:
             pass
+
+
+def test_whole_numbers_of_any_size_and_kind():
+    assert all(map(whole, (2, -3.0, 1e300, Fraction(4), 10**400, Fraction(10**400))))
+    assert not any(map(whole, (0.5, math.inf, -math.inf, math.nan, Fraction(1, 2), Fraction(10**400) + Fraction(1, 2))))
