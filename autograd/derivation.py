@@ -6,11 +6,11 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
-from itertools import groupby
+from itertools import groupby, pairwise
 from textwrap import wrap
 from typing import Any, NamedTuple
 
-from autograd.notation import DIGITS, LATEX, TEXT, Notation, Piece, ends, escaped, is_written_out, rounded
+from autograd.notation import DIGITS, LATEX, TEXT, Notation, Piece, ends, is_written_out, rounded
 from autograd.number import Number
 
 WIDTH = 100  # signs on a line, if it can be broken before an equals sign
@@ -69,7 +69,8 @@ class Derivation:
         """The derivation as Markdown, the formulas in dollar signs."""
         blocks = []
         for title, lines, of in self._sections(LATEX):
-            blocks.append(f"**${of}$: {title}**" if of else f"**{title}**")
+            heading = _plain(title)
+            blocks.append(f"**${of}$: {heading}**" if of else f"**{heading}**")
             for is_prose, group in groupby(lines, key=lambda line: line.is_prose):
                 if is_prose:
                     blocks += [_plain(line.text) for line in group]
@@ -87,7 +88,7 @@ class Derivation:
 
 def _typeset(section: Section) -> Iterator[str]:
     title, lines, of = section
-    yield rf"{of}\textbf{{: {escaped(title)}}}" if of else rf"\textbf{{{escaped(title)}}}"
+    yield of + LATEX.prose(f": {title}" if of else title, "textbf")
     for line in lines:
         for level, text in _rows(LATEX, line):
             yield _indented(level + 1, text)
@@ -98,17 +99,41 @@ def _rows(notation: Notation, line: Line) -> Iterator[tuple[int, str]]:
     if line.is_prose:
         yield from ((line.level, notation.prose(text)) for text in wrap(line.text, WIDTH))
         return
-    parts, level = notation.parts(line.text), line.level
-    if notation.width(parts[0]) <= WIDTH / 4:
+    parts, level = _parts(notation, line.text), line.level
+    if _width(notation, parts[0]) <= WIDTH / 4:
         parts[:2] = ["".join(parts[:2])]  # a short left side is not left alone
-    row, *rest = parts if notation.width(line.text) > WIDTH else [line.text]
+    row, *rest = parts if _width(notation, line.text) > WIDTH else [line.text]
     for number, part in enumerate(rest):
-        if number == 0 or notation.width(row + part) > WIDTH:
+        if number == 0 or _width(notation, row + part) > WIDTH:
             yield level, row
             row, level = part.lstrip(), line.level + 1
         else:
             row += part
     yield level, row
+
+
+def _parts(notation: Notation, equation: str) -> list[str]:
+    """A chain of equations, cut before each of its signs: of those that stand in brackets, of a label say, it is none."""
+    depth, cuts = 0, [0]
+    for match in _SIGNS[notation].finditer(equation):
+        if match.group() in "«{":
+            depth += 1
+        elif match.group() in "»}":
+            depth -= 1
+        elif depth == 0 and match.group().startswith(" "):
+            cuts.append(match.start())
+    return [equation[start:end] for start, end in pairwise([*cuts, len(equation)])]
+
+
+_SIGNS: dict[Notation, re.Pattern[str]] = {
+    TEXT: re.compile("[«»]| [=≈] "),
+    LATEX: re.compile(r"\\[{}]|[{}]| (?:=|\\approx) "),
+}
+
+
+def _width(notation: Notation, text: str) -> int:
+    """About how many signs wide a formula is; of a fraction both parts count, and make up for the ∂ that do not."""
+    return len(text if notation is TEXT else re.sub(r"\\[A-Za-z]+|[\\{}_^& ]", "", text))
 
 
 def _indented(level: int, text: str) -> str:

@@ -226,11 +226,12 @@ class _Explanation:
             yield Line(equation(notation, derivative, *self._product(notation, shown[0])))
             return
         if count == 0:
-            names = [self.graph.name(TEXT, each) for each in (self.output, source)]
-            yield Line("{} does not depend on {}.".format(*names), is_prose=True)
+            output, without = (self.graph.name(notation, each) for each in (self.output, source))
+            yield Line(output + notation.prose(" does not depend on ") + without + notation.prose("."))
         for path in shown:
             yield Line(notation.route([self.graph.name(notation, node) for node in reversed(ends(path.nodes))]))
-            yield Line(equation(notation, *self._product(notation, path)) + self._remark(notation, self._operands(path)), 1)
+            remark = self._operands(notation, path)
+            yield Line(equation(notation, *self._product(notation, path)) + remark, 1)
         if count > len(shown):
             yield Line(self._share(source), is_prose=True)
             yield Line(equation(notation, derivative, exact))
@@ -244,14 +245,17 @@ class _Explanation:
         written = [symbols(notation, factors), product(notation, path.partials)] if factors else []
         return [*written, value(notation, path.product)]
 
-    def _operands(self, path: Path) -> str:
+    def _operands(self, notation: Notation, path: Path) -> str:
         """Which way the path goes where a step reads the same node twice."""
         steps: dict[str, list[Value]] = {}
         for step, slot in zip(path.nodes, path.slots, strict=False):
             steps.setdefault(self.graph.operand(step, slot), []).append(step)
         steps.pop("", None)
-        names = {each: TEXT.abridged([self.graph.name(TEXT, step) for step in ends(steps[each])]) for each in sorted(steps)}
-        return "; ".join(f"{operand} of {', '.join(names[operand])}" for operand in names)
+        told = []
+        for operand in sorted(steps):
+            names = notation.abridged([self.graph.name(notation, step) for step in ends(steps[operand])])
+            told.append(notation.prose(f"{operand} of ") + ", ".join(names))
+        return notation.prose("  (") + "; ".join(told) + notation.prose(")") if told else ""
 
     def _share(self, source: Value) -> str:
         count, shown, size = self.counts[source], self.shown[source], self.sizes[source]

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal
 from fractions import Fraction
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
 from autograd.language import OPERATORS
@@ -45,8 +44,7 @@ class Notation:
     '\\\\tanh\\\\left(x\\\\right)'
     """
 
-    equals, approximately, times, plus, adds, leads_to, and_so_on = " = ", " ≈ ", "·", " + ", " += ", " → ", "…"
-    star, brackets, signs = "*", "«»", re.compile("[«»]| [=≈] ")
+    equals, approximately, times, star, plus, adds, leads_to, and_so_on = " = ", " ≈ ", "·", "*", " + ", " += ", " → ", "…"
 
     def number(self, value: Number) -> Piece:
         """A number with ``DIGITS`` digits; Fractions are exact, unless they are very long. Zero has no sign."""
@@ -75,10 +73,6 @@ class Notation:
     def prose(self, text: str) -> str:
         """Words between formulas."""
         return text
-
-    def width(self, text: str) -> int:
-        """About how many signs wide a formula is."""
-        return len(text)
 
     def call(self, name: str, arguments: Sequence[Piece], component: str = "") -> Piece:
         """A function of the table, or what a user's operation or a scope is called; of several results the one so named."""
@@ -151,20 +145,6 @@ class Notation:
         """The parts, or where there are more than ``MOST`` the first and the last of them."""
         return parts if len(parts) <= MOST else [*parts[: MOST // 2], self.and_so_on, *parts[-MOST // 2 :]]
 
-    def parts(self, equation: str) -> list[str]:
-        """A chain of equations, cut before each of its signs.
-
-        >>> TEXT.parts("y = x*x ≈ 2")
-        ['y', ' = x*x', ' ≈ 2']
-        """
-        depth, cuts = 0, [0]
-        for match in self.signs.finditer(equation):
-            if match.group() in self.brackets:
-                depth += 1 if match.group() == self.brackets[0] else -1
-            elif depth == 0 and len(match.group()) > 2:  # of the escaped brackets none is one
-                cuts.append(match.start())
-        return [equation[start:end] for start, end in pairwise([*cuts, len(equation)])]
-
 
 class _Text(Notation):
     def number(self, value: Number) -> Piece:
@@ -200,9 +180,8 @@ class _Text(Notation):
 
 
 class _Latex(Notation):
-    approximately, times, adds, leads_to = r" \approx ", r" \cdot ", r" \mathrel{+}= ", r" \to "
-    star, and_so_on = r" \cdot ", r"\ldots"
-    brackets, signs = "{}", re.compile(r"\\[{}]|[{}]| (?:=|\\approx) ")
+    approximately, times, star, adds = r" \approx ", r" \cdot ", r" \cdot ", r" \mathrel{+}= "
+    leads_to, and_so_on = r" \to ", r"\ldots"
 
     def number(self, value: Number) -> Piece:
         shown, binds = self._size(abs(value))
@@ -245,11 +224,9 @@ class _Latex(Notation):
     def tangent(self, name: str) -> str:
         return _accented("dot", name)
 
-    def prose(self, text: str) -> str:
-        return rf"\text{{{escaped(text)}}}"
-
-    def width(self, text: str) -> int:
-        return len(re.sub(r"\\[A-Za-z]+|[\\{}_^& ]", "", text))  # both parts of a fraction: as wide as their letters and the ∂s
+    def prose(self, text: str, command: str = "text") -> str:
+        runs = [_symbols(run) if _SYMBOL.match(run) else rf"\{command}{{{escaped(run)}}}" for run in _SYMBOL.split(text) if run]
+        return runs[0] if len(runs) == 1 else f"{{{''.join(runs)}}}"
 
     def call(self, name: str, arguments: Sequence[Piece], component: str = "") -> Piece:
         template = OPS[name].latex if name in OPS else self.prose(name)
@@ -277,6 +254,12 @@ _GREEK = re.compile(
     "Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Upsilon|Phi|Psi|Omega"
 )
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_SYMBOL = re.compile(r"([\\→≈∂·₀-₉\u0391-\u03A9\u03B1-\u03C9]+)")  # what stands in formulas, but not among words
+
+
+def _symbols(text: str) -> str:
+    known = {"\\": r"\backslash ", "→": r"\to ", "≈": r"\approx ", "∂": r"\partial ", "·": r"\cdot "}
+    return "".join(known.get(each) or (_greek(each) if each.isalpha() else f"_{each.translate(_SUBSCRIPTS)}") for each in text)
 
 
 def _stem(letters: str) -> str:
@@ -291,7 +274,7 @@ def _stem(letters: str) -> str:
 
 def _accented(accent: str, name: str) -> str:
     """A name with an accent on its letters, before its indices."""
-    return re.sub(r"^(\\text\{.*\}|\\[A-Za-z]+(\{[^{}]*\})?|.)", lambda stem: rf"\{accent}{{{stem.group()}}}", name)
+    return re.sub(r"^(\{?\\text\{.*\}|\\[A-Za-z]+(\{[^{}]*\})?|.)", lambda stem: rf"\{accent}{{{stem.group()}}}", name)
 
 
 def _greek(letter: str) -> str:
@@ -319,8 +302,8 @@ def rounded(value: Number) -> str:
 
 
 def escaped(text: str) -> str:
-    """The text with the signs that LaTeX reads as commands made harmless."""
-    marks = {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}", **{each: "\\" + each for each in "#$%&_{}"}}
+    """The text with the signs that LaTeX reads as commands made harmless, and quoted as it quotes."""
+    marks = {"«": "“", "»": "”", "^": r"\^{}", "~": r"\~{}", **{each: "\\" + each for each in "#$%&_{}"}}
     return "".join(marks.get(each, each) for each in text)
 
 
