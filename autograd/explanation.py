@@ -87,7 +87,7 @@ def explain(
     if source is None:
         sources = [node for node in Steps(output, []).everything if not node.inputs and type(node) is not Constant]
     else:
-        sources = list(dict.fromkeys(source)) if isinstance(source, Iterable) else [source]
+        sources = list(source) if isinstance(source, Iterable) else [source]
     shown = sources[:MOST_LEAVES] if source is None else sources
     explanation = _Explanation(output, shown, len(sources) - len(shown), fold, max_paths, max_steps)
     notations: list[Notation] = [TEXT, LATEX]
@@ -112,15 +112,15 @@ class _Explanation:
     ) -> None:
         self.graph = NamedGraph(output, sources, fold)
         self.steps = self.graph.steps
-        self.output, self.sources, self.more_leaves, self.fold = output, sources, more_leaves, fold
-        self.max_paths, self.max_steps = max_paths, max_steps
+        self.output, self.sources = output, dict.fromkeys(sources)
+        self.more_leaves, self.fold, self.max_paths, self.max_steps = more_leaves, fold, max_paths, max_steps
         self._refuse_what_does_not_hold_together()
         self.made = [node for node in self.steps.order if self.steps.inputs(node)]
         self.adjoints: dict[Value, Any] = {output: self.steps.one}
         self.counts = {output: 1}  # of the paths to a source
         self.sizes: dict[Value, Any] = {output: self.steps.one}  # of their products, added up
         self.edges = list(self._backward())
-        self.shown = {source: self._shown_paths(source) for source in sources}
+        self.shown = {source: self._shown_paths(source) for source in self.sources}
 
     def _refuse_what_does_not_hold_together(self) -> None:
         for finding in stale_data(Subject(self.output)):

@@ -684,7 +684,7 @@ def test_closures_and_strangers_are_refused_at_once():
     a = Value(2.0, "a")
     with pytest.raises(ClosureError, match="'square' is a closure"):
         explain(3 * Value(4.0, (a,), "square"), a)
-    for output, source, got in [(2.0, None, "2.0"), (a * a, ["a"], "'a'"), (a * a, 3.0, "3.0"), (a * a, "a", "'a'")]:
+    for output, source, got in [(2.0, None, "2.0"), (a * a, [[2]], "[2]"), (a * a, 3.0, "3.0"), (a * a, "a", "'a'")]:
         with pytest.raises(TypeError, match=f"but got {re.escape(got)}"):
             explain(output, source)
     for options in ({"max_paths": 0}, {"max_steps": -1}, {"max_steps": 2.5}, {"max_paths": True}):
