@@ -28,6 +28,7 @@ from nn.losses import (
     sum_of_squares,
 )
 from nn.module import Module
+from nn.notations import NOTATIONS, Notation, backward_quantities, compare_notations
 from nn.optim import SGD, batches
 from nn.summary import summary
 
@@ -37,15 +38,19 @@ __all__ = [
     "LAYOUTS",
     "LOSSES",
     "MLP",
+    "NOTATIONS",
     "SGD",
     "Embedding",
     "Layer",
     "LayerTrace",
     "Module",
     "Neuron",
+    "Notation",
     "Trace",
     "arrange",
+    "backward_quantities",
     "batches",
+    "compare_notations",
     "cross_entropy",
     "cross_entropy_logits",
     "data",

@@ -48,7 +48,7 @@ def export_parameters(model: MLP, layout: str) -> Nested:
     >>> export_parameters(model, "bias_row")
     [[[0.25], [0.5], [-1.0]]]
     """
-    return _each(arrange(model, layout), lambda value: value.data)  # type: ignore[no-any-return]
+    return each(arrange(model, layout), lambda value: value.data)  # type: ignore[no-any-return]
 
 
 def export_gradients(model: MLP, layout: str) -> Nested:
@@ -62,7 +62,7 @@ def export_gradients(model: MLP, layout: str) -> Nested:
     >>> export_gradients(model, "theta")
     [[[3.0, 5.0]], [1.0]]
     """
-    return _each(arrange(model, layout), lambda value: value.grad)  # type: ignore[no-any-return]
+    return each(arrange(model, layout), lambda value: value.grad)  # type: ignore[no-any-return]
 
 
 def import_parameters(model: MLP, parameters: Any, layout: str) -> None:
@@ -166,10 +166,10 @@ LAYOUTS: dict[str, Callable[[list[Layer]], Nested]] = {
 # --- nested lists ---------------------------------------------------------------------------------------------------
 
 
-def _each(nested: Any, read: Callable[[Value], Any]) -> Any:
-    """The same nested lists, of what is read from each Value."""
+def each(nested: Any, read: Callable[[Any], Any]) -> Any:
+    """The same nested lists, of what is read from each entry; None, where there is no bias, stays None."""
     if isinstance(nested, list):
-        return [_each(part, read) for part in nested]
+        return [each(part, read) for part in nested]
     return None if nested is None else read(nested)
 
 
