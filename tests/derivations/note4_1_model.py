@@ -56,7 +56,7 @@ def pre_activations_written_out():
     for i in (2, 3):
         yield Fails(lambda i=i: written_out(i, x), pre_activations[i - 1])
     E = Example(NET)
-    yield Fails(lambda: data(E.b[2]) + data(E.W[2]) @ data(E.h[0]), data(E.a[2]))
+    yield Fails(lambda: data(E.b[2]) + np.dot(data(E.W[2]), data(E.h[0])), data(E.a[2]))
 
 
 definition("S4.4", r"h_i = g(a_i)", "the activations of layer i", used_in=("S4.20", "S4.60"))
@@ -201,12 +201,12 @@ definition("S4.16", r"y_c = \mathbb{1}_{c=l}", "the one-hot target of the true c
 def cross_entropy_of_a_label():
     E = Example(NET)
     y_hat = forward(NET, NET.x[0])[1][-1]
-    for label in range(3):
-        y = nn.one_hot(label, 3)
-        yield Holds((-log(E.y_hat[label])).data, -np.log(y_hat[label]))
-        yield Holds(nn.cross_entropy(E.y_hat, y).data, -np.log(y_hat[label]))
+    for l in range(3):
+        y = nn.one_hot(l, 3)
+        yield Holds((-log(E.y_hat[l])).data, -np.log(y_hat[l]))
+        yield Holds(nn.cross_entropy(E.y_hat, y).data, -np.log(y_hat[l]))
         yield Holds(nn.cross_entropy(E.y_hat, y).data, -(y @ np.log(y_hat)))
-        yield Holds(nn.cross_entropy_logits(E.a[3], label).data, -np.log(y_hat[label]))
+        yield Holds(nn.cross_entropy_logits(E.a[3], l).data, -np.log(y_hat[l]))
 
 
 definition("S4.18", r"\min_\Theta\, -\log \hat y_l", "the objective of classification", used_in="S4.i10")
