@@ -8,6 +8,7 @@ between two marks, so that the page can be read without running it. Jupyter with
 import argparse
 import re
 from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,7 @@ def refreshed(page: str, name: str) -> tuple[str, dict[str, str]]:
 
 def _parts(outputs: Iterable[Any], name: str, figures: dict[str, str]) -> Iterable[str]:
     """What a cell gave, as Markdown: what it printed, figures, derivations typeset, other results as text."""
-    for output in outputs:
-        data = {"text/plain": output.text} if output.output_type == "stream" else output.data
+    for data in _printed_in_one(outputs):
         if "image/svg+xml" in data:
             file = f"{name}-{len(figures) + 1}.svg"
             figures[file] = data["image/svg+xml"]
@@ -67,6 +67,15 @@ def _parts(outputs: Iterable[Any], name: str, figures: dict[str, str]) -> Iterab
             yield data["text/markdown"].strip()
         else:
             yield f"```text\n{data['text/plain'].rstrip()}\n```"
+
+
+def _printed_in_one(outputs: Iterable[Any]) -> Iterable[dict[str, Any]]:
+    """The data of each output; text printed by one cell arrives in pieces whose ends depend on the clock, and is joined."""
+    for kind, pieces in groupby(outputs, key=lambda output: output.output_type):
+        if kind == "stream":
+            yield {"text/plain": "".join(piece.text for piece in pieces)}
+        else:
+            yield from (piece.data for piece in pieces)
 
 
 def write(path: Path) -> None:

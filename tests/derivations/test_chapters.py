@@ -39,6 +39,12 @@ def test_a_stale_chapter_is_noticed_and_an_error_in_a_cell_is_raised():
         chapters.refreshed("```python\n1 / 0\n```\n", "planted")
 
 
+def test_what_a_cell_prints_is_one_block_however_it_arrives():
+    page = "```python\nimport time\n\nprint(1, flush=True)\ntime.sleep(0.3)\nprint(2)\n```\n"
+    fresh, _ = chapters.refreshed(page, "planted")
+    assert fresh == f"{page}\n{chapters.BEGIN}\n```text\n1\n2\n```\n{chapters.END}\n"
+
+
 def test_there_is_a_chapter_for_each_note_and_one_that_maps_them_onto_each_other():
     assert set(CHAPTERS) == {0, 1, 2, 3, 4}
     assert (chapters.HERE / "five-notations.md").exists()
