@@ -15,8 +15,6 @@ from tests.derivations.registry import Fails, Holds, definition, false, fragment
 
 NET = network([2, 4, 5, 3], examples=7, activation="tanh", output="softmax", seed=4)
 SECOND = int(NET.y[:, 1].argmax())  # an example of class 2, neither 1 nor L, so that a wrong index shows
-    NET.y[:, 1].argmax()
-)  # an example whose class is neither the first nor number L: the printed indices tell themselves apart
 WIDE = [Example(NET, SECOND), Example(NET, SECOND, "squares")]
 THIN = [Example(network([1] * 4, 5, output=output, seed=4), 0, "squares") for output in ("linear", "sigmoid")]
 E = WIDE[0]
