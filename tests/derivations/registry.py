@@ -48,8 +48,10 @@ class Fails(NamedTuple):
         expected = np.asarray(self.expected, dtype=float)
         try:
             computed = np.asarray(self.computed(), dtype=float)
-        except (ValueError, IndexError) as error:  # what NumPy raises for shapes that do not fit
+        except ValueError as error:  # what NumPy raises for shapes that do not fit
             return f"ill-shaped: {error}"
+        except IndexError as error:  # something is read that is not there
+            return f"missing: {error}"
         if computed.shape != expected.shape:
             return f"shape {computed.shape} for {expected.shape}"
         error = Holds(computed, expected).error()
