@@ -12,8 +12,18 @@ from typing import Any
 import numpy as np
 
 import nn
-from autograd import Value, log
-from tests.derivations.networks import Array, Network, complex_step, forward, model, onwards, with_bias, with_weights
+from autograd import Value, grad, log
+from tests.derivations.networks import (
+    DERIVATIVES,
+    Array,
+    Network,
+    complex_step,
+    forward,
+    model,
+    onwards,
+    with_bias,
+    with_weights,
+)
 
 LOSSES: dict[str, tuple[Callable[[Any, Array], Value], Callable[[Array, Array], Any]]] = {
     "cross_entropy": (lambda y_hat, y: -log(y_hat[y.argmax()]), lambda y_hat, y: -np.log(y_hat[y.argmax()])),
@@ -56,8 +66,30 @@ class Example:
 
         return complex_step(from_here, forward(self.net, self.x)[1][k])
 
+    def slopes(self, k: int) -> Array:
+        """g' at the pre-activations of layer k, by hand."""
+        return DERIVATIVES[self.net.activations[k - 1]](forward(self.net, self.x)[0][k - 1])
+
     def _loss(self, y_hat: Array) -> Any:
         return self._of_arrays(y_hat, self.y)
+
+
+def d(output: Value, source: Value) -> Any:
+    """The derivative of one node in another."""
+    return grad(output, [source])[0]
+
+
+def theta_of(net: Network) -> Array:
+    """All parameters in one vector, in the order of S4.10."""
+    return np.concatenate([each.ravel() for each in (*net.weights, *net.biases)])
+
+
+def with_theta(net: Network, theta: Array) -> Network:
+    """The same network with other parameters, given in one vector."""
+    shapes = [each.shape for each in (*net.weights, *net.biases)]
+    ends = np.cumsum([np.prod(shape) for shape in shapes])
+    parts = [part.reshape(shape) for part, shape in zip(np.split(theta, ends[:-1]), shapes, strict=True)]
+    return net._replace(weights=parts[: len(net.weights)], biases=parts[len(net.weights) :])
 
 
 def flat(nested: Any) -> list[Any]:

@@ -5,7 +5,7 @@ import numpy as np
 import nn
 from autograd import log
 from nn import elementary
-from tests.derivations.classifier import Example, data, flat
+from tests.derivations.classifier import Example, data, flat, theta_of, with_theta
 from tests.derivations.networks import complex_step, forward, model, network
 from tests.derivations.registry import Fails, Holds, definition, false, fragment, restricted, verified
 
@@ -81,42 +81,34 @@ definition(
 # --- gradient descent -------------------------------------------------------------------------------------------------
 
 ETA, STEPS = 0.05, 6
-SHAPES = [*(w.shape for w in RATINGS.weights), *(b.shape for b in RATINGS.biases)]
 
 
 def gradient_by_graph(theta):
     """The gradient of the mean of squares at theta, in the order of S4.10, from the graph."""
-    mlp = model(RATINGS)
-    nn.import_parameters(mlp, arrays(theta), "theta")
+    mlp = model(with_theta(RATINGS, theta))
     nn.mean([nn.sum_of_squares(mlp(x), y) for x, y in zip(RATINGS.x.tolist(), RATINGS.y.tolist(), strict=True)]).backward()
-    return np.array(flat(nn.export_gradients(mlp, "theta")))
+    return np.concatenate([flat(each) for each in nn.export_gradients(mlp, "theta")])
 
 
 def gradient_by_step(theta):
     """The same by complex step from the plain forward pass."""
 
     def loss(theta):
-        parts = arrays(theta)
-        y_hat = forward(RATINGS._replace(weights=parts[:3], biases=parts[3:]), RATINGS.x)[1][-1]
+        y_hat = forward(with_theta(RATINGS, theta), RATINGS.x)[1][-1]
         return ((y_hat - RATINGS.y) ** 2).sum() / len(RATINGS.x)
 
     return complex_step(loss, theta)
 
 
-def arrays(theta):
-    ends = np.cumsum([np.prod(shape) for shape in SHAPES])
-    return [part.reshape(shape) for part, shape in zip(np.split(theta, ends[:-1]), SHAPES, strict=True)]
-
-
 def corrected(gradient, max_iterations):
-    thetas = [np.concatenate([w.ravel() for w in (*RATINGS.weights, *RATINGS.biases)])]
+    thetas = [theta_of(RATINGS)]
     for t in range(max_iterations):
         thetas.append(thetas[t] - ETA * gradient(thetas[t]))
     return thetas
 
 
 def as_printed(gradient, max_iterations):
-    thetas, t = corrected(gradient, 0), 0
+    thetas, t = [theta_of(RATINGS)], 0
     while t < max_iterations:
         t += 1  # t++: compared first, then counted, all before the body
         thetas.append(thetas[t] - ETA * gradient(thetas[t]))

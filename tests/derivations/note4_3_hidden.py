@@ -4,7 +4,7 @@ import numpy as np
 
 from autograd import count_paths, grad, jacobian, paths
 from nn.matrix import MatrixMLP
-from tests.derivations.classifier import Example, data
+from tests.derivations.classifier import Example, d, data
 from tests.derivations.networks import DERIVATIVES, complex_step, forward, model, network
 from tests.derivations.registry import Fails, Holds, definition, false, fragment, restricted, verified
 
@@ -15,10 +15,6 @@ TWO_CLASSES = Example(network([5, 4, 3, 2], examples=7, activation="tanh", outpu
 ALL = [*EXAMPLES.values(), SQUARES, MANY_CLASSES, TWO_CLASSES]
 
 
-def d(output, source):
-    return grad(output, [source])[0]
-
-
 def each_hidden_layer(examples=ALL):
     """Every example with every hidden layer i, not only with L-1, where the number of neurons above is that of the classes."""
     return [(E, i) for E in examples for i in range(1, E.L)]
@@ -27,7 +23,7 @@ def each_hidden_layer(examples=ALL):
 # --- one hidden unit --------------------------------------------------------------------------------------------------
 
 definition("S4.46", r"a_{i+1} = W_{i+1} h_i + b_{i+1}", "the layer above", used_in=("S4.48", "S4.51"))
-definition("S4.47", r"z = h_{ij}", "neuron j of layer i, renamed", used_in=("S4.48", "S4.49"))
+definition("S4.47", r"z = h_{ij}", "neuron j of layer i, renamed", used_in="S4.49")
 
 
 @false(
@@ -208,11 +204,6 @@ def transposed_weights():
 # --- through the activation -------------------------------------------------------------------------------------------
 
 
-def slopes(E, i):
-    """g' at the pre-activations of layer i, in NumPy."""
-    return DERIVATIVES[E.net.activations[i - 1]](forward(E.net, E.x)[0][i - 1])
-
-
 @verified(
     "S4.60",
     r"\frac{\partial L}{\partial a_{ij}} = \frac{\partial L}{\partial h_{ij}} \frac{\partial h_{ij}}{\partial a_{ij}}"
@@ -223,7 +214,7 @@ def through_g():
     for E, i in each_hidden_layer():
         true = E.d_a(i)
         yield Holds([d(E.loss, h) * d(h, a) for h, a in zip(E.h[i], E.a[i], strict=True)], true)
-        yield Holds([d(E.loss, h) * slope for h, slope in zip(E.h[i], slopes(E, i), strict=True)], true)
+        yield Holds([d(E.loss, h) * slope for h, slope in zip(E.h[i], E.slopes(i), strict=True)], true)
 
 
 @verified(
@@ -234,9 +225,9 @@ def through_g():
 )
 def entry_by_entry():
     for E, i in each_hidden_layer():
-        yield Holds(grad(E.loss, E.h[i]) * slopes(E, i), E.d_a(i))
+        yield Holds(grad(E.loss, E.h[i]) * E.slopes(i), E.d_a(i))
         yield Holds(grad(E.loss, E.a[i]), E.d_a(i))
-        yield Holds(jacobian(E.h[i], E.a[i]), np.diag(slopes(E, i)))
+        yield Holds(jacobian(E.h[i], E.a[i]), np.diag(E.slopes(i)))
         yield Holds(np.array(jacobian(E.h[i], E.a[i])) != 0, np.eye(len(E.h[i])))  # exact zeros between neurons
     E = EXAMPLES["tanh"]
     twin = MatrixMLP.from_model(model(E.net)).gradients([E.x], [E.l], "cross_entropy")

@@ -4,7 +4,7 @@ import numpy as np
 
 from autograd import grad, jacobian
 from nn.matrix import MatrixMLP
-from tests.derivations.classifier import Example, data
+from tests.derivations.classifier import Example, d, data
 from tests.derivations.networks import complex_step, forward, model, network
 from tests.derivations.registry import Fails, Holds, definition, false, fragment, restricted, verified
 
@@ -14,10 +14,6 @@ THREES = network([3, 3, 3, 3], examples=7, activation="sigmoid", output="softmax
 EQUAL = Example(THREES, 1)
 NO_BIAS = Example(THREES._replace(biases=[np.zeros(3)] * 3), 1)
 LAYERS = [(E, k) for E in (UNEQUAL, SQUARES, EQUAL) for k in (1, 2, 3)]  # every layer k, not only 2
-
-
-def d(output, source):
-    return grad(output, [source])[0]
 
 
 def for_each_weight(E, k, formula):
