@@ -314,6 +314,7 @@ def simplified():
     yield Holds(for_each(lambda l, i: -1 / y_hat[l] * (delta[l, i] * e_a[l] / S - e_a[l] / S * e_a[i] / S)), IN_A_L)
     yield Holds(for_each(lambda l, i: -1 / y_hat[l] * (delta[l, i] * y_hat[l] - y_hat[l] * y_hat[i])), IN_A_L)
     yield Holds(for_each(lambda l, i: -1 / y_hat[l] * y_hat[l] * (delta[l, i] - y_hat[i])), IN_A_L)
+    yield Holds(jacobian([-log(y) for y in Y_HAT], E.a[3]), for_each(lambda l, i: -(delta[l, i] - y_hat[i])))
     yield Fails(lambda: for_each(lambda l, i: -1 / y_hat[l] * (1 / S - np.exp(-(a_L[i] - y_hat[l]) / S) / S**2)), IN_A_L)
     yield Fails(lambda: for_each(lambda l, i: -1 / y_hat[l] * (delta[l, i] * e_a[i] / S - e_a[i] / S * e_a[i] / S)), IN_A_L)
 

@@ -175,10 +175,22 @@ def filled_in():
     for k in (1, 2, 3):
         yield Holds(rows(k, 3), EQUAL.d_W(k))
         yield Holds([*rows(k, 2), rows(k, 3)[2]], EQUAL.d_W(k))  # with the row that stands apart
-        yield Fails(lambda k=k: rows(k, 2), EQUAL.d_W(k))
+    yield Fails(lambda: rows(2, 2), EQUAL.d_W(2))
 
 
-fragment("S4.76", "[" + r"\quad ".join(FILLED_IN[2]) + "]", "the third row of S4.75")
+@restricted(
+    "S4.76",
+    r"\begin{bmatrix} " + " & ".join(FILLED_IN[2]) + r" \end{bmatrix}",
+    "the third row of S4.75",
+    printed="the row by itself, as if it were the whole",
+)
+def third_row():
+    def row(k):
+        return [d(EQUAL.loss, EQUAL.a[k][2]) * h.data for h in EQUAL.h[k - 1]]
+
+    for k in (1, 2, 3):
+        yield Holds(row(k), EQUAL.d_W(k)[2])
+    yield Fails(lambda: [row(2)], EQUAL.d_W(2))
 
 
 @verified(
@@ -257,8 +269,20 @@ def gradient_of_the_bias():
         yield Holds(grad(E.loss, E.a[k]), E.d_b(k))
         yield Holds(E.d_a(k), grad(E.loss, E.b[k]))
     yield Holds(grad(SQUARES.loss, SQUARES.a[3][:2]), SQUARES.d_b(3))  # the layer has no more than two
-    for k in (1, 2, 3):
-        yield Fails(lambda k=k: grad(UNEQUAL.loss, UNEQUAL.a[k][:2]), UNEQUAL.d_b(k))
+    yield Fails(lambda: grad(UNEQUAL.loss, UNEQUAL.a[2][:2]), UNEQUAL.d_b(2))
 
 
-fragment("S4.83", r"\frac{\partial L}{\partial a_{k2}}, \dots, \frac{\partial L}{\partial a_{kn}}", "the rest of S4.82")
+@restricted(
+    "S4.83",
+    r"\begin{bmatrix} \frac{\partial L}{\partial a_{k2}} \\ \vdots \\ \frac{\partial L}{\partial a_{kn}} \end{bmatrix}",
+    "the rest of the column of S4.82",
+    printed="by itself, with entry 2 a second time",
+)
+def rest_of_the_column():
+    for E, k in LAYERS:
+        rest = grad(E.loss, E.a[k][1:])
+        yield Holds(rest, E.d_b(k)[1:])
+        yield Holds([*grad(E.loss, E.a[k][:1]), *rest], E.d_b(k))  # below entry 1, instead of the second
+    rest = grad(UNEQUAL.loss, UNEQUAL.a[2][1:])
+    yield Fails(lambda: rest, UNEQUAL.d_b(2))
+    yield Fails(lambda: [*grad(UNEQUAL.loss, UNEQUAL.a[2][:2]), *rest], UNEQUAL.d_b(2))

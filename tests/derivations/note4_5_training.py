@@ -157,6 +157,7 @@ def backward_loop():
     for E in ALL:
         true = [E.d_W(k) for k in (1, 2, 3)] + [E.d_b(k) for k in (1, 2, 3)]
         yield from map(Holds, back_propagation(E.net, E.x, E.l, first=E.L), true)
+        yield Holds(flat([each.ravel().tolist() for each in true]), grad(E.loss, E.theta))
 
     def printed(E, k):
         return back_propagation(E.net, E.x, E.l, first=E.L - 1)[k - 1]
@@ -273,6 +274,7 @@ def inner_derivative():
 @verified("S4.100", r"g'(z) = \frac{1}{1 + e^{-z}}\, \frac{1 + e^{-z} - 1}{1 + e^{-z}}", "logistic: as two factors")
 def two_factors():
     yield Holds(at_each(lambda z: (1 / (1 + exp(-z)) * (1 + exp(-z) - 1) / (1 + exp(-z))).data), SIGMOID)
+    yield Holds(at_each(lambda z: d(1 / (1 + exp(-z)), z)), SIGMOID)
 
 
 @false(
