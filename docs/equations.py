@@ -1,5 +1,6 @@
 """Runs every equation of the lecture notes and writes ``derivations/equations.md``: ``python docs/equations.py``."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from tests.derivations.notes import EQUATIONS  # noqa: E402
 from tests.derivations.registry import BAR, Equation, Result, check  # noqa: E402
 
 PAGE = HERE / "derivations" / "equations.md"
+
+NUMBER = "off by "
+MATMUL = re.compile(r"ill-shaped: matmul: .*\((size .*)\)")  # NumPy says it at length
 
 TEXT = """\
 # Every equation of the five notes
@@ -34,7 +38,7 @@ def row(equation: Equation, result: Result | None) -> str:
     if equation.printed:
         notes.append(f"printed: {equation.printed}")
     if result is not None and result.failures:
-        notes.append("as printed: " + ", ".join(result.failures))
+        notes.append("as printed: " + ", ".join(ways(result.failures)))
     if equation.used_in:
         notes.append("used in " + ", ".join(equation.used_in))
     if equation.reason:
@@ -42,6 +46,13 @@ def row(equation: Equation, result: Result | None) -> str:
     error = "" if result is None else "0" if result.error == 0 else f"{result.error:.0e}"
     cells = [equation.number, f"${equation.formula}$", equation.verdict.replace("-", "—"), "; ".join(notes), error]
     return "| " + " | ".join(cell.replace("|", r"\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def ways(failures: tuple[str, ...]) -> list[str]:
+    """In which ways a printed form failed, each once; of the wrong numbers the least wrong."""
+    wrong = sorted((each for each in failures if each.startswith(NUMBER)), key=lambda each: float(each.removeprefix(NUMBER)))
+    others = dict.fromkeys(MATMUL.sub(r"ill-shaped: \1", each) for each in failures if not each.startswith(NUMBER))
+    return [*others, *(f"{each} or more" if len(wrong) > 1 else each for each in wrong[:1])]
 
 
 def page() -> str:
