@@ -192,7 +192,10 @@ def gradient_of_the_sum():
         nabla_J = np.concatenate([dJ_dw(net, r) for r in range(len(w))])
         nabla_Ji = [grad(e.J, stacked) for e in examples]
         yield Holds(np.sum(nabla_Ji, axis=0), nabla_J)
-        yield Holds(grad(total(e.J for e in examples), stacked), nabla_J)
+        for e in examples:
+            e.J.backward()  # adds
+        yield Holds([each.grad for each in stacked], nabla_J)
+        yield Holds(grad(total(e.J for e in examples), stacked), nabla_J)  # one pass, on the summed loss
         yield Holds(slope_of_a_step(net, nabla_J), -(nabla_J**2).sum())
 
 
