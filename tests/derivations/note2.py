@@ -165,7 +165,7 @@ def evaluate(text):
 
 @false(
     "S2.5",
-    r"C\big(a^3(z^3(W^3, b^3, a^2(z^2(W^2, b^2, a^1(z^1(W^1, b^1, a^0)))))),\, y\big)",
+    r"C\big(a^3(z^3(W^3, b^3, a^2(z^2(W^2, b^2, a^1(z^1(W^1, b^1, a^0)))))), y\big)",
     "the network is a composition of functions",
     printed=r"a comma after $z^2$, 8 closing brackets for 7 opening ones, no $y$",
 )
@@ -319,7 +319,7 @@ def reciprocal_rule():
 
 @verified(
     "S2.16",
-    r"\sigma' = -\frac{1}{(1 + e^{-z})^2}\, e^{-z}\, \frac{\partial (-z)}{\partial z} = \frac{e^{-z}}{(1 + e^{-z})^2}",
+    r"\sigma' = -\frac{1}{(1 + e^{-z})^2} e^{-z} \frac{\partial (-z)}{\partial z} = \frac{e^{-z}}{(1 + e^{-z})^2}",
     "the exponent rule",
 )
 def exponent_rule():
@@ -452,7 +452,7 @@ definition(
 
 @restricted(
     "S2.26",
-    r"\frac{\partial z^l_i}{\partial W^l_{jk}} = \delta_{ij}\, a^{l-1}_k",
+    r"\frac{\partial z^l_i}{\partial W^l_{jk}} = \delta_{ij} a^{l-1}_k",
     "a weight acts on its own neuron only",
     printed=r"$\partial z^l/\partial W^l = a^{l-1}$, which holds for one neuron and its row of weights",
 )
