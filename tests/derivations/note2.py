@@ -120,7 +120,7 @@ definition(
     r"z^l = W^l a^{l-1} + b^l",
     "the pre-activation",
     used_in="S2.23",
-    printed="$*$ for the product; $b$ without $l$",
+    printed="`*` for the product; $b$ without $l$",
 )
 definition("S2.2", r"a^l = \sigma(z^l)", "the activation", used_in=("S2.5", "S2.12"))
 definition(
