@@ -393,9 +393,8 @@ def test_example_by_example_and_all_together_differ_by_the_square_of_the_rate(lo
         return np.abs(numbers(one_by_one) - numbers(together)).max()
 
     for eta in (1e-2, 1e-3):
-        assert example.gap(OUTPUTS[loss], loss, eta) == pytest.approx(
-            gap(eta), rel=1e-6
-        )  # as small as 2e-8, of numbers of about 1
+        # The gap is as small as 2e-8, a difference of numbers of about 1: rounding leaves 8 digits of it.
+        assert example.gap(OUTPUTS[loss], loss, eta) == pytest.approx(gap(eta), rel=1e-6)
         assert gap(eta) / gap(eta / 2) == pytest.approx(4, abs=4 * eta)
 
 
