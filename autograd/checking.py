@@ -154,19 +154,21 @@ def _check(
     name: str, f: Callable[[float], float], at: Any, exact: float, by_complex: float | None, largest: float
 ) -> InputCheck:
     x = float(at)
-    numeric, error = _best(_differences(f, x, (1, -1)), 2)
+    numeric, numeric_error = _best(_differences(f, x, (1, -1)), 2)
     if numeric is None:  # at an end of the domain there is one side only
-        numeric, error = min(_one_sided(f, x), key=lambda found: found[1])
-    witness, error = (numeric, error) if by_complex is None else (by_complex, RESIDUE)
+        numeric, numeric_error = min(_one_sided(f, x), key=lambda found: found[1])
+    witness, error = (numeric, numeric_error) if by_complex is None else (by_complex, RESIDUE)
     if witness is None or math.isinf(exact):
         return InputCheck(name, at, exact, numeric, by_complex, math.nan, UNCLEAR)
     difference = abs(exact - witness)
     allowed = RELATIVE * max(abs(exact), abs(witness)) + ABSOLUTE * largest + EPSILON * abs(f(x)) / (abs(x) or 1.0)
     doubt = 10 * error  # the estimate of an error is itself only an estimate
-    if difference <= allowed + doubt:
-        verdict = AGREES if exact == 0 or doubt <= max(allowed, 1e-3 * abs(exact)) else UNCLEAR
-    else:
+    if not difference <= allowed + doubt:
         verdict = _without_a_derivative(f, x, exact) or DIFFERS
+    elif numeric is not None and abs(numeric - witness) > allowed + 10 * numeric_error:
+        verdict = _without_a_derivative(f, x, exact) or AGREES  # at a kink the complex step is on one side
+    else:
+        verdict = AGREES if exact == 0 or doubt <= max(allowed, 1e-3 * abs(exact)) else UNCLEAR
     return InputCheck(name, at, exact, numeric, by_complex, difference, verdict)
 
 

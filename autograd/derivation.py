@@ -35,8 +35,10 @@ class Section(NamedTuple):
 class Derivation:
     r"""Something explained in sections; printed, it is plain text, and in a notebook typeset.
 
+    It is told at once: numbers that are assigned later do not change it.
+
     Args:
-        sections: gives the sections in the notation that is asked for.
+        sections: gives the sections in a notation, ``TEXT`` or ``LATEX``.
 
     >>> derivation = Derivation(lambda notation: [Section("A title", [Line(notation.derivative("y", "x") + " = 2")])])
     >>> print(derivation)
@@ -50,11 +52,11 @@ class Derivation:
     """
 
     def __init__(self, sections: Callable[[Notation], Iterable[Section]]) -> None:
-        self._sections = sections
+        self._text, self._latex = list(sections(TEXT)), list(sections(LATEX))
 
     def __str__(self) -> str:
         blocks = []
-        for title, lines, of in self._sections(TEXT):
+        for title, lines, of in self._text:
             rows = ["  " * (level + 1) + text for line in lines for level, text in _rows(TEXT, line)]
             blocks.append("\n".join([f"{of}: {title}" if of else title, *rows]))
         return "\n\n".join(blocks)
@@ -63,12 +65,12 @@ class Derivation:
 
     def to_latex(self) -> str:
         """The derivation as one environment of mathematics, for LaTeX (amsmath), MathJax and KaTeX."""
-        return _aligned(_typeset(section) for section in self._sections(LATEX))
+        return _aligned(map(_typeset, self._latex))
 
     def to_markdown(self) -> str:
         """The derivation as Markdown, the formulas in dollar signs."""
         blocks = []
-        for title, lines, of in self._sections(LATEX):
+        for title, lines, of in self._latex:
             heading = _plain(title)
             blocks.append(f"**${of}$: {heading}**" if of else f"**{heading}**")
             for is_prose, group in groupby(lines, key=lambda line: line.is_prose):
@@ -83,7 +85,7 @@ class Derivation:
 
     def _repr_latex_(self) -> str:
         """For what prefers LaTeX to Markdown: a display for each section, so that a page can break between them."""
-        return "\n\n".join(_displayed(_typeset(section)) for section in self._sections(LATEX))
+        return "\n\n".join(_displayed(_typeset(section)) for section in self._latex)
 
 
 def _typeset(section: Section) -> Iterator[str]:

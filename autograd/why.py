@@ -12,8 +12,9 @@ from autograd.derivation import Derivation, Line, Section, equation, product, sy
 from autograd.derivatives import grad
 from autograd.graph import topological_order
 from autograd.named import NamedGraph
-from autograd.notation import LATEX, MOST, TEXT, Notation
-from autograd.value import Constant, Value
+from autograd.notation import MOST, TEXT, Notation
+from autograd.steps import leaves_of
+from autograd.value import Value
 
 LINES = 30  # of a pass, or of gradients, that are shown
 VISITS = 10_000  # that a walk without a memory is followed for
@@ -64,7 +65,7 @@ def why_order(output: Value) -> Derivation:
       In a topological order every node stands after its inputs; in reverse, as backward() goes, after all
       its users. So when a node's turn comes its gradient is complete, and it passes on once and for all.
     """
-    return _told(_Order(_Graph(output)).sections)
+    return Derivation(_Order(_Graph(output)).sections)
 
 
 def why_plus(output: Value) -> Derivation:
@@ -103,12 +104,7 @@ def why_plus(output: Value) -> Derivation:
     Why contributions are added
       The output depends on a node along each of its uses, so the gradient is a sum; = keeps the last.
     """
-    return _told(_Plus(_Graph(output)).sections)
-
-
-def _told(sections: Callable[[Notation], Iterable[Section]]) -> Derivation:
-    notations: tuple[Notation, ...] = (TEXT, LATEX)
-    return Derivation({each: list(sections(each)) for each in notations}.__getitem__)  # now, whatever is assigned later
+    return Derivation(_Plus(_Graph(output)).sections)
 
 
 # --- the graph, and a backward pass over it in any way ------------------------------------------------------------------
@@ -119,7 +115,7 @@ class _Graph:
 
     def __init__(self, output: Value) -> None:
         order = topological_order(output) if isinstance(output, Value) else []
-        self.named = NamedGraph(output, [node for node in order if not node.inputs and type(node) is not Constant])
+        self.named = NamedGraph(output, leaves_of(order))
         self.output, self.steps = output, self.named.steps
         self.backwards = [node for node in reversed(self.steps.order) if node in self.steps.between]
         self.edges = {
