@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import groupby, pairwise
 from textwrap import wrap
@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 from autograd.notation import DIGITS, LATEX, TEXT, Notation, Piece, ends, is_written_out, rounded
 from autograd.number import Number
 
-WIDTH = 100  # signs on a line, if it can be broken before an equals sign
+WIDTH = 100  # signs on a line, if it can be broken, without
+INDENT = 8  # signs before the innermost lines
+NARROWEST = 30  # signs on a line of the narrowest terminal
 
 
 class Line(NamedTuple):
@@ -54,12 +56,16 @@ class Derivation:
     def __init__(self, sections: Callable[[Notation], Iterable[Section]]) -> None:
         self._text, self._latex = list(sections(TEXT)), list(sections(LATEX))
 
-    def __str__(self) -> str:
-        blocks = []
+    def to_text(self, columns: int = WIDTH + INDENT) -> str:
+        """The derivation as plain text, its lines broken to fit into so many columns: those of a terminal, say."""
+        blocks, width = [], max(columns - INDENT, NARROWEST)
         for title, lines, of in self._text:
-            rows = ["  " * (level + 1) + text for line in lines for level, text in _rows(TEXT, line)]
+            rows = ["  " * (level + 1) + text for line in lines for level, text in _rows(TEXT, line, width)]
             blocks.append("\n".join([f"{of}: {title}" if of else title, *rows]))
         return "\n\n".join(blocks)
+
+    def __str__(self) -> str:
+        return self.to_text()
 
     __repr__ = __str__
 
@@ -96,22 +102,47 @@ def _typeset(section: Section) -> Iterator[str]:
             yield _indented(level + 1, text)
 
 
-def _rows(notation: Notation, line: Line) -> Iterator[tuple[int, str]]:
+def _rows(notation: Notation, line: Line, width: int = WIDTH) -> Iterator[tuple[int, str]]:
     """A line, broken before equals signs where it is too long, with the level that each part is indented by."""
     if line.is_prose:
-        yield from ((line.level, notation.prose(text)) for text in wrap(line.text, WIDTH))
+        yield from ((line.level, notation.prose(text)) for text in wrap(line.text, width))
         return
     parts, level = _parts(notation, line.text), line.level
-    if _width(notation, parts[0]) <= WIDTH / 4:
+    if _width(notation, parts[0]) <= width / 4:
         parts[:2] = ["".join(parts[:2])]  # a short left side is not left alone
-    row, *rest = parts if _width(notation, line.text) > WIDTH else [line.text]
+    row, *rest = parts if _width(notation, line.text) > width else [line.text]
     for number, part in enumerate(rest):
-        if number == 0 or _width(notation, row + part) > WIDTH:
-            yield level, row
+        if number == 0 or _width(notation, row + part) > width:
+            yield from _broken(notation, level, row, width)
             row, level = part.lstrip(), line.level + 1
         else:
             row += part
-    yield level, row
+    yield from _broken(notation, level, row, width)
+
+
+def _broken(notation: Notation, level: int, row: str, width: int) -> Iterator[tuple[int, str]]:
+    """A row of text, broken before the signs between its terms, factors or nodes where it is still too long."""
+    if notation is not TEXT or len(row) <= width:  # a page is wider than a terminal
+        yield level, row
+        return
+    begun, here = "", level
+    for part in _cut(row, (" + ", " - ")) or _cut(row, ("·", " → ")) or _cut(row, ("*",)) or [row]:
+        if begun and len(begun + part) > width:
+            yield here, begun
+            begun, here = part.lstrip(), level + 1
+        else:
+            begun += part
+    yield here, begun
+
+
+def _cut(row: str, signs: Container[str]) -> list[str]:
+    """Text cut before each of the signs that stands in no brackets and no label; empty if none does."""
+    depth, cuts = 0, [0]
+    for match in re.finditer(r"«[^»]*»|[][()·]|\*+| [+→-] ", row):
+        depth += (match.group() in "([") - (match.group() in ")]")
+        if depth == 0 and match.group() in signs:
+            cuts.append(match.start())
+    return [row[start:end] for start, end in pairwise([*cuts, len(row)])] if len(cuts) > 1 else []
 
 
 def _parts(notation: Notation, equation: str) -> list[str]:

@@ -11,7 +11,7 @@ import autograd
 from autograd import Value
 from chainrule.arguments import LIMITS, ExpressionCommand, read, refused, with_expression
 from chainrule.errors import some, visible
-from chainrule.terminal import show, table, titled
+from chainrule.terminal import columns, show, table, titled
 
 FORMATS = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "", ".gv": ""}
 """Of a picture, by the ending of its name; the last two are its text."""
@@ -69,7 +69,8 @@ def explain(
         if latex or markdown:
             written = [Text((each.to_latex() if latex else each.to_markdown()).rstrip()) for each in derivations]
         else:
-            written = [titled(str(each)) for each in derivations]
+            width = columns()
+            written = [titled(each.to_text(width) if width else str(each)) for each in derivations]
     show(Text("\n\n").join(written))
 
 

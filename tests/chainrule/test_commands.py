@@ -373,6 +373,15 @@ def test_colours_are_for_terminals_and_not_where_they_are_not_wanted():
     assert "agrees" in plain
 
 
+def test_on_a_terminal_a_derivation_is_as_wide_as_the_terminal():
+    expression = "*".join(f"x{k}" for k in range(30))
+    arguments = ["explain", expression, *(f"x{k}=1" for k in range(30)), "--wrt", "x0"]
+    narrow, wide = (on_a_terminal(*arguments, NO_COLOR="1", COLUMNS=columns) for columns in ("60", "100"))
+    for text, columns in ((narrow, 60), (wide, 100)):
+        assert columns - 20 <= max(len(re.sub("\x1b\\[[0-9;]*m", "", line)) for line in text.splitlines()) <= columns
+    assert len(narrow.splitlines()) > len(wide.splitlines())
+
+
 def test_a_reader_that_goes_away_is_no_error():
     ladder = "a0 = x*x + x" + "".join(f"; a{k + 1} = a{k}*a{k} + a{k}" for k in range(30))
     long = [sys.executable, "-m", "chainrule", "explain", ladder, "x=0.1", "--max-paths", "1000"]  # more than a pipe holds
