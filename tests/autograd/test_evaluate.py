@@ -87,3 +87,14 @@ def test_bases_whose_powers_do_not_grow_have_all_of_them(base, value):
 def test_powers_that_python_gives_as_floats_are_no_exact_ones():
     assert (Value(2) ** -3_000_000).data == 0.0
     assert (Value(2.0) ** 10**300).data == math.inf
+
+
+@pytest.mark.parametrize("exponent", [2**53 + 1, 2**53 + 2, 2**60 + 1])
+@pytest.mark.parametrize("base", [-1, Fraction(-1)])
+def test_an_exact_base_keeps_the_sign_of_its_derivative_at_any_exponent(base, exponent):
+    assert (Value(base) ** exponent).partials == (exponent if exponent % 2 else -exponent,)
+
+
+def test_a_float_base_has_the_sign_of_its_derivative_up_to_the_exponents_that_floats_can_count():
+    for exponent in (2**53 - 1, 2**53):
+        assert (Value(-1.0) ** exponent).partials == (float(exponent if exponent % 2 else -exponent),)
