@@ -165,8 +165,8 @@ def _check(
     doubt = 10 * error  # the estimate of an error is itself only an estimate
     if not difference <= allowed + doubt:
         verdict = _without_a_derivative(f, x, exact) or DIFFERS
-    elif numeric is not None and abs(numeric - witness) > allowed + 10 * numeric_error:
-        verdict = _without_a_derivative(f, x, exact) or AGREES  # at a kink the complex step is on one side
+    elif numeric is not None and abs(numeric - witness) > allowed + 10 * numeric_error and _is_one_sided(f, x, witness):
+        verdict = KINK
     else:
         verdict = AGREES if exact == 0 or doubt <= max(allowed, 1e-3 * abs(exact)) else UNCLEAR
     return InputCheck(name, at, exact, numeric, by_complex, difference, verdict)
@@ -182,6 +182,16 @@ def _without_a_derivative(f: Callable[[float], float], x: float, exact: float) -
         return UNCLEAR  # a step ten times smaller, and no smaller a difference: f jumps
     error = 10 * (left_error + right_error) + RELATIVE * max(abs(left), abs(right))
     return KINK if abs(left - right) > error and min(left, right) - error <= exact <= max(left, right) + error else ""
+
+
+def _is_one_sided(f: Callable[[float], float], x: float, witness: float) -> bool:
+    """Whether a complex step is the derivative from one side alone: at a kink it takes the branch that is taken there."""
+    (left, left_error), (right, right_error) = _one_sided(f, x)
+    if left is None or right is None:
+        return False
+    errors = (10 * each + RELATIVE * max(abs(left), abs(right)) for each in (left_error, right_error))
+    sides = [abs(side - witness) <= error for side, error in zip((left, right), errors, strict=True)]
+    return sides.count(True) == 1
 
 
 # --- differences ----------------------------------------------------------------------------------------------------

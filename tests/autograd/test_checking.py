@@ -220,6 +220,12 @@ def test_a_kink_is_said_where_the_complex_step_takes_the_branch_that_is_taken(re
     assert check_gradients(lambda x, y: relu(x) * y, [0.0, 0.0]).inputs[0].verdict == "agrees"  # the same from both sides: 0
 
 
+def test_where_differences_see_nothing_a_complex_step_is_no_kink():
+    [x] = check_gradients(autograd.sin, 1e15).inputs  # whose steps are many turns long
+    assert (x.complex_step, x.verdict) == (pytest.approx(x.exact, rel=1e-12), "agrees")
+    assert abs(x.numeric - x.exact) > 0.1
+
+
 def test_the_exponent_of_a_negative_base_is_not_judged():
     base, exponent = check_gradients(lambda x, y: x**y, [-2.0, 3.0]).inputs
     assert (base.exact, base.complex_step, base.verdict) == (12.0, 12.0, "agrees")

@@ -89,6 +89,14 @@ def test_explain_shows_as_many_paths_and_steps_as_it_is_told(chainrule):
     assert "left out" in chainrule("explain", text, "x=1", "--max-steps", 2)[1]
 
 
+def test_it_may_begin_with_several_and_a_wrong_option_is_still_one(chainrule):
+    assert "= -(-x**2)\n" in chainrule("explain", "--x**2", "x=3")[1]
+    assert "= -(-(-x))\n" in chainrule("explain", "---x", "x=3")[1]
+    for option in ("--latx", "--wrong=x"):
+        status, _, err = chainrule("explain", "x", "x=3", option)
+        assert (status, "No such option" in err) == (2, True)
+
+
 def test_an_expression_may_begin_with_a_minus(chainrule):
     for text in ("-x**2", "-(x*x)", "-2*x", "-.5*x", " -x"):
         assert chainrule("explain", text, "x=3")[0] == 0
