@@ -77,11 +77,11 @@ class Derivation:
         """The derivation as Markdown, the formulas in dollar signs."""
         blocks = []
         for title, lines, of in self._latex:
-            heading = _plain(title)
+            heading = words(title, _plain, "${}$")
             blocks.append(f"**${of}$: {heading}**" if of else f"**{heading}**")
             for is_prose, group in groupby(lines, key=lambda line: line.is_prose):
                 if is_prose:
-                    blocks += [_plain(line.text) for line in group]
+                    blocks += [words(line.text, _plain, "${}$") for line in group]
                 else:
                     blocks.append(_displayed(_indented(*row) for line in group for row in _rows(LATEX, line)))
         return "\n\n".join(blocks) + "\n"
@@ -96,7 +96,7 @@ class Derivation:
 
 def _typeset(section: Section) -> Iterator[str]:
     title, lines, of = section
-    yield of + LATEX.prose(f": {title}" if of else title, "textbf")
+    yield of + words(f": {title}" if of else title, lambda text: LATEX.prose(text, "textbf"))
     for line in lines:
         for level, text in _rows(LATEX, line):
             yield _indented(level + 1, text)
@@ -105,7 +105,9 @@ def _typeset(section: Section) -> Iterator[str]:
 def _rows(notation: Notation, line: Line, width: int = WIDTH) -> Iterator[tuple[int, str]]:
     """A line, broken before equals signs where it is too long, with the level that each part is indented by."""
     if line.is_prose:
-        yield from ((line.level, notation.prose(text)) for text in wrap(line.text, width))
+        together = notation is not TEXT  # a formula among the words
+        lines = wrap(line.text, width, break_long_words=not together, break_on_hyphens=not together)
+        yield from ((line.level, words(text, notation.prose)) for text in lines)
         return
     parts, level = _parts(notation, line.text), line.level
     if _width(notation, parts[0]) <= width / 4:
@@ -181,6 +183,26 @@ def _aligned(blocks: Iterable[Iterable[str]]) -> str:
     """Rows below each other, and some space between blocks."""
     written = " \\\\[1ex]\n".join(" \\\\\n".join(f"&{row}" for row in rows) for rows in blocks)
     return f"\\begin{{aligned}}\n{written}\n\\end{{aligned}}"
+
+
+# --- words ----------------------------------------------------------------------------------------------------------
+
+
+def among_words(notation: Notation, formula: str) -> str:
+    """A formula, such as a name, as it stands in a title or in prose: there it is marked, so that it is typeset as one."""
+    return formula if notation is TEXT else "\x02" + formula.replace(" ", "\x04") + "\x03"
+
+
+def words(text: str, write: Callable[[str], str], formula: str = "{}") -> str:
+    """Words as ``write`` writes them, and the formulas among them as they are.
+
+    >>> words("of " + among_words(LATEX, "x_{1}") + ".", LATEX.prose)
+    '\\\\text{of }x_{1}\\\\text{.}'
+    """
+    runs = re.split("\x02(.*?)\x03", text)
+    return "".join(
+        formula.format(run.replace("\x04", " ")) if number % 2 else write(run) for number, run in enumerate(runs) if run
+    )
 
 
 def _plain(text: str) -> str:

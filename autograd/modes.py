@@ -9,7 +9,7 @@ from functools import reduce
 from operator import add, or_
 from typing import Any, NamedTuple
 
-from autograd.derivation import Derivation, Line, Numbers, Section, equation, product, symbols, total, value
+from autograd.derivation import Derivation, Line, Numbers, Section, among_words, equation, product, symbols, total, value
 from autograd.graph import topological_order
 from autograd.named import NamedGraph, names_of
 from autograd.notation import PRODUCT, TEXT, Notation, Piece
@@ -89,7 +89,7 @@ class _Forward:
         return [(each, partial, self.tangents[each]) for each, partial in pairs if each in self.tangents]
 
     def sections(self, notation: Notation) -> Iterator[Section]:
-        source = self.graph.name(TEXT, self.source)
+        source = among_words(notation, self.graph.name(notation, self.source))
         title = f"Forward mode: the derivative of every step in {source}, from left to right"
         yield Section(title, list(self.pass_forward(notation, source)))
         words = (
@@ -118,7 +118,8 @@ class _Forward:
             tangent = notation.tangent(self.graph.name(notation, self.output))
             yield Line(equation(notation, derivative, tangent, value(notation, self.tangents[self.output])))
         else:
-            yield Line(f"{self.graph.name(TEXT, self.output)} does not depend on {source}.", is_prose=True)
+            output = among_words(notation, self.graph.name(notation, self.output))
+            yield Line(f"{output} does not depend on {source}.", is_prose=True)
             yield Line(equation(notation, derivative, value(notation, self.steps.zero)))
 
     def shown(self, notation: Notation, nodes: Sequence[Value]) -> Iterator[Line]:
