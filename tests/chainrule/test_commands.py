@@ -13,24 +13,10 @@ import pytest
 import autograd
 import viz
 from autograd import OPS, Value
-from chainrule import cli, terminal
+from chainrule import terminal
 from chainrule.expression import MOST_PARTS
 
 NEURON = ["u = w*x; tanh(u + b)", "w=0.5", "x=2", "b=-1"]
-
-
-@pytest.fixture
-def chainrule(capsys, monkeypatch, tmp_path):
-    """Runs the command in this process, in an empty folder: (status, standard output, standard error)."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["chainrule", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            cli.main()
-        return exit_.value.code, *capsys.readouterr()
-
-    return run
 
 
 def process(*arguments, **environment):
