@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from autograd.compositions import dot, logsumexp, softmax, total
 from autograd.derivatives import grad, hessian, hvp, jacobian, jvp, vjp
-from autograd.errors import ClosureError, DomainError, PoleError
+from autograd.errors import ClosureError, DomainError, ExactPowerError, PoleError
 from autograd.functions import (
     abs,  # noqa: A004
     acos,
@@ -69,6 +69,7 @@ __all__ = [
     "ClosureError",
     "Constant",
     "DomainError",
+    "ExactPowerError",
     "Op",
     "Path",
     "PoleError",

@@ -8,11 +8,11 @@ from typing import Any
 
 from autograd.evaluate import evaluate
 from autograd.language import OPERATORS
+from autograd.notation import TEXT, ends
 from autograd.number import number
 from autograd.row import OPS
 
 LONGEST = 200  # characters; an answer is a number or a small expression
-LARGEST_EXPONENT = 1000  # of exact numbers, whose powers can be of any length
 
 
 class AnswerError(ValueError):
@@ -40,7 +40,8 @@ def number_from(answer: Any, names: Mapping[str, Any]) -> Any:
             return number(answer)
         except TypeError as error:
             raise AnswerError(str(error)) from None
-    text = answer.strip().replace("·", "*").replace("^", "**")
+    answer = answer.strip()
+    text = answer.replace("·", "*").replace("^", "**")
     shown = repr(answer if len(answer) <= LONGEST else answer[:LONGEST] + "...")
     try:
         if len(text) > LONGEST:
@@ -72,15 +73,11 @@ def _value(tree: ast.expr, names: Mapping[str, Any]) -> Any:
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in OPS and not OPS[name].is_family:
             if len(arguments) == OPS[name].arity:
                 return _computed(name, [_value(each, names) for each in arguments])
-    known = f", and the names {', '.join(names)}" if names else ""
+    known = f", and the names {', '.join(TEXT.abridged(ends(list(names))))}" if names else ""
     raise AnswerError(
         f"{ast.unparse(tree)!r} is not of the language of answers: numbers, + - * / **, functions of the table{known}"
     )
 
 
 def _computed(name: str, operands: list[Any]) -> Any:
-    if name == "power" and not any(isinstance(each, float) for each in operands) and abs(operands[1]) > LARGEST_EXPONENT:
-        raise AnswerError(
-            f"an exponent of {operands[1]} is too large for exact numbers; write 1.0 * ... to compute with floats"
-        )
     return evaluate(OPS[name], *operands)[0]

@@ -154,19 +154,21 @@ def _check(
     name: str, f: Callable[[float], float], at: Any, exact: float, by_complex: float | None, largest: float
 ) -> InputCheck:
     x = float(at)
-    numeric, error = _best(_differences(f, x, (1, -1)), 2)
+    numeric, numeric_error = _best(_differences(f, x, (1, -1)), 2)
     if numeric is None:  # at an end of the domain there is one side only
-        numeric, error = min(_one_sided(f, x), key=lambda found: found[1])
-    witness, error = (numeric, error) if by_complex is None else (by_complex, RESIDUE)
+        numeric, numeric_error = min(_one_sided(f, x), key=lambda found: found[1])
+    witness, error = (numeric, numeric_error) if by_complex is None else (by_complex, RESIDUE)
     if witness is None or math.isinf(exact):
         return InputCheck(name, at, exact, numeric, by_complex, math.nan, UNCLEAR)
     difference = abs(exact - witness)
     allowed = RELATIVE * max(abs(exact), abs(witness)) + ABSOLUTE * largest + EPSILON * abs(f(x)) / (abs(x) or 1.0)
     doubt = 10 * error  # the estimate of an error is itself only an estimate
-    if difference <= allowed + doubt:
-        verdict = AGREES if exact == 0 or doubt <= max(allowed, 1e-3 * abs(exact)) else UNCLEAR
-    else:
+    if not difference <= allowed + doubt:
         verdict = _without_a_derivative(f, x, exact) or DIFFERS
+    elif numeric is not None and abs(numeric - witness) > allowed + 10 * numeric_error and _is_one_sided(f, x, witness):
+        verdict = KINK
+    else:
+        verdict = AGREES if exact == 0 or doubt <= max(allowed, 1e-3 * abs(exact)) else UNCLEAR
     return InputCheck(name, at, exact, numeric, by_complex, difference, verdict)
 
 
@@ -180,6 +182,16 @@ def _without_a_derivative(f: Callable[[float], float], x: float, exact: float) -
         return UNCLEAR  # a step ten times smaller, and no smaller a difference: f jumps
     error = 10 * (left_error + right_error) + RELATIVE * max(abs(left), abs(right))
     return KINK if abs(left - right) > error and min(left, right) - error <= exact <= max(left, right) + error else ""
+
+
+def _is_one_sided(f: Callable[[float], float], x: float, witness: float) -> bool:
+    """Whether a complex step is the derivative from one side alone: at a kink it takes the branch that is taken there."""
+    (left, left_error), (right, right_error) = _one_sided(f, x)
+    if left is None or right is None:
+        return False
+    errors = (10 * each + RELATIVE * max(abs(left), abs(right)) for each in (left_error, right_error))
+    sides = [abs(side - witness) <= error for side, error in zip((left, right), errors, strict=True)]
+    return sides.count(True) == 1
 
 
 # --- differences ----------------------------------------------------------------------------------------------------

@@ -39,8 +39,13 @@ class _Complex(Floats):
         return node
 
 
+def _power(x: complex, y: complex) -> complex:
+    """Python's power; of a negative base it is analytic in the base alone, and real at whole exponents only."""
+    return _refuse() if isinstance(y, complex) and x.real < 0 else x**y
+
+
 _FUNCTIONS: Mapping[str, Callable[..., complex]] = {
-    "pow": lambda x, y: x**y,
+    "pow": _power,
     **{name: getattr(cmath, name, _refuse) for name in PRIMITIVES},
 }
 _COMPLEX = Functions(_Complex, _FUNCTIONS)

@@ -5,6 +5,8 @@ ValueError
      └─ PoleError       the same, and a ZeroDivisionError: 1 / 0, 0 ** -1
 TypeError
  └─ ClosureError        a derivative asked of an operation that is only a closure
+OverflowError
+ └─ ExactPowerError     a power of exact numbers that would have hundreds of thousands of digits
 """
 
 
@@ -42,4 +44,16 @@ class ClosureError(TypeError):
         ...
     autograd.errors.ClosureError: 'square' is a closure: backward() can run it, but it has no local derivatives to \
 read. State it as a row, Op(name, value, partials), or compose it of operations that are rows.
+    """
+
+
+class ExactPowerError(OverflowError):
+    """A power of exact numbers that would be too long to keep.
+
+    >>> import autograd
+    >>> autograd.Value(3) ** 10**400
+    Traceback (most recent call last):
+        ...
+    autograd.errors.ExactPowerError: the exact power x ** y of x = 3 and a y of 1330 bits would have more than 300000 digits; \
+take a smaller exponent, or a float for x, whose powers are rounded
     """

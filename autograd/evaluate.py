@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from autograd.errors import DomainError, PoleError
+from autograd.errors import DomainError, ExactPowerError, PoleError
 from autograd.number import Number, number
 from autograd.row import Op
 
@@ -24,7 +24,8 @@ def evaluate(op: Op, *operands: Number, labels: Sequence[str] = ()) -> tuple[Any
 
     Raises:
         DomainError: if finite operands lie outside the domain of the operation.
-        OverflowError: if floats are needed and an int or Fraction is beyond the largest.
+        OverflowError: if floats are needed and an int or Fraction is beyond the largest; an ``ExactPowerError`` for an exact power
+            that would be too long to keep.
         TypeError: if an operand is not a number.
 
     >>> from autograd import ops
@@ -42,6 +43,8 @@ def evaluate(op: Op, *operands: Number, labels: Sequence[str] = ()) -> tuple[Any
         result = op.exact(*([Fraction(each) for each in data] if Fraction in kinds else data))
         if not any(isinstance(each, complex) for each in result):
             return tuple(Fraction(each) if Fraction in kinds and type(each) is int else each for each in result)
+    except ExactPowerError:
+        raise
     except (ArithmeticError, ValueError) as error:
         pole = isinstance(error, ZeroDivisionError)
     if all(type(each) is not float or math.isfinite(each) for each in data) and not op.defined(*data):

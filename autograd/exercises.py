@@ -14,13 +14,15 @@ from autograd.evaluate import evaluate_ieee
 from autograd.explanation import explain
 from autograd.named import NamedGraph
 from autograd.notation import TEXT
-from autograd.path import count_paths, paths
+from autograd.path import Path, count_paths, paths
 from autograd.row import Op
-from autograd.value import Constant, Value
+from autograd.steps import leaves_of
+from autograd.value import Value
 
 CLOSE = 2e-3  # an answer with three digits is right
 CANDIDATES = 50  # nodes of a large graph that are looked at
 MOST_PATHS = 12  # that an exercise asks to be summed, or that a slip is looked for among
+MOST_STEPS = 8  # of a path that an exercise asks about, or lines of a formula: more is no question but a chore
 
 
 class Slip(NamedTuple):
@@ -167,7 +169,7 @@ def quiz(output: Value, count: int = 5, seed: int | None = None) -> Quiz:
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise ValueError(f"quiz makes a number of exercises, at least 1, but count is {count!r}")
     graph = NamedGraph(output, [])
-    leaves = [node for node in graph.steps.everything if not node.inputs and type(node) is not Constant]
+    leaves = leaves_of(graph.steps.everything)
     graph = NamedGraph(output, leaves)
     made = [node for node in graph.steps.order if graph.steps.inputs(node) and node in graph.steps.between]
     if not made:
@@ -224,8 +226,8 @@ def _at_the_output(node: Value, slot: int) -> Iterator[Slip]:
 
 
 def _path_products(graph: NamedGraph, leaves: list[Value], rng: random.Random) -> Iterator[Exercise]:
-    sources = rng.sample(leaves, min(len(leaves), CANDIDATES))
-    found = [path for leaf in sources for path in islice(paths(graph.output, leaf), MOST_PATHS) if len(path.partials) > 1]
+    near = _near(graph)
+    found = _short_paths(graph, [node for node in leaves if node in near], rng) or _short_paths(graph, list(near), rng)
     rng.shuffle(found)
     for path in found:
         factors = [graph.partial_derivative(TEXT, step, each) for step, each in pairwise(path.nodes)]
@@ -243,9 +245,31 @@ def _path_products(graph: NamedGraph, leaves: list[Value], rng: random.Random) -
         yield _exercise(graph, "path product", question, path.product, slips)
 
 
+def _short_paths(graph: NamedGraph, nodes: list[Value], rng: random.Random) -> list[Path]:
+    sources = rng.sample(nodes, min(len(nodes), CANDIDATES))
+    ways = (path for source in sources for path in islice(paths(graph.output, source), MOST_PATHS))
+    return [path for path in ways if 1 < len(path.partials) <= MOST_STEPS]
+
+
+def _near(graph: NamedGraph) -> dict[Value, None]:
+    """The nodes that a short path leads to from the output."""
+    near = reached = {graph.output: None}
+    for _ in range(MOST_STEPS):
+        reached = {
+            each: None
+            for node in reached
+            for each in graph.steps.inputs(node)
+            if each in graph.steps.between and each not in near
+        }
+        near = near | reached
+    return near
+
+
 def _adjoints(graph: NamedGraph, leaves: list[Value], rng: random.Random) -> Iterator[Exercise]:
     """Of the leaves, and of the steps that the formula gives a name."""
     definitions = graph.definitions(TEXT)
+    if len(definitions) > MOST_STEPS:
+        return
     defined = {name for name, _ in definitions}
     named = [node for node in graph.steps.order if node not in leaves and graph.name(TEXT, node) in defined]
     asked = [

@@ -9,12 +9,12 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from autograd.derivation import Derivation, Line, Numbers, Section, equation, product, shown_exactly, symbols, total, value
 from autograd.named import NamedGraph
-from autograd.notation import LATEX, TEXT, Notation, ends
+from autograd.notation import TEXT, Notation, ends
 from autograd.path import Path, paths, top_paths
 from autograd.stale import stale_data
-from autograd.steps import Fold, Steps
+from autograd.steps import Fold, Steps, leaves_of
 from autograd.subject import Subject
-from autograd.value import Constant, Value
+from autograd.value import Value
 
 MOST_LEAVES = 10  # that are differentiated in if no source is named
 
@@ -85,14 +85,11 @@ def explain(
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
             raise ValueError(f"{name} is how many to show, a whole number of at least 1, but got {limit!r}")
     if source is None:
-        sources = [node for node in Steps(output, []).everything if not node.inputs and type(node) is not Constant]
+        sources = leaves_of(Steps(output, []).everything)
     else:
         sources = list(source) if isinstance(source, Iterable) else [source]
     shown = sources[:MOST_LEAVES] if source is None else sources
-    explanation = _Explanation(output, shown, len(sources) - len(shown), fold, max_paths, max_steps)
-    notations: list[Notation] = [TEXT, LATEX]
-    sections = {notation: list(explanation.sections(notation)) for notation in notations}  # now, whatever is assigned later
-    return Derivation(sections.__getitem__)
+    return Derivation(_Explanation(output, shown, len(sources) - len(shown), fold, max_paths, max_steps).sections)
 
 
 class _Edge(NamedTuple):

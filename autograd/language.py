@@ -21,6 +21,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from types import FunctionType
 from typing import Any
 
+from autograd.exact import power
 from autograd.ieee import PRIMITIVES
 
 OPERATORS: dict[type[ast.AST], str] = {
@@ -112,7 +113,16 @@ def names_in(text: str) -> set[str]:
 
 
 class Exact(ast.NodeTransformer):
-    """For int and Fraction: the text as it stands."""
+    """For int and Fraction: the text as it stands, but for powers, which are refused where they would be too long to keep."""
+
+    FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+        "pow": power,
+        **{name: primitive.function for name, primitive in PRIMITIVES.items()},
+    }
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        return _call("pow", node.left, node.right) if isinstance(node.op, ast.Pow) else node
 
 
 class Floats(ast.NodeTransformer):

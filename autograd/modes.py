@@ -9,15 +9,15 @@ from functools import reduce
 from operator import add, or_
 from typing import Any, NamedTuple
 
-from autograd.derivation import Derivation, Line, Numbers, Section, equation, product, symbols, total, value
+from autograd.derivation import Derivation, Line, Numbers, Section, among_words, equation, product, symbols, total, value
 from autograd.graph import topological_order
 from autograd.named import NamedGraph, names_of
-from autograd.notation import LATEX, PRODUCT, TEXT, Notation, Piece
+from autograd.notation import PRODUCT, TEXT, Notation, Piece
 from autograd.recording import NUMBERS
 from autograd.stale import stale_data
-from autograd.steps import Fold
+from autograd.steps import Fold, leaves_of
 from autograd.subject import Subject
-from autograd.value import Constant, Value
+from autograd.value import Value
 
 STEPS = 60  # that are shown
 LARGEST = 10**12  # counts beyond are shown with three digits and an exponent
@@ -65,9 +65,7 @@ def explain_forward(output: Value, source: Value, fold: Fold = ()) -> Derivation
       This pass goes from x to all that depends on it: one pass for each source, but for all outputs.
       backward() goes the other way: one pass for each output, but for all sources.
     """
-    forward = _Forward(output, source, fold)
-    notations: tuple[Notation, ...] = (TEXT, LATEX)
-    return Derivation({each: list(forward.sections(each)) for each in notations}.__getitem__)  # now, whatever is assigned later
+    return Derivation(_Forward(output, source, fold).sections)
 
 
 class _Forward:
@@ -91,7 +89,7 @@ class _Forward:
         return [(each, partial, self.tangents[each]) for each, partial in pairs if each in self.tangents]
 
     def sections(self, notation: Notation) -> Iterator[Section]:
-        source = self.graph.name(TEXT, self.source)
+        source = among_words(notation, self.graph.name(notation, self.source))
         title = f"Forward mode: the derivative of every step in {source}, from left to right"
         yield Section(title, list(self.pass_forward(notation, source)))
         words = (
@@ -120,7 +118,8 @@ class _Forward:
             tangent = notation.tangent(self.graph.name(notation, self.output))
             yield Line(equation(notation, derivative, tangent, value(notation, self.tangents[self.output])))
         else:
-            yield Line(f"{self.graph.name(TEXT, self.output)} does not depend on {source}.", is_prose=True)
+            output = among_words(notation, self.graph.name(notation, self.output))
+            yield Line(f"{output} does not depend on {source}.", is_prose=True)
             yield Line(equation(notation, derivative, value(notation, self.steps.zero)))
 
     def shown(self, notation: Notation, nodes: Sequence[Value]) -> Iterator[Line]:
@@ -273,8 +272,7 @@ def compare_modes(output: Value, sources: Value | Iterable[Value] | None = None)
         if not isinstance(each, Value):
             raise TypeError(f"compare_modes counts from Values to a Value, but got {each!r} of type {type(each).__name__}")
     order = topological_order(output)
-    leaves = (node for node in order if not node.inputs and type(node) is not Constant)
-    starts = set(leaves if given is None else given).intersection(order)
+    starts = set(leaves_of(order) if given is None else given).intersection(order)
     inputs: Inputs = {}
     for node in order:
         edges = [(slot, each) for slot, each in enumerate(node.inputs) if each in inputs]

@@ -99,8 +99,8 @@ class NamedGraph:
     def defined(self) -> dict[Value, None]:
         """The steps that have a line of their own in the formula.
 
-        Those are the labelled ones, those used more than once, and the output; the others stand where they are used, unless the
-        line becomes too long.
+        Those are the labelled ones, those used more than once, folded scopes, and the output; the others stand where they are used,
+        unless the line becomes too long.
         """
         users: dict[Value, int] = {}
         for node in self.steps.order:
@@ -111,7 +111,8 @@ class NamedGraph:
         for node in self.steps.order:
             inputs = self.steps.inputs(node)
             length[node] = 3 + sum(length[each] for each in inputs)
-            if inputs and (node is self.output or label_of(node) or users[node] > 1 or length[node] > LONG):
+            of_its_own = node is self.output or label_of(node) or users[node] > 1 or self.steps.is_folded(node)
+            if inputs and (of_its_own or length[node] > LONG):
                 defined[node] = None
                 length[node] = 3
         return defined

@@ -43,7 +43,8 @@ MINIMUM = Op("minimum", "x if x < y else y if y <= x else x + y", ("heaviside(y 
              kinks={"x - y": "in a tie each operand takes 1/2"})
 
 # Powers. With a number as exponent, x ** c has a row of its own, which takes no log of x. At x = y = 0 the power is 1 and both
-# derivatives are 0. A negative base admits only whole exponents, so its derivative in the exponent is nan.
+# derivatives are 0. A negative base admits only whole exponents, so its derivative in the exponent is nan. (What rounding makes of
+# second derivatives at y = 0 with a tiny x, and of whole exponents beyond 2**53, is told in docs/accuracy.md.)
 
 REAL = "A negative base has only whole powers, and 0 has none below 0."
 BASE = ((0.1, 5.0), (-3.0, 3.0))

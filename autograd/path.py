@@ -55,9 +55,14 @@ def paths(output: Value, source: Value, fold: Fold = ()) -> Iterator[Path]:
     (1.0, -3.0) -3.0
     (1.0,) 1.0
     """
-    steps = Steps(output, [source], fold)
+    return _walked(Steps(output, [source], fold), source)
+
+
+def _walked(steps: Steps, source: Value) -> Iterator[Path]:
+    """Depth first, with a path of its own instead of recursion."""
     if source not in steps.between:
         return
+    output = steps.output
     nodes: list[Value] = [output]
     slots: list[int] = []
     partials: list[Any] = []

@@ -8,9 +8,11 @@ from types import FunctionType
 from typing import Any
 
 from autograd import ieee, language
+from autograd.exact import bits
 from autograd.number import Number, number
 
 OPS: "dict[str, Op]" = {}  # every row by its name
+LONGEST_CONSTANT = 1000  # bits of one that a symbol writes out
 
 
 class Functions(dict[str, Callable[..., Any]]):
@@ -27,7 +29,7 @@ class Functions(dict[str, Callable[..., Any]]):
 
 
 FLOATS = Functions(language.Floats, language.Floats.FUNCTIONS)
-EXACT = Functions(language.Exact, language.Floats.FUNCTIONS)
+EXACT = Functions(language.Exact, language.Exact.FUNCTIONS)
 DOMAIN = Functions(language.Exact, {"whole": language.whole})
 IEEE = Functions(
     language.Calls,
@@ -207,7 +209,7 @@ def _member(family: Op, c: Number) -> Op:
     member = object.__new__(Op)
     compiled = ("kernel", "exact", "ieee", "defined")  # for the family, without the constant
     vars(member).update({key: value for key, value in vars(family).items() if key not in compiled})
-    member.c, member.symbol = c, family.symbol.format(c=c)
+    member.c, member.symbol = c, family.symbol.format(c=c if bits(c) <= LONGEST_CONSTANT else f"({bits(c)} bits)")
     return member
 
 

@@ -13,6 +13,16 @@ from autograd.value import Constant, Value
 Fold: TypeAlias = int | str | Iterable[str]
 
 
+def leaves_of(nodes: Iterable[Value]) -> list[Value]:
+    """The leaves among the nodes but for plain numbers: what one differentiates in, if nothing is named.
+
+    >>> x = Value(2.0, "x")
+    >>> leaves_of(topological_order(x * x + 5)) == [x]
+    True
+    """
+    return [node for node in nodes if not node.inputs and type(node) is not Constant]
+
+
 class Steps:
     r"""The nodes that an output was computed from, each with its inputs and its local derivatives.
 

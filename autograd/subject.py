@@ -12,6 +12,7 @@ from autograd.closure import Closure
 from autograd.derivatives import grad
 from autograd.graph import topological_order
 from autograd.number import Number, number
+from autograd.steps import leaves_of
 from autograd.value import Constant, Value
 
 EPSILON = 2.0**-52  # an addition of floats rounds by at most half of this, relatively
@@ -49,7 +50,7 @@ class Subject:
         self.order = topological_order(output)
         self.place = {node: place for place, node in enumerate(self.order, start=1)}
         if parameters is None:
-            parameters = (node for node in self.order if not (node.inputs or isinstance(node, Constant)))
+            parameters = leaves_of(self.order)
         self.parameters = list(dict.fromkeys(parameters))
         self._labels = Counter(str(node.label) for node in self.order if node.label)
         for node in self.order:

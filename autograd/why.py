@@ -8,12 +8,13 @@ from functools import reduce
 from operator import add
 from typing import Any, NamedTuple
 
-from autograd.derivation import Derivation, Line, Section, equation, product, symbols, total, value
+from autograd.derivation import Derivation, Line, Section, among_words, equation, product, symbols, total, value, words
 from autograd.derivatives import grad
 from autograd.graph import topological_order
 from autograd.named import NamedGraph
-from autograd.notation import LATEX, MOST, TEXT, Notation
-from autograd.value import Constant, Value
+from autograd.notation import MOST, TEXT, Notation
+from autograd.steps import leaves_of
+from autograd.value import Value
 
 LINES = 30  # of a pass, or of gradients, that are shown
 VISITS = 10_000  # that a walk without a memory is followed for
@@ -64,7 +65,7 @@ def why_order(output: Value) -> Derivation:
       In a topological order every node stands after its inputs; in reverse, as backward() goes, after all
       its users. So when a node's turn comes its gradient is complete, and it passes on once and for all.
     """
-    return _told(_Order(_Graph(output)).sections)
+    return Derivation(_Order(_Graph(output)).sections)
 
 
 def why_plus(output: Value) -> Derivation:
@@ -103,12 +104,7 @@ def why_plus(output: Value) -> Derivation:
     Why contributions are added
       The output depends on a node along each of its uses, so the gradient is a sum; = keeps the last.
     """
-    return _told(_Plus(_Graph(output)).sections)
-
-
-def _told(sections: Callable[[Notation], Iterable[Section]]) -> Derivation:
-    notations: tuple[Notation, ...] = (TEXT, LATEX)
-    return Derivation({each: list(sections(each)) for each in notations}.__getitem__)  # now, whatever is assigned later
+    return Derivation(_Plus(_Graph(output)).sections)
 
 
 # --- the graph, and a backward pass over it in any way ------------------------------------------------------------------
@@ -119,7 +115,7 @@ class _Graph:
 
     def __init__(self, output: Value) -> None:
         order = topological_order(output) if isinstance(output, Value) else []
-        self.named = NamedGraph(output, [node for node in order if not node.inputs and type(node) is not Constant])
+        self.named = NamedGraph(output, leaves_of(order))
         self.output, self.steps = output, self.named.steps
         self.backwards = [node for node in reversed(self.steps.order) if node in self.steps.between]
         self.edges = {
@@ -133,8 +129,9 @@ class _Graph:
                 self.users[each].append(node)
         self.right = dict(zip(self.backwards, grad(output, self.backwards), strict=True))
 
-    def name(self, node: Value) -> str:
-        return self.named.name(TEXT, node)
+    def name(self, notation: Notation, node: Value) -> str:
+        """The name of a node among words."""
+        return among_words(notation, self.named.name(notation, node))
 
     def behind(self, nodes: Iterable[Value]) -> list[Value]:
         """All that some of the nodes pass on to, directly or not."""
@@ -190,7 +187,7 @@ class _Pass:
             factors = symbols(notation, [named.partial_derivative(notation, each.user, each.to), of])
             numbers = product(notation, [each.partial, each.gradient])
             right = equation(notation, factors, numbers, value(notation, each.amount))
-            remark = notation.prose(f"  ({remarks[k]})") if k in remarks else ""
+            remark = words(f"  ({remarks[k]})", notation.prose) if k in remarks else ""
             yield Line(notation.adjoint(named.name(notation, each.to)) + sign + right + remark)
         if len(self.made) > LINES:
             yield _words(f"{len(self.made) - LINES} more contributions are left out.")
@@ -199,7 +196,7 @@ class _Pass:
         """A gradient, where there are terms as their sum."""
         parts = [*([total(notation, terms)] if terms else []), value(notation, number)]
         shown = equation(notation, notation.adjoint(self.graph.named.name(notation, node)), *parts)
-        return Line(shown + (notation.prose(f"  ({remark})") if remark else ""))
+        return Line(shown + (words(f"  ({remark})", notation.prose) if remark else ""))
 
     def compared(self, notation: Notation, doubtful: Sequence[Value]) -> Iterator[Line]:
         """The gradients that are wrong beside the derivatives, those of leaves first."""
@@ -249,14 +246,16 @@ class _Order:
         if self.met:
             ends = self.met if len(self.met) <= 2 * MOST else self.met[:MOST] + self.met[-MOST:]
             lines.append(Line(notation.route([self.graph.named.name(notation, node) for node in ends])))
-        remarks = {k: f"too late: {self.graph.name(self.naive.made[k].to)} has passed on" for k in self.late if k < LINES}
+        remarks = {
+            k: f"too late: {self.graph.name(notation, self.naive.made[k].to)} has passed on" for k in self.late if k < LINES
+        }
         yield Section("The backward pass in a naive order", [*lines, *self.naive.lines(notation, notation.adds, remarks)])
         if self.early:
             node = self.early[0]
-            yield Section(f"Where it first goes wrong: {self.graph.name(node)}", list(self.too_early(notation, node)))
+            yield Section(f"Where it first goes wrong: {self.graph.name(notation, node)}", list(self.too_early(notation, node)))
             yield Section("The gradients", list(self.naive.compared(notation, self.graph.behind(self.early))))
         else:
-            yield Section("Why it happens to be right here", [_words(each) for each in self.by_luck()])
+            yield Section("Why it happens to be right here", [_words(each) for each in self.by_luck(notation)])
             yield from self.forgetting(notation)
         why = (
             "In a topological order every node stands after its inputs; in reverse, as backward() goes, after all its users. "
@@ -268,8 +267,8 @@ class _Order:
         """Who had contributed when the node passed on, and what came after."""
         came = [each for each in self.naive.made if each.to is node]
         before, after = ([each for each in came if self._is_late(each) is late] for late in (False, True))
-        name = self.graph.name(node)
-        users = [list(dict.fromkeys(self.graph.name(each.user) for each in part)) for part in (before, after)]
+        name = self.graph.name(notation, node)
+        users = [list(dict.fromkeys(self.graph.name(notation, each.user) for each in part)) for part in (before, after)]
         by_then, to_come = (", ".join(TEXT.abridged(each)) for each in users)
         yield _words(f"{name} passes on too early. Contributed by then: {by_then}; still to come: {to_come}.")
         then = [each.amount for each in before]
@@ -279,14 +278,14 @@ class _Order:
         if len(self.early) > 1:
             yield _words(f"{len(self.early)} nodes in all pass on too early.")
 
-    def by_luck(self) -> Iterator[str]:
+    def by_luck(self, notation: Notation) -> Iterator[str]:
         """Why no node passes on before all its users have."""
         users = {node: len(set(self.graph.users[node])) for node in self.met}
         shared = [node for node in self.met if users[node] > 1]
         if not shared:
             yield "No node that passes on has several users, so each has its whole gradient when it is met."
             return
-        yield f"A node with several users is met after all of them, as {self.graph.name(shared[0])} after its {users[shared[0]]}."
+        yield f"A node with several users is met after all of them, as {self.graph.name(notation, shared[0])} after its {users[shared[0]]}."
         yield "Nothing in the walk sees to that: it follows the order in which the operands are written."
 
     def forgetting(self, notation: Notation) -> Iterator[Section]:
@@ -297,7 +296,7 @@ class _Order:
                 visits[each] = min(visits.get(each, 0) + visits[node], VISITS + 1)
         again = [node for node in self.met if visits[node] > 1]
         if again:
-            name, often = self.graph.name(again[0]), visits[again[0]]
+            name, often = self.graph.name(notation, again[0]), visits[again[0]]
             if sum(visits[node] for node in self.met) > VISITS:
                 lines = [_words(f"Then {name} is the first to pass on again; in all there are more than {VISITS} visits.")]
             else:
@@ -333,7 +332,7 @@ class _Plus:
             yield Section("Why nothing changes here", [_words(same), _words(but)])
             return
         k, first = next(iter(self.lost.items()))
-        title = f"Where a contribution is first lost: {self.graph.name(first.to)}"
+        title = f"Where a contribution is first lost: {self.graph.name(notation, first.to)}"
         yield Section(title, list(self.overwritten(notation, first, self.overwriting.made[k])))
         yield Section("The gradients", list(self.overwriting.compared(notation, self.graph.backwards)))
         why = "The output depends on a node along each of its uses, so the gradient is a sum; = keeps the last."
@@ -341,8 +340,8 @@ class _Plus:
 
     def overwritten(self, notation: Notation, first: _Contribution, second: _Contribution) -> Iterator[Line]:
         """Both contributions, and what becomes of them in either way."""
-        name, users = self.graph.name(first.to), len(self.graph.users[first.to])
-        by = [f"{self.graph.name(each.user)} (operand {each.slot + 1})" for each in (first, second)]
+        name, users = self.graph.name(notation, first.to), len(self.graph.users[first.to])
+        by = [f"{self.graph.name(notation, each.user)} (operand {each.slot + 1})" for each in (first, second)]
         yield _words(f"{name} is used {users} times. What {by[0]} contributes is overwritten by what {by[1]} does.")
         both = [first.amount, second.amount]
         yield self.overwriting.gradient(notation, first.to, second.amount, remark="after these two, with =")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -23,16 +24,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class ExpressionCommand(click.Command):
-    """A command with an expression, which may begin with a minus: ``chainrule explain "-x**2" x=3``."""
+    """A command with an expression, which may begin with a minus or two: ``chainrule explain "-x**2" x=3``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the arguments; what begins with one minus and is no option is put where click takes it for no option."""
+        """Read the arguments; what begins with a minus and is no option is put where click takes it for no option."""
         options = {name for each in self.get_params(ctx) if isinstance(each, click.Option) for name in each.opts}
         return super().parse_args(ctx, [" " + each if _is_negative(each, options) else each for each in args])
 
 
 def _is_negative(argument: str, options: set[str]) -> bool:
-    return argument.startswith("-") and not argument.startswith("--") and argument not in {*options, "-"}
+    """Options have names of letters; one that is misspelt is still to be called an option."""
+    looks_like_an_option = re.fullmatch("--([a-z][a-z-]*(=.*)?)?", argument, re.DOTALL)
+    return argument.startswith("-") and not looks_like_an_option and argument not in {*options, "-"}
 
 
 def with_expression(command: F) -> F:

@@ -60,7 +60,15 @@ def _rate(context: click.Context, option: click.Parameter, value: float | None) 
 @click.version_option(version("chainrule"), "--version", prog_name="chainrule")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Scalar automatic differentiation that shows its work."""
+    """Scalar automatic differentiation that shows its work.
+
+    \b
+    Examples:
+      chainrule explain "tanh(w*x + b)" w=0.5 x=2 b=-1 --wrt w
+      chainrule draw "u = x*y; u + u**2" x=1/3 y=2 --exact -o graph.svg
+      chainrule quiz "x*y + x" x=2 y=-3
+      chainrule demo --data moons
+    """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 

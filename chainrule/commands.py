@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -12,15 +11,10 @@ import autograd
 from autograd import Value
 from chainrule.arguments import LIMITS, ExpressionCommand, read, refused, with_expression
 from chainrule.errors import some, visible
-from chainrule.terminal import show, table, titled
+from chainrule.terminal import columns, show, table, titled
 
 FORMATS = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "", ".gv": ""}
 """Of a picture, by the ending of its name; the last two are its text."""
-
-MOST_NODES = 100  # that a picture may have
-LARGE = 40  # nodes, from which on Graphviz is to take less trouble
-QUICK = {"nslimit": "0.5", "nslimit1": "0.5", "splines": "line"}
-"""Without these it takes minutes for a sum in which one name occurs a hundred times."""
 
 COLOURS = {"agrees": "green", "kink": "yellow", "unclear": "yellow", "DIFFERS": "bold red"}
 
@@ -75,7 +69,8 @@ def explain(
         if latex or markdown:
             written = [Text((each.to_latex() if latex else each.to_markdown()).rstrip()) for each in derivations]
         else:
-            written = [titled(str(each)) for each in derivations]
+            width = columns()
+            written = [titled(each.to_text(width) if width else str(each)) for each in derivations]
     show(Text("\n\n").join(written))
 
 
@@ -96,26 +91,23 @@ def draw(text: str, assignments: tuple[str, ...], out: str, exact: bool) -> None
     if ending not in FORMATS:
         raise click.UsageError(f"--out {out!r} has an unknown ending; a picture ends in {', '.join(FORMATS)}")
     import viz
+    from viz.files import write_whole
 
     expression, numbers = read(text, assignments, exact)
     with refused():
         output, _ = expression.graph(numbers)
         output.backward()
         picture = viz.draw(output, max_nodes=None)  # expressions are short
-    count = len(autograd.topological_order(output))
     kind = FORMATS[ending]
-    if kind and count > MOST_NODES:
-        raise click.UsageError(
-            f"the graph has {count} nodes, and a picture of more than {MOST_NODES} cannot be read; draw a part of the expression, "
-            "or ask for a .dot file"
-        )
-    if count > LARGE:
-        picture.graph_attr.update(QUICK)
     try:
         content = picture.pipe(kind) if kind else picture.source.encode()
     except viz.LayoutError as error:
         raise click.ClickException(f"{error}; or ask for a .dot file, which needs no layout") from None
-    _write(out, content)
+    try:
+        write_whole(Path(out), content)
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        reason = getattr(error, "strerror", None) or str(error)
+        raise click.UsageError(f"--out {out!r} cannot be written: {reason.lower()}") from None
     show(f"wrote {out}")
 
 
@@ -149,19 +141,3 @@ def check(text: str, assignments: tuple[str, ...]) -> int:
     headings = ["name", "at", "exact", "central differences", "complex step", "difference", "verdict"]
     show(table(rows, headings), *[report.suspect] * bool(report.suspect))
     return 0 if report else 1
-
-
-def _write(name: str, content: bytes) -> None:
-    """The whole file or none: what was there before stays until all is written."""
-    try:
-        whole = Path(os.path.realpath(name))  # a link stays a link
-        part = whole.with_name(whole.name + ".part")
-        try:
-            part.write_bytes(content)
-            part.replace(whole)
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise
-    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
-        reason = getattr(error, "strerror", None) or str(error)
-        raise click.UsageError(f"--out {name!r} cannot be written: {reason.lower()}") from None

@@ -13,12 +13,13 @@ from typing import NamedTuple
 from unicodedata import normalize
 
 from autograd import OPS, DomainError, Op, Value, apply
+from autograd.exact import bits, bits_of_power
 from autograd.language import EXACT_IN_A_FLOAT, OPERATORS
 from autograd.number import Number
 from autograd.value import Operand, data_of
 from chainrule.errors import ExpressionError, OutsideDomainError, Place, some, visible
 from chainrule.functions import FUNCTIONS, arguments, no_function
-from chainrule.numerals import MOST_BITS, MOST_DIGITS, bits, number
+from chainrule.numerals import MOST_BITS, MOST_DIGITS, number
 from chainrule.tokens import ALLOWED, check_tokens
 
 MOST_PARTS = 300
@@ -236,8 +237,7 @@ class Expression:
         """A power whose exponent is a number, and a function such as leaky_relu(x, 0.1), have operations of their own."""
         if op is POWER:
             base, exponent = map(data_of, operands)
-            if base not in (-1, 0, 1) and _is_whole(exponent):
-                self._check_size(bits(base) * abs(exponent), place)  # before it is computed
+            self._check_size(bits_of_power(base, exponent), place)  # before it is computed
             if not isinstance(operands[1], Value):
                 return POW.at(_constant(exponent)), operands[:1]
         elif len(operands) > op.arity:

@@ -6,6 +6,7 @@ import math
 import re
 from fractions import Fraction
 
+from autograd.exact import bits
 from chainrule.errors import visible
 
 NUMERAL = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
@@ -58,14 +59,3 @@ def number(text: str, exact: bool = False) -> float | Fraction:
     if kept == math.inf or (kept == 0) != (ratio == 0) or bits(kept) > MOST_BITS:
         raise ValueError(f"{visible(text)} {kept_are}")
     return kept
-
-
-def bits(number: object) -> int:
-    """The size of an exact number; floats all have the same, which counts as none.
-
-    >>> bits(Fraction(7, 8)), bits(0.5)
-    (7, 0)
-    """
-    if isinstance(number, int | Fraction):
-        return number.numerator.bit_length() + number.denominator.bit_length()
-    return 0

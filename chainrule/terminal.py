@@ -61,6 +61,12 @@ def show(*parts: RenderableType) -> None:
         raise click.ClickException(f"the output cannot be written: {(error.strerror or str(error)).lower()}") from None
 
 
+def columns() -> int | None:
+    """The width of the terminal; None where standard output is none."""
+    console = Console()
+    return console.width if console.is_terminal else None
+
+
 def table(rows: Iterable[Sequence[str | Text]], headings: Sequence[str] = ()) -> Table:
     """Rows of columns, with no lines between, as a pipe likes them."""
     made = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=bool(headings))

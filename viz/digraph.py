@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, overload
 import graphviz
 from graphviz.backend import dot_command, rendering
 
+from viz.files import write_whole
 from viz.layout import LayoutError, lay_out
 
 FilePath: TypeAlias = str | os.PathLike[str]
@@ -109,8 +110,10 @@ class Digraph(graphviz.Digraph):  # type: ignore[misc]  # the graphviz package h
 
         picture = self.pipe(format, **options)
         self.filename, self.directory = os.fspath(filename), os.fspath(folder)
-        _write(text_file, self.source.encode(self.encoding))
-        _write(picture_file, picture)
+        text_file.parent.mkdir(parents=True, exist_ok=True)
+        picture_file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(text_file, self.source.encode(self.encoding))
+        write_whole(picture_file, picture)
         if cleanup:
             text_file.unlink()
         if view or quiet_view:
@@ -126,19 +129,3 @@ class Digraph(graphviz.Digraph):  # type: ignore[misc]  # the graphviz package h
         except LayoutError as error:
             return {"text/plain": f"// {error}\n{self.source}"}
         return bundle
-
-
-def _write(path: Path, content: bytes) -> None:
-    """The whole file or none: after an error, such as a full disk, the file that was there before is still there."""
-    path = path.resolve()  # a link stays a link
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and not path.is_file():  # a device such as /dev/stdout
-        path.write_bytes(content)
-        return
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise

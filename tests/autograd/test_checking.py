@@ -211,6 +211,28 @@ def test_a_convention_between_both_sides_is_accepted_at_a_kink_and_said(f, at):
     assert {each.verdict for each in report.inputs} <= {"kink", "agrees"}
 
 
+@pytest.mark.parametrize("relu", [autograd.relu, autograd.leaky_relu])
+def test_a_kink_is_said_where_the_complex_step_takes_the_branch_that_is_taken(relu):
+    x, y = check_gradients(lambda x, y: relu(x) * y, [0.0, 3.0]).inputs
+    assert x.complex_step == pytest.approx(x.exact, rel=1e-15)
+    assert x.verdict == "kink"
+    assert y.verdict == "agrees"
+    assert check_gradients(lambda x, y: relu(x) * y, [0.0, 0.0]).inputs[0].verdict == "agrees"  # the same from both sides: 0
+
+
+def test_where_differences_see_nothing_a_complex_step_is_no_kink():
+    [x] = check_gradients(autograd.sin, 1e15).inputs  # whose steps are many turns long
+    assert (x.complex_step, x.verdict) == (pytest.approx(x.exact, rel=1e-12), "agrees")
+    assert abs(x.numeric - x.exact) > 0.1
+
+
+def test_the_exponent_of_a_negative_base_is_not_judged():
+    base, exponent = check_gradients(lambda x, y: x**y, [-2.0, 3.0]).inputs
+    assert (base.exact, base.complex_step, base.verdict) == (12.0, 12.0, "agrees")
+    assert math.isnan(exponent.exact)
+    assert (exponent.numeric, exponent.complex_step, exponent.verdict) == (None, None, "unclear")
+
+
 @pytest.fixture
 def differences_alone(monkeypatch):
     """As if no operation had a complex form."""

@@ -197,3 +197,24 @@ def test_nothing_is_touched_and_wrong_arguments_are_refused():
         quiz(2.0)
     with pytest.raises(ClosureError):
         quiz(Value(4.0, (x,), "square") * 2)
+
+
+@pytest.mark.parametrize("length", [200, 3000])
+def test_of_a_long_graph_only_short_questions_are_asked(length):
+    w = Value(2.0, "w")
+    y = w
+    for _ in range(length):
+        y = (y * w).tanh() + 0.5
+    exercises = quiz(y, count=6, seed=1)  # it took minutes, and asked for products of hundreds of factors
+    assert {"local derivative", "path product"} <= {each.kind for each in exercises}
+    assert max(len(each.question) for each in exercises) < 500
+    for each in exercises:
+        assert each.check(each.answer)
+        assert len(str(each.check("no such thing"))) < 500
+
+
+def test_an_answer_of_any_size_is_an_answer():
+    [exercise, *_] = quiz(diamond()[0], seed=0)
+    for text in ("10**400", "9**999", "((9**999)**999)**999", "10**10**10", "1e999", "(-1)**10**400"):
+        assert not exercise.check(text), text
+    assert str(exercise.check("0**-1\n")).startswith("'0**-1' has no value")

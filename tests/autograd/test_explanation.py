@@ -151,7 +151,7 @@ class Reader:
 
 def unbroken(text):
     """The lines of a derivation, equations that go on below put together again."""
-    return re.sub(r"\n +(?=[=≈] )", " ", text).splitlines()
+    return re.sub(r"\n +(?=[·*])", "", re.sub(r"\n +(?=[=≈+→-] )", " ", text)).splitlines()
 
 
 def slots_of(remark, body):
@@ -180,9 +180,9 @@ def edges_and_ways(output, sources):
     return edges, ways
 
 
-def check(output, source=None, **options):
+def check(output, source=None, columns=108, **options):
     """Every equation is true, every path is one, and of paths, local derivatives and contributions none is missing."""
-    text = str(explain(output, source, **options))
+    text = explain(output, source, **options).to_text(columns)
     sources = [source] if isinstance(source, Value) else list(source or [])
     reader = Reader(output, sources)
     lines = unbroken(text)
@@ -450,6 +450,28 @@ def test_long_equations_are_broken_before_their_signs():
     text = str(derivation("thin_chain"))
     assert "∂a_11/∂w_111\n    ≈ (-1.36751)·" in text
     assert max(map(len, text.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+@pytest.mark.parametrize("name", ["thin_chain", "hidden_unit", "softmax_cross_entropy", "diamond", "log_sum_exp"])
+def test_on_a_narrow_terminal_every_line_fits_and_every_statement_is_still_true(name, columns):
+    output, options = CLASSICS[name]()
+    check(output, columns=columns, **options)
+    lines = explain(output, **options).to_text(columns).splitlines()
+    assert [line for line in lines if len(line) > columns and "(" not in line] == []  # a call is not broken
+    assert max(map(len, lines)) <= 80
+
+
+def test_long_products_sums_and_paths_are_broken_where_no_bracket_is_open():
+    x = Value(2.0, "a·b + c")  # no sign in a label is one
+    y = x
+    for _ in range(14):
+        y = y * x
+    lines = explain(y * 3, x, max_paths=1).to_text(50).splitlines()
+    assert max(map(len, lines)) <= 50
+    assert any(line.lstrip().startswith("·∂") for line in lines)
+    assert any(line.lstrip().startswith("→ ") for line in lines)
+    assert all(line.count("«") == line.count("»") for line in lines)
 
 
 def test_equal_labels_are_told_apart_and_odd_ones_quoted():

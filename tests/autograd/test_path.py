@@ -256,3 +256,10 @@ def test_a_source_inside_a_scope_stays_visible_and_neurons_fold_to_steps():
     trace = hidden.pre_activations[0][2]
     end = hidden.activations[1][0]
     assert sum(p.product for p in paths(end, trace, fold=2)) == grad(end, [trace])[0]
+
+
+def test_paths_refuses_a_stranger_at_the_call_and_not_at_the_first_path():
+    x = Value(2.0)
+    for arguments in ((3.0, x), (x, None), (x * x, x, "no such scope")):
+        with pytest.raises((TypeError, ValueError)):
+            paths(*arguments)

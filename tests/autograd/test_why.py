@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nn
-from autograd import Constant, Value, topological_order, why_order, why_plus
+from autograd import Constant, Value, explain_forward, topological_order, why_order, why_plus
 from autograd.errors import ClosureError
 from autograd.notation import LATEX
 
@@ -447,3 +447,28 @@ def test_latex_and_markdown_say_the_same(why):
     assert latex.count("{") - latex.count(r"\{") == latex.count("}") - latex.count(r"\}")
     assert r"\text{, but }" in latex
     assert derivation.to_markdown().count("**") == 2 * str(derivation).count("\n\n") + 2
+
+
+# --- names among words --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("why", [why_order, why_plus])
+def test_names_among_words_are_typeset_as_in_formulas(why):
+    x, n = Value(2.0, "x"), Value(3.0, "w1[1,2]") * 3
+    n.label = "h_12"
+    derivation = why(n * x + n * 5)
+    for text in (derivation.to_markdown(), derivation.to_latex()):
+        assert "h_12" not in text
+        assert "\x02" not in text
+    assert "$h_{12}$" in derivation.to_markdown()
+    assert r"h_{12}\text{" in derivation.to_latex()
+    assert "h_12" in str(derivation)
+
+
+def test_a_name_of_several_words_stays_in_one_piece_wherever_a_line_ends():
+    x = Value(2.0, "a name of so many words that no line holds two of it, and $")
+    latex = explain_forward(x * 3, x).to_latex()
+    assert latex.count(r"\text{a name of so many words that no line ho…}") == latex.count("a name of") > 5
+    assert latex.count("{") == latex.count("}")
+    assert "\x02" not in latex
+    assert "\x04" not in latex

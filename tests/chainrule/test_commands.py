@@ -13,23 +13,10 @@ import pytest
 import autograd
 import viz
 from autograd import OPS, Value
-from chainrule import cli, commands, terminal
+from chainrule import terminal
+from chainrule.expression import MOST_PARTS
 
 NEURON = ["u = w*x; tanh(u + b)", "w=0.5", "x=2", "b=-1"]
-
-
-@pytest.fixture
-def chainrule(capsys, monkeypatch, tmp_path):
-    """Runs the command in this process, in an empty folder: (status, standard output, standard error)."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["chainrule", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            cli.main()
-        return exit_.value.code, *capsys.readouterr()
-
-    return run
 
 
 def process(*arguments, **environment):
@@ -86,6 +73,14 @@ def test_explain_shows_as_many_paths_and_steps_as_it_is_told(chainrule):
     assert (few.count("x → "), many.count("x → ")) == (2, 16)
     assert "left out" not in few
     assert "left out" in chainrule("explain", text, "x=1", "--max-steps", 2)[1]
+
+
+def test_it_may_begin_with_several_and_a_wrong_option_is_still_one(chainrule):
+    assert "= -(-x**2)\n" in chainrule("explain", "--x**2", "x=3")[1]
+    assert "= -(-(-x))\n" in chainrule("explain", "---x", "x=3")[1]
+    for option in ("--latx", "--wrong=x"):
+        status, _, err = chainrule("explain", "x", "x=3", option)
+        assert (status, "No such option" in err) == (2, True)
 
 
 def test_an_expression_may_begin_with_a_minus(chainrule):
@@ -169,18 +164,10 @@ def test_without_a_layout_program_the_message_passes_through_and_dot_still_works
     assert chainrule("draw", "x*x", "x=3", "-o", "a.dot")[0] == 0
 
 
-def test_a_picture_that_nobody_could_read_is_refused_and_its_text_is_not(chainrule):
-    text = "+".join("x" * 120)
-    status, _, err = chainrule("draw", text, "x=3", "-o", "a.svg")
-    assert status == 2
-    assert "the graph has 120 nodes, and a picture of more than 100 cannot be read" in err
-    assert chainrule("draw", text, "x=3", "-o", "a.dot")[0] == 0
-
-
-def test_a_large_picture_is_laid_out_in_less_time(chainrule, tmp_path):
-    # Without the settings for large graphs this takes minutes: each x has an edge across all sums after it.
-    assert chainrule("draw", "+".join("x" * commands.MOST_NODES), "x=3", "-o", "a.svg")[0] == 0
-    assert (tmp_path / "a.svg").read_text(encoding="utf-8").count('class="node"') == commands.MOST_NODES
+def test_the_largest_picture_is_laid_out_too(chainrule, tmp_path):
+    # It took minutes: each x has an edge across all sums after it.
+    assert chainrule("draw", "+".join("x" * (MOST_PARTS // 2)), "x=3", "-o", "a.svg")[0] == 0
+    assert (tmp_path / "a.svg").read_text(encoding="utf-8").count('class="node"') == MOST_PARTS // 2
 
 
 # --- check ------------------------------------------------------------------------------------------------------------
@@ -378,6 +365,15 @@ def test_colours_are_for_terminals_and_not_where_they_are_not_wanted():
     plain = on_a_terminal("check", "x*x", "x=3", NO_COLOR="1")
     assert "\x1b[3" not in plain
     assert "agrees" in plain
+
+
+def test_on_a_terminal_a_derivation_is_as_wide_as_the_terminal():
+    expression = "*".join(f"x{k}" for k in range(30))
+    arguments = ["explain", expression, *(f"x{k}=1" for k in range(30)), "--wrt", "x0"]
+    narrow, wide = (on_a_terminal(*arguments, NO_COLOR="1", COLUMNS=columns) for columns in ("60", "100"))
+    for text, columns in ((narrow, 60), (wide, 100)):
+        assert columns - 20 <= max(len(re.sub("\x1b\\[[0-9;]*m", "", line)) for line in text.splitlines()) <= columns
+    assert len(narrow.splitlines()) > len(wide.splitlines())
 
 
 def test_a_reader_that_goes_away_is_no_error():

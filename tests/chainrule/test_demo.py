@@ -8,23 +8,14 @@ from rich.console import Console
 
 import nn
 from autograd import topological_order
-from chainrule import cli, demo
+from chainrule import demo
 from nn.data import DATASETS, load, standardise
 
 
-@pytest.fixture
-def chainrule(capsys, monkeypatch, tmp_path):
-    """Runs the command in this process, in an empty folder: (status, standard output, standard error)."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    """A terminal that breaks no line."""
     monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["chainrule", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            cli.main()
-        return exit_.value.code, *capsys.readouterr()
-
-    return run
 
 
 def test_the_default_demo_learns_iris_and_says_where_everything_went(chainrule, tmp_path):

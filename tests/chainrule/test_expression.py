@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 import autograd
 from autograd import OPS, Constant, DomainError, Value, grad, topological_order
+from autograd.exact import bits
 from chainrule import expression, tokens
 from chainrule.errors import ExpressionError, OutsideDomainError
 from chainrule.expression import MOST_PARTS, Expression, read_numbers
 from chainrule.functions import FUNCTIONS
-from chainrule.numerals import LONGEST, MOST_BITS, MOST_DIGITS, bits, number
+from chainrule.numerals import LONGEST, MOST_BITS, MOST_DIGITS, number
 from chainrule.tokens import DEEPEST
 from tests.strategies import for_all
 

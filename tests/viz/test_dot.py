@@ -522,3 +522,30 @@ def test_directions(rankdir):
 def test_other_directions_are_refused(rankdir):
     with pytest.raises(ValueError, match="rankdir is one of LR, RL, TB, BT, but got"):
         viz.draw(square(), rankdir=rankdir)
+
+
+def along_a_chain(uses):
+    """One leaf, used at each second step of a chain."""
+    x = Value(0.5, "x")
+    out = x
+    for _ in range(uses):
+        out = (out * x).tanh()
+    return out
+
+
+def test_long_edges_are_drawn_in_little_time_and_short_ones_with_care():
+    settings = {name: viz.draw(along_a_chain(uses)).graph_attr.get("splines") for name, uses in {"few": 5, "many": 75}.items()}
+    assert settings == {"few": None, "many": "line"}
+    wide = sin(Value(1.0))
+    for k in range(55):
+        wide = wide + Value(float(k)).tanh() * 2.0  # more nodes, and no long edge
+    assert "splines" not in viz.draw(wide).graph_attr
+
+
+def test_the_length_of_edges_counts_ranks():
+    x, y = Value(1.0), Value(2.0)
+    a = x * y  # x and y one rank before
+    b = a + x  # a one, x two
+    c = b * a  # b one, a two
+    assert viz.dot._length_of_edges([x, y, a, b, c]) == 1 + 1 + 1 + 2 + 1 + 2
+    assert viz.dot._length_of_edges([x]) == 0
