@@ -64,9 +64,14 @@ def _parts(outputs: Iterable[Any], name: str, figures: dict[str, str]) -> Iterab
             figures[file] = data["image/svg+xml"]
             yield f"![figure {len(figures)}](figures/{file})"
         elif "text/markdown" in data:
-            yield data["text/markdown"].strip()
+            yield for_every_renderer(data["text/markdown"].strip())
         else:
             yield f"```text\n{data['text/plain'].rstrip()}\n```"
+
+
+def for_every_renderer(mathematics: str) -> str:
+    """The same mathematics, where a Markdown that knows none, as GitHub's first pass, sees no escape and no emphasis."""
+    return re.sub(r"(?<=[}\])'])_(?=\S)", "_ ", mathematics.replace("\\\\", r"\cr"))
 
 
 def _printed_in_one(outputs: Iterable[Any]) -> Iterable[dict[str, Any]]:

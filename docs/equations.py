@@ -1,6 +1,5 @@
 """Runs every equation of the lecture notes and writes ``derivations/equations.md``: ``python docs/equations.py``."""
 
-import re
 import sys
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from tests.derivations.registry import BAR, Equation, Result, check  # noqa: E40
 PAGE = HERE / "derivations" / "equations.md"
 
 NUMBER = "off by "
-MATMUL = re.compile(r"ill-shaped: matmul: .*\((size .*)\)")  # NumPy says it at length
 
 TEXT = """\
 # Every equation of the five notes
@@ -22,13 +20,14 @@ Each formula of the lecture notes by its number, in the order of the notes: S4.3
 formula inside a sentence there. `python docs/equations.py` runs them all and writes this page; the cases stand in
 `tests/derivations`, where `pytest tests/derivations` runs them.
 
-The formula shown is the right one. Verdicts: **V** holds as printed ({V} of them). **F** is false as printed ({F}): the
-printed form was run, and failed as the table says; the formula shown was run, and holds. **R** holds as printed only under
-a restriction ({R}). **D** is a definition or an update, with nothing to verify ({D}); the cases named use it. A dash is a name
-or a fragment without a claim ({fragments}).
+The formula shown is the right one. Verdicts: **V** holds as printed ({V} of them). **F** is false as printed ({F}): of {run} the
+printed form was run, and failed as the table says, and the formula shown was run, and holds; the other {slips} are slips in a name or
+a remark, which no number or shape can show, and the table says why. **R** holds as printed only under a restriction ({R}). **D**
+is a definition or an update, with nothing to verify ({D}); the cases named use it. A dash is a name or a fragment without a claim
+({fragments}).
 
-*Worst error*: the largest difference between both sides, one of them by complex step or by hand in NumPy, relative to the largest entry of the
-array. The bar is {bar:g}.
+*Worst error*: the largest difference between both sides, one of them by complex step or by hand in NumPy, relative to the largest
+entry of the array. The bar is {bar:g}.
 """
 
 
@@ -51,7 +50,7 @@ def row(equation: Equation, result: Result | None) -> str:
 def ways(failures: tuple[str, ...]) -> list[str]:
     """In which ways a printed form failed, each once; of the wrong numbers the least wrong."""
     wrong = sorted((each for each in failures if each.startswith(NUMBER)), key=lambda each: float(each.removeprefix(NUMBER)))
-    others = dict.fromkeys(MATMUL.sub(r"ill-shaped: \1", each) for each in failures if not each.startswith(NUMBER))
+    others = dict.fromkeys(each for each in failures if not each.startswith(NUMBER))
     return [*others, *(f"{each} or more" if len(wrong) > 1 else each for each in wrong[:1])]
 
 
@@ -59,7 +58,8 @@ def page() -> str:
     """The whole page, of cases run now."""
     verdicts = [equation.verdict for equation in EQUATIONS.values()]
     counts = {verdict: verdicts.count(verdict) for verdict in "VFRD"}
-    parts = [TEXT.format(**counts, fragments=verdicts.count("-"), bar=BAR)]
+    slips = sum(each.verdict == "F" and each.case is None for each in EQUATIONS.values())
+    parts = [TEXT.format(**counts, run=counts["F"] - slips, slips=slips, fragments=verdicts.count("-"), bar=BAR)]
     for note in sorted({equation.note for equation in EQUATIONS.values()}):
         lines = [f"## Note {note}", "", "| number | equation | verdict | what it says | worst error |", "|---|---|---|---|---|"]
         equations = [each for each in EQUATIONS.values() if each.note == note]

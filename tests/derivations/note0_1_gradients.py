@@ -26,7 +26,7 @@ from tests.derivations.registry import Holds, definition, fragment, notation, ve
 
 definition(
     "S0.1",
-    r"w_{ji}^{(m)}(k+1)=w_{ji}^{(m)}(k)-\alpha\,\frac{\partial J}{\partial w_{ji}^{(m)}(k)}",
+    r"w_{ji}^{(m)}(k+1)=w_{ji}^{(m)}(k)-\alpha \frac{\partial J}{\partial w_{ji}^{(m)}(k)}",
     "a step of stochastic gradient descent",
     used_in="S0.12",
 )
@@ -34,7 +34,7 @@ definition(
 
 @verified(
     "S0.2",
-    r"\frac{\partial J}{\partial w_{ji}^{(m)}}=\frac{\partial J}{\partial n_i^{(m)}}\,\frac{\partial n_i^{(m)}}{\partial w_{ji}^{(m)}}",
+    r"\frac{\partial J}{\partial w_{ji}^{(m)}}=\frac{\partial J}{\partial n_i^{(m)}} \frac{\partial n_i^{(m)}}{\partial w_{ji}^{(m)}}",
     "a weight reaches the loss through the one unit that it leads to",
 )
 def weight_through_its_unit():
@@ -48,7 +48,7 @@ def weight_through_its_unit():
 
 @verified(
     "S0.3",
-    r"\frac{\partial J}{\partial b_i^{(m)}}=\frac{\partial J}{\partial n_i^{(m)}}\,\frac{\partial n_i^{(m)}}{\partial b_i^{(m)}}",
+    r"\frac{\partial J}{\partial b_i^{(m)}}=\frac{\partial J}{\partial n_i^{(m)}} \frac{\partial n_i^{(m)}}{\partial b_i^{(m)}}",
     "so does a bias",
 )
 def bias_through_its_unit():
@@ -71,7 +71,7 @@ definition(
 
 @verified(
     "S0.5",
-    r"\frac{\partial n_{i'}^{(m)}}{\partial w_{ji}^{(m)}}=\delta_{i'i}\,a_j^{(m-1)}",
+    r"\frac{\partial n_{i'}^{(m)}}{\partial w_{ji}^{(m)}}=\delta_{i'i} a_j^{(m-1)}",
     "the derivative in a weight is the activation that it multiplies; in a weight of another unit it is exactly 0",
 )
 def derivative_in_a_weight():
@@ -137,7 +137,7 @@ def bias_gradient():
 
 @verified(
     "S0.12",
-    r"w_{ji}^{(m)}(k+1)=w_{ji}^{(m)}(k)-\alpha\,s_i^{(m)}a_j^{(m-1)}",
+    r"w_{ji}^{(m)}(k+1)=w_{ji}^{(m)}(k)-\alpha s_i^{(m)}a_j^{(m-1)}",
     "the step of a weight, one sample after the other; it leads downhill",
 )
 def step_of_the_weights():
@@ -161,7 +161,7 @@ def step_of_the_weights():
     yield Holds(slope, -sum((np.outer(data(run.a[m - 1]), sensitivity(run, m)) ** 2).sum() for m in LAYERS))  # -|dJ/dw|^2
 
 
-@verified("S0.13", r"b_i^{(m)}(k+1)=b_i^{(m)}(k)-\alpha\,s_i^{(m)}", "the step of a bias")
+@verified("S0.13", r"b_i^{(m)}(k+1)=b_i^{(m)}(k)-\alpha s_i^{(m)}", "the step of a bias")
 def step_of_the_biases():
     net, mlp = NET, model(NET)
     for x, y in zip(NET.x[:3], NET.y[:3], strict=True):

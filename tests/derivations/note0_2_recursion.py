@@ -24,7 +24,7 @@ from tests.derivations.registry import Fails, Holds, false, fragment, notation, 
 
 @verified(
     "S0.14",
-    r"\frac{\partial J}{\partial n_i^{(m)}}=\sum_{j=1}^{S^{(m+1)}}\frac{\partial J}{\partial n_j^{(m+1)}}\,\frac{\partial n_j^{(m+1)}}{\partial n_i^{(m)}}",
+    r"\frac{\partial J}{\partial n_i^{(m)}}=\sum_{j=1}^{S^{(m+1)}}\frac{\partial J}{\partial n_j^{(m+1)}} \frac{\partial n_j^{(m+1)}}{\partial n_i^{(m)}}",
     "a sum over the units of the next layer: over all paths, sorted by the unit through which they lead",
 )
 def sum_over_the_next_layer():
@@ -42,8 +42,8 @@ def sum_over_the_next_layer():
 
 @verified(
     "S0.15",
-    r"\left[\frac{\partial J}{\partial\underline n^{(m)}}\right]_i=\sum_{j=1}^{S^{(m+1)}}"
-    r"\left[\frac{\partial\underline n^{(m+1)}}{\partial\underline n^{(m)}}\right]_{ji}\left[\frac{\partial J}{\partial\underline n^{(m+1)}}\right]_j",
+    r"\left[\frac{\partial J}{\partial\underline n^{(m)}}\right]_ i=\sum_{j=1}^{S^{(m+1)}}"
+    r"\left[\frac{\partial\underline n^{(m+1)}}{\partial\underline n^{(m)}}\right]_ {ji}\left[\frac{\partial J}{\partial\underline n^{(m+1)}}\right]_ j",
     "the same with the Jacobian, by its column i",
 )
 def sum_by_the_jacobian():
@@ -96,7 +96,7 @@ def entry_of_the_jacobian():
 
 @verified(
     "S0.20",
-    r"=w_{ji}^{(m+1)}\,\frac{\partial a_j^{(m)}}{\partial n_j^{(m)}}",
+    r"=w_{ji}^{(m+1)} \frac{\partial a_j^{(m)}}{\partial n_j^{(m)}}",
     "of the sum, only the term l = j depends on unit j",
 )
 def one_term_of_the_sum():
@@ -108,7 +108,7 @@ def one_term_of_the_sum():
         yield Holds([[W[j][i].data * grad(a[j], [n[j]])[0] for j in range(q)] for i in range(r)], true_jacobian(m))
 
 
-@verified("S0.21", r"=w_{ji}^{(m+1)}\,\frac{\partial f^{(m)}(n_j^{(m)})}{\partial n_j^{(m)}}", "since a is f of n")
+@verified("S0.21", r"=w_{ji}^{(m+1)} \frac{\partial f^{(m)}(n_j^{(m)})}{\partial n_j^{(m)}}", "since a is f of n")
 def derivative_of_f():
     run = record()
     for m in HIDDEN:
@@ -130,7 +130,7 @@ notation(
 
 @verified(
     "S0.23",
-    r"\frac{\partial\underline n^{(m+1)}}{\partial\underline n^{(m)}}=[W^{(m+1)}]^T\,\dot F^{(m)}(\underline n^{(m)})",
+    r"\frac{\partial\underline n^{(m+1)}}{\partial\underline n^{(m)}}=[W^{(m+1)}]^T \dot F^{(m)}(\underline n^{(m)})",
     "the Jacobian of a layer as a matrix, r x q",
 )
 def jacobian_of_a_layer():
@@ -164,7 +164,7 @@ def diagonal_of_derivatives():
 @verified(
     "S0.26",
     r"\underline s^{(m)}=\left[\frac{\partial\underline n^{(m+1)}}{\partial\underline n^{(m)}}\right]^T\underline s^{(m+1)}"
-    r"=\left\{[W^{(m+1)}]^T\dot F^{(m)}\right\}^T\underline s^{(m+1)}=\dot F^{(m)}W^{(m+1)}\underline s^{(m+1)}",
+    r"=\left\lbrace [W^{(m+1)}]^T\dot F^{(m)}\right\rbrace^T\underline s^{(m+1)}=\dot F^{(m)}W^{(m+1)}\underline s^{(m+1)}",
     "the recursion, in all three lines: the transposes are right because a diagonal matrix is its own transpose",
 )
 def recursion():

@@ -73,7 +73,7 @@ def start_written_out():
 
 @restricted(
     "S0.29",
-    r"=-2(y_i-a_i)\,\frac{\partial a_i}{\partial n_i^{(M)}}",
+    r"=-2(y_i-a_i) \frac{\partial a_i}{\partial n_i^{(M)}}",
     "only the term j = i depends on the unit, if the activation is elementwise; in general the sum over j stays",
     printed="$m$ for $M$",
 )
@@ -100,9 +100,9 @@ def _own_output_alone(run, net, places):
 
 @false(
     "S0.30",
-    r"=-2(y_i-a_i)\,\dot f^{(M)}(n_i^{(M)})",
+    r"=-2(y_i-a_i) \dot f^{(M)}(n_i^{(M)})",
     "the derivative of the activation inserted",
-    printed=r"$\frac{\partial a_i}{\partial n_i}\,f(n_i)$, two factors, for $\dot f(n_i)$",
+    printed=r"$\frac{\partial a_i}{\partial n_i} f(n_i)$, two factors, for $\dot f(n_i)$",
 )
 def derivative_inserted():
     run = record()
@@ -114,7 +114,7 @@ def derivative_inserted():
 
 @false(
     "S0.31",
-    r"\underline s^{(M)}=-2\,\dot F^{(M)}(\underline n^{(M)})\,(\underline y-\underline a)",
+    r"\underline s^{(M)}=-2 \dot F^{(M)}(\underline n^{(M)}) (\underline y-\underline a)",
     "the start of the recursion as a matrix",
     printed=r"$F$ for $\dot F$, and $m$ for $M$",
 )
@@ -139,14 +139,14 @@ def _started_at_a_hidden_layer():
 
 definition(
     "S0.32",
-    r"W_{ji}^{(m)}(k+1)=W_{ji}^{(m)}(k)-\alpha\,\frac{\partial J}{\partial W_{ji}^{(m)}(k)}",
+    r"W_{ji}^{(m)}(k+1)=W_{ji}^{(m)}(k)-\alpha \frac{\partial J}{\partial W_{ji}^{(m)}(k)}",
     "the step again, with a capital letter",
     used_in=("S0.35", "S0.36"),
 )
 
 definition(
     "S0.33",
-    r"b_i^{(m)}(k+1)=b_i^{(m)}(k)-\alpha\,\frac{\partial J}{\partial b_i^{(m)}(k)}",
+    r"b_i^{(m)}(k+1)=b_i^{(m)}(k)-\alpha \frac{\partial J}{\partial b_i^{(m)}(k)}",
     "the step of a bias",
     used_in="S0.38",
 )
@@ -179,7 +179,7 @@ def step():
 
 @verified(
     "S0.35",
-    r"W_{ij}^{(m)}(k+1)=W_{ij}^{(m)}(k)-\alpha\,\frac{\partial J}{\partial W_{ij}^{(m)}(k)},\quad\frac{\partial J}{\partial W_{ij}^{(m)}}=s_j^{(m)}a_i^{(m-1)}",
+    r"W_{ij}^{(m)}(k+1)=W_{ij}^{(m)}(k)-\alpha \frac{\partial J}{\partial W_{ij}^{(m)}(k)},\quad\frac{\partial J}{\partial W_{ij}^{(m)}}=s_j^{(m)}a_i^{(m-1)}",
     "the same with the indices renamed: i is now where the weight comes from",
 )
 def step_with_renamed_indices():
@@ -193,7 +193,7 @@ def step_with_renamed_indices():
 
 @verified(
     "S0.36",
-    r"W^{(m)}(k+1)=W^{(m)}(k)-\alpha\,\underline a^{(m-1)}\underline s^{(m)T}",
+    r"W^{(m)}(k+1)=W^{(m)}(k)-\alpha \underline a^{(m-1)}\underline s^{(m)T}",
     "the step of a matrix: an outer product, p x q",
 )
 def step_by_an_outer_product():
@@ -226,7 +226,7 @@ def bias_gradient_in_the_summary():
 
 @restricted(
     "S0.38",
-    r"b_i^{(m)}(k+1)=b_i^{(m)}(k)-\alpha\,s_i^{(m)}",
+    r"b_i^{(m)}(k+1)=b_i^{(m)}(k)-\alpha s_i^{(m)}",
     "the step of a bias; with the delta of note 3 it would climb",
     printed=r"$\delta$ for $s$",
 )
@@ -243,7 +243,7 @@ def bias_step_in_the_summary():
 
 @false(
     "S0.39",
-    r"\underline s^{(m)}=\dot F^{(m)}(\underline n^{(m)})\,W^{(m+1)}\underline s^{(m+1)}",
+    r"\underline s^{(m)}=\dot F^{(m)}(\underline n^{(m)}) W^{(m+1)}\underline s^{(m+1)}",
     "the recursion in the summary",
     printed=r"$F$ for $\dot F$",
 )
@@ -257,7 +257,7 @@ def recursion_in_the_summary():
 
 @false(
     "S0.40",
-    r"\underline s^{(M)}=-2\,\dot F^{(M)}(\underline n^{(M)})\,(\underline y-\underline a)",
+    r"\underline s^{(M)}=-2 \dot F^{(M)}(\underline n^{(M)}) (\underline y-\underline a)",
     "the start in the summary",
     printed=r"$\underline z^{(m)}$, defined nowhere, for $-2$; $F$ for $\dot F$; $m$ for $M$",
 )

@@ -18,7 +18,7 @@ definition(
 )
 definition(
     "S1.i2",
-    r"W^{(l)}_{ij},\quad 0 \le l < L,\ 0 \le i < K^{(l)},\ 0 \le j < K^{(l+1)}",
+    r"W^{(l)}_ {ij},\quad 0 \le l < L,\ 0 \le i < K^{(l)},\ 0 \le j < K^{(l+1)}",
     "a weight leads from unit i to unit j",
     used_in="S1.1",
 )
@@ -72,7 +72,7 @@ definition("S1.2", r"A^l_{st} = \sum_k Z^l_{sk} W^l_{kt}", "one pre-activation",
 
 @restricted(
     "S1.3",
-    r"\frac{\partial A^l_{st}}{\partial W^l_{ij}} = \sum_k Z^l_{sk}\, \delta_{ki}\, \delta_{tj}",
+    r"\frac{\partial A^l_{st}}{\partial W^l_{ij}} = \sum_k Z^l_{sk} \delta_{ki} \delta_{tj}",
     "a weight acts on one column only, through one input",
     printed=r"without $\sum_k$: right where an index met twice is summed, which the note does nowhere else",
 )
@@ -89,7 +89,7 @@ def deltas_of_a_layer():
 
 @verified(
     "S1.4",
-    r"\frac{\partial A^l_{st}}{\partial W^l_{ij}} = Z^l_{si}\, \delta_{tj}",
+    r"\frac{\partial A^l_{st}}{\partial W^l_{ij}} = Z^l_{si} \delta_{tj}",
     "the sum contracted; exact zeros off the column",
 )
 def deltas_contracted():
@@ -103,7 +103,7 @@ def deltas_contracted():
 
 @verified(
     "S1.5",
-    r"\frac{\partial E}{\partial W^l_{ij}} = \sum_{s,t} \frac{\partial E}{\partial A^l_{st}} Z^l_{si}\, \delta_{tj}",
+    r"\frac{\partial E}{\partial W^l_{ij}} = \sum_{s,t} \frac{\partial E}{\partial A^l_{st}} Z^l_{si} \delta_{tj}",
     "the deltas in the chain rule",
 )
 def deltas_in_the_chain_rule():
@@ -128,7 +128,7 @@ def sum_over_the_batch():
 
 @verified(
     "S1.7",
-    r"\frac{\partial E}{\partial A^l_{sj}} = \sum_{u,v} \frac{\partial E}{\partial A^{l+1}_{uv}} \frac{\partial A^{l+1}_{uv}}{\partial A^l_{sj}}",
+    r"\frac{\partial E}{\partial A^l_{sj}} = \sum_{u,v} \frac{\partial E}{\partial A^{l+1}_ {uv}} \frac{\partial A^{l+1}_ {uv}}{\partial A^l_{sj}}",
     "the chain rule to the next layer",
 )
 def chain_rule_to_the_next_layer():
@@ -140,8 +140,8 @@ def chain_rule_to_the_next_layer():
 
 @verified(
     "S1.8",
-    r"\frac{\partial E}{\partial A^l_{sj}} = \sum_{u,v} \frac{\partial E}{\partial A^{l+1}_{uv}} \frac{\partial}{\partial A^l_{sj}}"
-    r"\Big(\sum_p [f^l(A^l)]_{up} W^{l+1}_{pv}\Big)",
+    r"\frac{\partial E}{\partial A^l_{sj}} = \sum_{u,v} \frac{\partial E}{\partial A^{l+1}_ {uv}} \frac{\partial}{\partial A^l_{sj}}"
+    r"\Big(\sum_p [f^l(A^l)]_ {up} W^{l+1}_ {pv}\Big)",
     "the next layer inserted",
 )
 def next_layer_inserted():
@@ -153,8 +153,8 @@ def next_layer_inserted():
 
 @verified(
     "S1.9",
-    r"\frac{\partial E}{\partial A^l_{sj}} = \sum_{u,v} \frac{\partial E}{\partial A^{l+1}_{uv}}"
-    r"\Big(\sum_p [\partial_A f^l(A^l)]_{up}\, \delta_{su}\, \delta_{jp}\, W^{l+1}_{pv}\Big)",
+    r"\frac{\partial E}{\partial A^l_{sj}} = \sum_{u,v} \frac{\partial E}{\partial A^{l+1}_ {uv}}"
+    r"\Big(\sum_p [\partial_A f^l(A^l)]_ {up} \delta_{su} \delta_{jp} W^{l+1}_ {pv}\Big)",
     "an elementwise function depends on its own entry only",
 )
 def elementwise_function():
@@ -169,8 +169,8 @@ def elementwise_function():
 
 @verified(
     "S1.10",
-    r"\frac{\partial E}{\partial A^l_{sj}} = \sum_{u,v} \frac{\partial E}{\partial A^{l+1}_{uv}}"
-    r"\big([\partial_A f^l(A^l)]_{uj}\, \delta_{su}\, W^{l+1}_{jv}\big)",
+    r"\frac{\partial E}{\partial A^l_{sj}} = \sum_{u,v} \frac{\partial E}{\partial A^{l+1}_ {uv}}"
+    r"\big([\partial_A f^l(A^l)]_ {uj} \delta_{su} W^{l+1}_ {jv}\big)",
     "the sum over p contracted",
 )
 def units_contracted():
@@ -181,7 +181,7 @@ def units_contracted():
 
 @verified(
     "S1.11",
-    r"\frac{\partial E}{\partial A^l_{sj}} = \sum_v \frac{\partial E}{\partial A^{l+1}_{sv}} \big([\partial_A f^l(A^l)]_{sj}\, W^{l+1}_{jv}\big)",
+    r"\frac{\partial E}{\partial A^l_{sj}} = \sum_v \frac{\partial E}{\partial A^{l+1}_ {sv}} \big([\partial_A f^l(A^l)]_ {sj} W^{l+1}_ {jv}\big)",
     "the sum over u contracted: samples do not mix",
 )
 def samples_contracted():

@@ -102,7 +102,7 @@ def printed_recursion(dE_dA, slope, W):
     "S1.17",
     r"\frac{\partial E}{\partial A^l} = \Big(\frac{\partial E}{\partial A^{l+1}} (W^{l+1})^T\Big) \circ \partial_A f^l(A^l)",
     "the recursion, for l from 0 to L-2",
-    printed=r"$\frac{\partial E}{\partial A^{l+1}}(\partial_A f^l(A^l)\, W^{l+1})^T$, a row for each sample and a column for each sample",
+    printed=r"$\frac{\partial E}{\partial A^{l+1}}(\partial_A f^l(A^l) W^{l+1})^T$, a row for each sample and a column for each sample",
 )
 def recursion():
     for E, e, l in every(L - 2):
@@ -196,7 +196,7 @@ def recursion_inserted():
 
 definition(
     "S1.19",
-    r"W^l \leftarrow W^l - \eta\, \frac{\partial E}{\partial W^l}",
+    r"W^l \leftarrow W^l - \eta \frac{\partial E}{\partial W^l}",
     "a step of gradient descent, of the whole batch",
     used_in="S1.16",
 )

@@ -10,7 +10,7 @@ from nn import SGD, elementary, half_sum_of_squares
 from nn.matrix import MatrixMLP
 from tests.derivations import networks
 from tests.derivations.networks import complex_step, forward, model, network, onwards, with_bias, with_weights
-from tests.derivations.registry import Fails, Holds, definition, false, restricted, verified
+from tests.derivations.registry import Fails, Holds, Malformed, definition, false, restricted, verified
 
 NET = network([3, 4, 5, 2], examples=7, seed=2)
 EQUAL = network([4, 4, 4, 4], examples=7, seed=2)  # equal widths, where wrong forms have the right shapes
@@ -158,9 +158,9 @@ def evaluate(text):
     try:
         return eval(text, names)
     except SyntaxError:
-        raise ValueError("brackets that do not match") from None
-    except TypeError as error:
-        raise ValueError(str(error)) from None
+        raise Malformed("brackets do not match") from None
+    except TypeError:
+        raise Malformed("a function has too many or too few operands") from None
 
 
 @false(
@@ -452,7 +452,7 @@ definition(
 
 @restricted(
     "S2.26",
-    r"\frac{\partial z^l_i}{\partial W^l_{jk}} = \delta_{ij} a^{l-1}_k",
+    r"\frac{\partial z^l_i}{\partial W^l_{jk}} = \delta_{ij} a^{l-1}_ k",
     "a weight acts on its own neuron only",
     printed=r"$\partial z^l/\partial W^l = a^{l-1}$, which holds for one neuron and its row of weights",
 )

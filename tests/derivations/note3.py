@@ -286,7 +286,7 @@ def dJ_do(net, i):
 
 @restricted(
     "S3.6",
-    r"\frac{\partial J}{\partial o_l} = \frac{\partial}{\partial o_l}\, \frac12 \sum_{l'=1}^k (y_{l'} - o_{l'})^2",
+    r"\frac{\partial J}{\partial o_l} = \frac{\partial}{\partial o_l} \frac12 \sum_{l'=1}^k (y_{l'} - o_{l'})^2",
     "the loss inserted",
     printed=r"the sum counts by $l$, which is taken; so it needs $k = 1$, or another letter",
 )
@@ -303,7 +303,7 @@ def loss_inserted():
 
 @verified(
     "S3.7",
-    r"\frac{\partial J}{\partial o_l} = \frac{\partial}{\partial o_l}\, \frac12 (y_l - o_l)^2 = -(y_l - o_l)",
+    r"\frac{\partial J}{\partial o_l} = \frac{\partial}{\partial o_l} \frac12 (y_l - o_l)^2 = -(y_l - o_l)",
     "one term of the loss depends on one output",
 )
 def one_term():
@@ -329,7 +329,7 @@ def slope_of_the_sigmoid():
             yield Holds(e.o[l].data * (1 - e.o[l].data), right)
 
 
-@verified("S3.9", r"\frac{\partial J}{\partial net_l} = -(y_l - o_l)\, o_l(1 - o_l)", "the product of both")
+@verified("S3.9", r"\frac{\partial J}{\partial net_l} = -(y_l - o_l) o_l(1 - o_l)", "the product of both")
 def product_of_both():
     _, examples = graph(NET)
     for i, e in enumerate(examples):
@@ -339,9 +339,7 @@ def product_of_both():
             yield Holds(grad(e.J, [e.net[l]])[0], dJi_dnet(NET, i)[l])
 
 
-definition(
-    "S3.10", r"\delta_l = (y_l - o_l)\, o_l(1 - o_l)", "the delta of an output unit", used_in=("S3.11", "S3.i1", "S3.i2")
-)
+definition("S3.10", r"\delta_l = (y_l - o_l) o_l(1 - o_l)", "the delta of an output unit", used_in=("S3.11", "S3.i1", "S3.i2"))
 
 
 @verified(

@@ -37,8 +37,8 @@ definition("S4.2", r"a_i = b_i + W_i h_{i-1}", "the pre-activations of layer i",
 
 @restricted(
     "S4.3",
-    r"\begin{bmatrix} a_{i1} \\ a_{i2} \\ a_{i3} \end{bmatrix} = \begin{bmatrix} b_{i1} \\ b_{i2} \\ b_{i3} \end{bmatrix}"
-    r" + \begin{bmatrix} w_{i11} & w_{i12} & w_{i13} \\ w_{i21} & w_{i22} & w_{i23} \\ w_{i31} & w_{i32} & w_{i33} \end{bmatrix} h_{i-1}",
+    r"\begin{bmatrix} a_{i1} \cr a_{i2} \cr a_{i3} \end{bmatrix} = \begin{bmatrix} b_{i1} \cr b_{i2} \cr b_{i3} \end{bmatrix}"
+    r" + \begin{bmatrix} w_{i11} & w_{i12} & w_{i13} \cr w_{i21} & w_{i22} & w_{i23} \cr w_{i31} & w_{i32} & w_{i33} \end{bmatrix} h_{i-1}",
     "the same, written out for width 3",
     printed="$x$ for $h_{i-1}$, which is so in layer 1 only",
 )
@@ -62,7 +62,7 @@ def pre_activations_written_out():
 definition("S4.4", r"h_i = g(a_i)", "the activations of layer i", used_in=("S4.20", "S4.60"))
 definition(
     "S4.5",
-    r"g\!\begin{bmatrix} a_{i1} \\ a_{i2} \\ a_{i3} \end{bmatrix} = \begin{bmatrix} g(a_{i1}) \\ g(a_{i2}) \\ g(a_{i3}) \end{bmatrix}",
+    r"g\begin{bmatrix} a_{i1} \cr a_{i2} \cr a_{i3} \end{bmatrix} = \begin{bmatrix} g(a_{i1}) \cr g(a_{i2}) \cr g(a_{i3}) \end{bmatrix}",
     "g goes entry by entry",
     used_in="S4.61",
 )
@@ -72,7 +72,7 @@ definition("S4.8", r"f(x) = h_L(x) = O(a_L(x))", "the output activation, softmax
 definition(
     "S4.9", r"a_i = b_i + W_i h_{i-1},\quad h_i = g(a_i),\quad f(x) = h_L = O(a_L)", "the network in short", used_in="S4.20"
 )
-definition("S4.i2", r"\hat y_i = O(W_3\,g(W_2\,g(W_1 x_i + b_1) + b_2) + b_3)", "the model for example i", used_in="S4.20")
+definition("S4.i2", r"\hat y_i = O(W_3 g(W_2 g(W_1 x_i + b_1) + b_2) + b_3)", "the model for example i", used_in="S4.20")
 definition(
     "S4.i3", r"\min \frac1N \sum_{i=1}^N \sum_{j=1}^k (\hat y_{ij} - y_{ij})^2", "the loss of N examples", used_in="S4.i4"
 )
@@ -159,7 +159,7 @@ definition(
 # --- softmax and cross-entropy ----------------------------------------------------------------------------------------
 
 
-@verified("S4.15", r"\hat y_j = O(a_L)_j = \frac{e^{a_{Lj}}}{\sum_{i=1}^k e^{a_{Li}}}", "softmax: positive, and of sum 1")
+@verified("S4.15", r"\hat y_j = O(a_L)_ j = \frac{e^{a_{Lj}}}{\sum_{i=1}^k e^{a_{Li}}}", "softmax: positive, and of sum 1")
 def softmax_by_hand():
     for n in range(7):
         E = Example(NET, n)
@@ -186,7 +186,7 @@ def cross_entropy():
     yield Fails(lambda: sum(soft * np.log(y_hat) for i in range(3)), loss)
 
 
-definition("S4.16", r"y_c = \mathbb{1}_{c=l}", "the one-hot target of the true class l", used_in=("S4.17", "S4.33"))
+definition("S4.16", r"y_c = \mathbb 1_{c=l}", "the one-hot target of the true class l", used_in=("S4.17", "S4.33"))
 
 
 @verified("S4.17", r"L(\Theta) = -\log \hat y_l", "the cross-entropy of a one-hot target")
@@ -201,11 +201,11 @@ def cross_entropy_of_a_label():
         yield Holds(nn.cross_entropy_logits(E.a[3], l).data, -np.log(y_hat[l]))
 
 
-definition("S4.18", r"\min_\Theta\, -\log \hat y_l", "the objective of classification", used_in="S4.i10")
-definition("S4.19", r"\max_\Theta\, \log \hat y_l", "the same the other way about", used_in="S4.i10")
+definition("S4.18", r"\min_\Theta -\log \hat y_l", "the objective of classification", used_in="S4.i10")
+definition("S4.19", r"\max_\Theta \log \hat y_l", "the same the other way about", used_in="S4.i10")
 
 
-@verified("S4.20", r"\hat y_l = \big[ O(W_3\,g(W_2\,g(W_1 x + b_1) + b_2) + b_3) \big]_l", "the probability of the true class")
+@verified("S4.20", r"\hat y_l = \big[ O(W_3 g(W_2 g(W_1 x + b_1) + b_2) + b_3) \big]_ l", "the probability of the true class")
 def probability_of_the_true_class():
     for net, g in ((NET, np.tanh), (EQUAL, lambda a: 1 / (1 + np.exp(-a)))):
         (W1, W2, W3), (b1, b2, b3) = net.weights, net.biases

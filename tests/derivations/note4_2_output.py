@@ -131,7 +131,7 @@ def product_of_jacobians():
 
 @false(
     "S4.i6",
-    r"\frac{\partial L}{\partial \hat y_i} = (\nabla_{\hat y} L)_i",
+    r"\frac{\partial L}{\partial \hat y_i} = (\nabla_{\hat y} L)_ i",
     "the derivative in output i",
     printed=r"$\nabla_{a_i} L$, the derivative in a pre-activation",
 )
@@ -174,7 +174,7 @@ def at_the_other_classes():
 
 @false(
     "S4.31",
-    r"\frac{\partial L}{\partial \hat y_i} = -\frac{\mathbb{1}_{i=l}}{\hat y_l}",
+    r"\frac{\partial L}{\partial \hat y_i} = -\frac{\mathbb 1_{i=l}}{\hat y_l}",
     "both cases in one",
     printed=r"$-1/\hat y_l$ for every $i$, against S4.30",
 )
@@ -186,7 +186,7 @@ def both_cases():
 
 @verified(
     "S4.32",
-    r"\nabla_{\hat y} L = -\frac{1}{\hat y_l} \begin{bmatrix} \mathbb{1}_{l=1} \\ \vdots \\ \mathbb{1}_{l=K} \end{bmatrix}",
+    r"\nabla_{\hat y} L = -\frac{1}{\hat y_l} \begin{bmatrix} \mathbb 1_{l=1} \cr \vdots \cr \mathbb 1_{l=K} \end{bmatrix}",
     "as a vector",
 )
 def gradient_as_a_vector():
@@ -207,7 +207,7 @@ fragment("S4.34", r"[0, \dots, 0]^\mathsf{T}", "remains of a one-hot vector")
 
 @false(
     "S4.35",
-    r"\nabla_{\hat y} L = -\frac{1}{\hat y_l}\, e_l",
+    r"\nabla_{\hat y} L = -\frac{1}{\hat y_l} e_l",
     "by the one-hot vector",
     printed=r"$\nabla_{y_l} L = -\frac{1}{g_l} e_l$: the hats lost, the left side a derivative in the target, $g$ the activation",
 )
@@ -252,7 +252,7 @@ def output_of_the_true_class():
 
 @verified(
     "S4.38",
-    r"\frac{\partial}{\partial a_{Li}}(-\log \hat y_l) = -\frac{1}{\hat y_l} \frac{\partial}{\partial a_{Li}} \operatorname{softmax}(a_L)_l",
+    r"\frac{\partial}{\partial a_{Li}}(-\log \hat y_l) = -\frac{1}{\hat y_l} \frac{\partial}{\partial a_{Li}} \operatorname{softmax}(a_L)_ l",
     "the logarithm differentiated",
 )
 def logarithm_differentiated():
@@ -286,7 +286,7 @@ def softmax_inserted():
 @false(
     "S4.41",
     r"-\frac{1}{\hat y_l} \bigg[ \frac{\frac{\partial}{\partial a_{Li}} e^{a_{Ll}}}{\sum_{i'} e^{a_{Li'}}}"
-    r" - \frac{e^{a_{Ll}}\, \frac{\partial}{\partial a_{Li}} \sum_{i'} e^{a_{Li'}}}{\big(\sum_{i'} e^{a_{Li'}}\big)^2} \bigg]",
+    r" - \frac{e^{a_{Ll}} \frac{\partial}{\partial a_{Li}} \sum_{i'} e^{a_{Li'}}}{\big(\sum_{i'} e^{a_{Li'}}\big)^2} \bigg]",
     "the quotient rule",
     printed=r"$e^{a_{Li}}$ for both $e^{a_{Ll}}$",
 )
@@ -304,9 +304,9 @@ def quotient_rule():
 
 @false(
     "S4.42",
-    r"-\frac{1}{\hat y_l} \Big[ \frac{\mathbb{1}_{l=i}\, e^{a_{Ll}}}{\sum_{i'} e^{a_{Li'}}} - \frac{e^{a_{Ll}}}{\sum_{i'} e^{a_{Li'}}}"
-    r" \frac{e^{a_{Li}}}{\sum_{i'} e^{a_{Li'}}} \Big] = -\frac{1}{\hat y_l} [\mathbb{1}_{l=i}\, \hat y_l - \hat y_l \hat y_i]"
-    r" = -[\mathbb{1}_{l=i} - \hat y_i]",
+    r"-\frac{1}{\hat y_l} \Big[ \frac{\mathbb 1_{l=i} e^{a_{Ll}}}{\sum_{i'} e^{a_{Li'}}} - \frac{e^{a_{Ll}}}{\sum_{i'} e^{a_{Li'}}}"
+    r" \frac{e^{a_{Li}}}{\sum_{i'} e^{a_{Li'}}} \Big] = -\frac{1}{\hat y_l} [\mathbb 1_{l=i} \hat y_l - \hat y_l \hat y_i]"
+    r" = -[\mathbb 1_{l=i} - \hat y_i]",
     "simplified",
     printed=r"line 1 without its exponentials, line 2 with $e^{a_{Li}}$ for both $e^{a_{Ll}}$; the other lines are right",
 )
@@ -321,7 +321,7 @@ def simplified():
 
 @verified(
     "S4.i13",
-    r"\frac{\partial \hat y_l}{\partial a_{Li}} = \hat y_l (\mathbb{1}_{l=i} - \hat y_i)",
+    r"\frac{\partial \hat y_l}{\partial a_{Li}} = \hat y_l (\mathbb 1_{l=i} - \hat y_i)",
     "the Jacobian of softmax, symmetric",
 )
 def jacobian_of_softmax():
@@ -334,7 +334,7 @@ def jacobian_of_softmax():
 
 @verified(
     "S4.43",
-    r"\frac{\partial L}{\partial a_{Li}} = -(\mathbb{1}_{l=i} - \hat y_i)",
+    r"\frac{\partial L}{\partial a_{Li}} = -(\mathbb 1_{l=i} - \hat y_i)",
     "the derivative in a pre-activation of the last layer",
 )
 def derivative_in_a_pre_activation():
@@ -344,7 +344,7 @@ def derivative_in_a_pre_activation():
 
 @verified(
     "S4.44",
-    r"\nabla_{a_L} L = \begin{bmatrix} -(\mathbb{1}_{l=1} - \hat y_1) \\ \vdots \\ -(\mathbb{1}_{l=k} - \hat y_k) \end{bmatrix}",
+    r"\nabla_{a_L} L = \begin{bmatrix} -(\mathbb 1_{l=1} - \hat y_1) \cr \vdots \cr -(\mathbb 1_{l=k} - \hat y_k) \end{bmatrix}",
     "stacked",
 )
 def stacked():

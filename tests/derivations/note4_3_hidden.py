@@ -95,7 +95,7 @@ def applied():
 
 @restricted(
     "S4.51",
-    r"\frac{\partial L}{\partial h_{ij}} = \sum_{m=1}^{n_{i+1}} \frac{\partial L}{\partial a_{i+1,m}}\, w_{i+1,m,j}",
+    r"\frac{\partial L}{\partial h_{ij}} = \sum_{m=1}^{n_{i+1}} \frac{\partial L}{\partial a_{i+1,m}} w_{i+1,m,j}",
     "the weight inserted",
     printed=r"$\sum_{m=1}^k$: right for $i = L - 1$ only",
 )
@@ -109,9 +109,9 @@ def weight_inserted():
 # --- an example: k = 2 classes, n = 3 neurons below ---------------------------------------------------------------------
 
 EXAMPLE = (
-    r"\begin{bmatrix} a_{31} \\ a_{32} \end{bmatrix}"
-    r" = \begin{bmatrix} w_{311} & w_{312} & w_{313} \\ w_{321} & w_{322} & w_{323} \end{bmatrix}"
-    r" \begin{bmatrix} h_{21} \\ h_{22} \\ h_{23} \end{bmatrix} + \begin{bmatrix} b_{31} \\ b_{32} \end{bmatrix}"
+    r"\begin{bmatrix} a_{31} \cr a_{32} \end{bmatrix}"
+    r" = \begin{bmatrix} w_{311} & w_{312} & w_{313} \cr w_{321} & w_{322} & w_{323} \end{bmatrix}"
+    r" \begin{bmatrix} h_{21} \cr h_{22} \cr h_{23} \end{bmatrix} + \begin{bmatrix} b_{31} \cr b_{32} \end{bmatrix}"
 )
 definition("S4.52", EXAMPLE, "an example with k = 2, n = 3", used_in="S4.55")
 definition("S4.53", EXAMPLE, "the same with its shapes", used_in="S4.55")
@@ -136,7 +136,7 @@ def derivative_is_the_weight():
 
 definition(
     "S4.i7",
-    r"\nabla_{a_{i+1}} L = \Big[ \frac{\partial L}{\partial a_{i+1,m}} \Big]_m,\quad w_{i+1,\cdot,j} = [w_{i+1,m,j}]_m",
+    r"\nabla_{a_{i+1}} L = \Big[ \frac{\partial L}{\partial a_{i+1,m}} \Big]_ m,\quad w_{i+1,\cdot,j} = [w_{i+1,m,j}]_ m",
     "the gradient above, and column j of the weights: an entry for each neuron of layer i+1",
     used_in=("S4.56", "S4.57"),
     printed="$k$ entries each",
@@ -149,8 +149,8 @@ def column(E, i, j):
 
 @restricted(
     "S4.56",
-    r"(w_{i+1,\cdot,j})^\mathsf{T}\, \nabla_{a_{i+1}} L"
-    r" = \sum_{m=1}^{n_{i+1}} \frac{\partial L}{\partial a_{i+1,m}}\, w_{i+1,m,j}",
+    r"(w_{i+1,\cdot,j})^\mathsf{T} \nabla_{a_{i+1}} L"
+    r" = \sum_{m=1}^{n_{i+1}} \frac{\partial L}{\partial a_{i+1,m}} w_{i+1,m,j}",
     "the sum is a product of vectors",
     printed=r"$\sum_{m=1}^k$: right for $i = L - 1$ only",
 )
@@ -164,7 +164,7 @@ def product_of_vectors():
 
 @verified(
     "S4.57",
-    r"\frac{\partial L}{\partial h_{ij}} = (w_{i+1,\cdot,j})^\mathsf{T}\, \nabla_{a_{i+1}} L",
+    r"\frac{\partial L}{\partial h_{ij}} = (w_{i+1,\cdot,j})^\mathsf{T} \nabla_{a_{i+1}} L",
     "one hidden unit",
 )
 def one_hidden_unit():
@@ -179,8 +179,8 @@ fragment("S4.58", r"\frac{\partial L}{\partial h_{i1}},\ (w_{i+1,\cdot,1})^\math
 
 @false(
     "S4.59",
-    r"\nabla_{h_i} L = \begin{bmatrix} \frac{\partial L}{\partial h_{i1}} \\ \vdots \\ \frac{\partial L}{\partial h_{in}} \end{bmatrix}"
-    r" = \begin{bmatrix} (w_{i+1,\cdot,1})^\mathsf{T} \nabla_{a_{i+1}} L \\ \vdots \\"
+    r"\nabla_{h_i} L = \begin{bmatrix} \frac{\partial L}{\partial h_{i1}} \cr \vdots \cr \frac{\partial L}{\partial h_{in}} \end{bmatrix}"
+    r" = \begin{bmatrix} (w_{i+1,\cdot,1})^\mathsf{T} \nabla_{a_{i+1}} L \cr \vdots \cr"
     r" (w_{i+1,\cdot,n})^\mathsf{T} \nabla_{a_{i+1}} L \end{bmatrix}",
     "all of a layer",
     printed=r"$\partial h_{i1} / \partial \theta$ for the first entry, which is an array as long as $\theta$ and no entry",
@@ -194,7 +194,7 @@ def all_of_a_layer():
     yield Fails(lambda: np.array([grad(E.h[1][0], E.theta), *grad(E.loss, E.h[1][1:])]), E.d_h(1))
 
 
-@verified("S4.i8", r"\nabla_{h_i} L = (W_{i+1})^\mathsf{T}\, \nabla_{a_{i+1}} L", "as matrices")
+@verified("S4.i8", r"\nabla_{h_i} L = (W_{i+1})^\mathsf{T} \nabla_{a_{i+1}} L", "as matrices")
 def transposed_weights():
     for E, i in each_hidden_layer():
         yield Holds(data(E.W[i + 1]).T @ grad(E.loss, E.a[i + 1]), E.d_h(i))
@@ -207,7 +207,7 @@ def transposed_weights():
 @verified(
     "S4.60",
     r"\frac{\partial L}{\partial a_{ij}} = \frac{\partial L}{\partial h_{ij}} \frac{\partial h_{ij}}{\partial a_{ij}}"
-    r" = \frac{\partial L}{\partial h_{ij}}\, g'(a_{ij})",
+    r" = \frac{\partial L}{\partial h_{ij}} g'(a_{ij})",
     "through g, for logistic, tanh and linear",
 )
 def through_g():
@@ -219,8 +219,8 @@ def through_g():
 
 @verified(
     "S4.61",
-    r"\nabla_{a_i} L = \begin{bmatrix} \frac{\partial L}{\partial h_{i1}}\, g'(a_{i1}) \\ \vdots \\"
-    r" \frac{\partial L}{\partial h_{in}}\, g'(a_{in}) \end{bmatrix} = \nabla_{h_i} L \odot g'(a_i)",
+    r"\nabla_{a_i} L = \begin{bmatrix} \frac{\partial L}{\partial h_{i1}} g'(a_{i1}) \cr \vdots \cr"
+    r" \frac{\partial L}{\partial h_{in}} g'(a_{in}) \end{bmatrix} = \nabla_{h_i} L \odot g'(a_i)",
     "entry by entry",
 )
 def entry_by_entry():

@@ -51,8 +51,8 @@ def below(k):
 
 @restricted(
     "S4.66",
-    r"a_k = \begin{bmatrix} W_{k11} & W_{k12} & W_{k13} \\ W_{k21} & W_{k22} & W_{k23} \\ W_{k31} & W_{k32} & W_{k33} \end{bmatrix}"
-    r" \begin{bmatrix} h_{k-1,1} \\ h_{k-1,2} \\ h_{k-1,3} \end{bmatrix}",
+    r"a_k = \begin{bmatrix} W_{k11} & W_{k12} & W_{k13} \cr W_{k21} & W_{k22} & W_{k23} \cr W_{k31} & W_{k32} & W_{k33} \end{bmatrix}"
+    r" \begin{bmatrix} h_{k-1,1} \cr h_{k-1,2} \cr h_{k-1,3} \end{bmatrix}",
     "written out for width 3, without bias",
     printed=r"$h_{11}, h_{12}, h_{13}$: right for $k = 2$ only",
 )
@@ -103,7 +103,7 @@ def derivative_is_the_activation_below():
 # --- all weights of a layer -------------------------------------------------------------------------------------------
 
 
-@verified("S4.69", r"\frac{\partial L}{\partial W_{kij}} = \frac{\partial L}{\partial a_{ki}}\, h_{k-1,j}", "one weight")
+@verified("S4.69", r"\frac{\partial L}{\partial W_{kij}} = \frac{\partial L}{\partial a_{ki}} h_{k-1,j}", "one weight")
 def one_weight():
     for E, k in LAYERS:
         result = for_each_weight(E, k, lambda i, j, E=E, k=k: d(E.loss, E.a[k][i]) * E.h[k - 1][j].data)
@@ -117,7 +117,7 @@ fragment("S4.71", r"\partial a_{ki}", "another")
 
 @false(
     "S4.72",
-    r"\nabla_{W_k} L = \Big[ \frac{\partial L}{\partial w_{kij}} \Big]_{ij}",
+    r"\nabla_{W_k} L = \Big[ \frac{\partial L}{\partial w_{kij}} \Big]_ {ij}",
     "the layout: as the weights",
     printed=r"$\frac{\partial L}{w_{knn}}$ for the last entry, over the weight and not over its change",
 )
@@ -136,8 +136,8 @@ def layout():
 definition(
     "S4.73",
     r"\nabla_{W_k} L = \begin{bmatrix} \frac{\partial L}{\partial w_{k11}} & \frac{\partial L}{\partial w_{k12}}"
-    r" & \frac{\partial L}{\partial w_{k13}} \\ \frac{\partial L}{\partial w_{k21}} & \frac{\partial L}{\partial w_{k22}}"
-    r" & \frac{\partial L}{\partial w_{k23}} \\ \frac{\partial L}{\partial w_{k31}} & \frac{\partial L}{\partial w_{k32}}"
+    r" & \frac{\partial L}{\partial w_{k13}} \cr \frac{\partial L}{\partial w_{k21}} & \frac{\partial L}{\partial w_{k22}}"
+    r" & \frac{\partial L}{\partial w_{k23}} \cr \frac{\partial L}{\partial w_{k31}} & \frac{\partial L}{\partial w_{k32}}"
     r" & \frac{\partial L}{\partial w_{k33}} \end{bmatrix}",
     "the layout for width 3",
     used_in=("S4.72", "S4.75"),
@@ -164,7 +164,7 @@ FILLED_IN = [[rf"\frac{{\partial L}}{{\partial a_{{k{i}}}}} h_{{k-1,{j}}}" for j
 
 @restricted(
     "S4.75",
-    r"\nabla_{W_k} L = \begin{bmatrix} " + r" \\ ".join(" & ".join(row) for row in FILLED_IN) + r" \end{bmatrix}",
+    r"\nabla_{W_k} L = \begin{bmatrix} " + r" \cr ".join(" & ".join(row) for row in FILLED_IN) + r" \end{bmatrix}",
     "filled in for width 3",
     printed="two rows and dots; the third row stands apart, as S4.76",
 )
@@ -195,7 +195,7 @@ def third_row():
 
 @verified(
     "S4.77",
-    r"\nabla_{W_k} L = \begin{bmatrix} \frac{\partial L}{\partial a_{k1}} \\ \frac{\partial L}{\partial a_{k2}} \\"
+    r"\nabla_{W_k} L = \begin{bmatrix} \frac{\partial L}{\partial a_{k1}} \cr \frac{\partial L}{\partial a_{k2}} \cr"
     r" \frac{\partial L}{\partial a_{k3}} \end{bmatrix} \begin{bmatrix} h_{k-1,1} & h_{k-1,2} & h_{k-1,3} \end{bmatrix}",
     "a column times a row",
 )
@@ -205,7 +205,7 @@ def column_times_row():
         yield Holds(column @ row, EQUAL.d_W(k))
 
 
-@verified("S4.78", r"\nabla_{W_k} L = \nabla_{a_k} L\; h_{k-1}^\mathsf{T}", "the gradient of the weights: an outer product")
+@verified("S4.78", r"\nabla_{W_k} L = \nabla_{a_k} L h_{k-1}^\mathsf{T}", "the gradient of the weights: an outer product")
 def outer_product():
     for E, k in LAYERS:
         yield Holds(np.outer(grad(E.loss, E.a[k]), data(E.h[k - 1])), E.d_W(k))
@@ -259,7 +259,7 @@ def factor_is_1():
 
 @restricted(
     "S4.82",
-    r"\nabla_{b_k} L = \nabla_{a_k} L = \begin{bmatrix} \frac{\partial L}{\partial a_{k1}} \\ \vdots \\"
+    r"\nabla_{b_k} L = \nabla_{a_k} L = \begin{bmatrix} \frac{\partial L}{\partial a_{k1}} \cr \vdots \cr"
     r" \frac{\partial L}{\partial a_{kn}} \end{bmatrix}",
     "the gradient of the bias is that of the pre-activations",
     printed="the first two entries; the rest stands apart, as S4.83",
@@ -274,7 +274,7 @@ def gradient_of_the_bias():
 
 @restricted(
     "S4.83",
-    r"\begin{bmatrix} \frac{\partial L}{\partial a_{k2}} \\ \vdots \\ \frac{\partial L}{\partial a_{kn}} \end{bmatrix}",
+    r"\begin{bmatrix} \frac{\partial L}{\partial a_{k2}} \cr \vdots \cr \frac{\partial L}{\partial a_{kn}} \end{bmatrix}",
     "the rest of the column of S4.82",
     printed="by itself, with entry 2 a second time",
 )

@@ -169,7 +169,7 @@ def backward_loop():
     yield Fails(lambda: printed(equal, 1), equal.d_W(1))
 
 
-@verified("S4.87", r"\nabla_{W_k} L = \nabla_{a_k} L\; h_{k-1}^\mathsf{T}", "the weights of layer k")
+@verified("S4.87", r"\nabla_{W_k} L = \nabla_{a_k} L h_{k-1}^\mathsf{T}", "the weights of layer k")
 def step_for_the_weights():
     for E in ALL:
         for k in range(E.L, 0, -1):
@@ -188,7 +188,7 @@ def step_for_the_bias():
 
 
 @verified(
-    "S4.89", r"\nabla_{h_{k-1}} L = W_k^\mathsf{T}\, \nabla_{a_k} L", "the layer below; for k = 1 the derivatives in the inputs"
+    "S4.89", r"\nabla_{h_{k-1}} L = W_k^\mathsf{T} \nabla_{a_k} L", "the layer below; for k = 1 the derivatives in the inputs"
 )
 def step_to_the_layer_below():
     for E in ALL:
@@ -271,7 +271,7 @@ def inner_derivative():
     yield Holds(at_each(lambda z: d(1 + exp(-z), z)), [-np.exp(-z) for z in Z])
 
 
-@verified("S4.100", r"g'(z) = \frac{1}{1 + e^{-z}}\, \frac{1 + e^{-z} - 1}{1 + e^{-z}}", "logistic: as two factors")
+@verified("S4.100", r"g'(z) = \frac{1}{1 + e^{-z}} \frac{1 + e^{-z} - 1}{1 + e^{-z}}", "logistic: as two factors")
 def two_factors():
     yield Holds(at_each(lambda z: (1 / (1 + exp(-z)) * (1 + exp(-z) - 1) / (1 + exp(-z))).data), SIGMOID)
     yield Holds(at_each(lambda z: d(1 / (1 + exp(-z)), z)), SIGMOID)

@@ -37,6 +37,10 @@ class Holds(NamedTuple):
         return float(difference / (np.abs(expected).max(initial=0.0) or 1.0))
 
 
+class Malformed(ValueError):
+    """A printed form is no expression, or an operand is missing in it; the message is for the page of equations."""
+
+
 class Fails(NamedTuple):
     """A printed form, as a function to be called, and what it ought to have given."""
 
@@ -48,10 +52,12 @@ class Fails(NamedTuple):
         expected = np.asarray(self.expected, dtype=float)
         try:
             computed = np.asarray(self.computed(), dtype=float)
-        except ValueError as error:  # what NumPy raises for shapes that do not fit
-            return f"ill-shaped: {error}"
-        except IndexError as error:  # something is read that is not there
-            return f"missing: {error}"
+        except Malformed as error:
+            return str(error)
+        except ValueError:  # from NumPy, for shapes that do not fit; its words differ between versions
+            return "ill-shaped"
+        except IndexError:
+            return "something is read that is not there"
         if computed.shape != expected.shape:
             return f"shape {computed.shape} for {expected.shape}"
         error = Holds(computed, expected).error()

@@ -1,10 +1,12 @@
 """The chapters of the derivations: they run, show what running them gives, and have every equation of their note in its order."""
 
+import html
 import re
 import sys
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 from tests.derivations.notes import EQUATIONS
 
@@ -15,6 +17,10 @@ import chapters  # noqa: E402
 
 CHAPTERS = {int(path.name[4]): path for path in chapters.HERE.glob("note[0-9]-*.md")}
 LABEL = re.compile(r"^\*\*(S\d\.i?\d+(?:, S\d\.i?\d+)*)\*\*", re.MULTILINE)  # a paragraph or list item begins with its numbers
+
+
+NOT_TEXT = re.compile(r"^```.*?^```$|`[^`\n]*`", re.DOTALL | re.MULTILINE)  # fenced blocks and code inside a line
+FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$\n]+\$", re.DOTALL)
 
 
 def labels(page):
@@ -68,6 +74,29 @@ def test_a_chapter_ends_with_exercises_that_have_solutions_with_code(path):
     assert len(solutions) == len(questions)
     for solution in solutions:
         assert re.search(r"^```python\n.*^(?:assert |print\().*?^```$", solution, re.DOTALL | re.MULTILINE), solution
+
+
+def lost_formulas(page):
+    """The formulas that do not come through Markdown unchanged.
+
+    A renderer that knows no mathematics, or looks for it only afterwards, as GitHub does, reads ``\\,`` as a comma, ``\\\\`` as one
+    backslash, and in ``]_i ... x_{`` the beginning and the end of emphasis.
+    """
+    shown = html.unescape(MarkdownIt("commonmark").enable("table").render(page))
+    return [formula for formula in FORMULA.findall(NOT_TEXT.sub("", page)) if formula not in shown]
+
+
+@pytest.mark.parametrize("path", sorted(chapters.HERE.glob("*.md")), ids=lambda path: path.stem)
+def test_formulas_come_through_every_renderer_of_markdown(path):
+    assert lost_formulas(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "formula", [r"$a\,b$", r"$\{a\}$", r"$$\begin{matrix} 1 \\ 2 \end{matrix}$$", "$[a]_i b_{ij}$", "$a*b*c$"]
+)
+def test_a_formula_that_is_lost_is_noticed(formula):
+    page = f"The formula {formula} and $a_j$, `$c\\,d$`.\n"
+    assert lost_formulas(page) == [formula]
 
 
 def test_the_page_of_equations_is_current():

@@ -29,7 +29,7 @@ import click
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Each file with the tests that tell most of it; all others of its package run only if these notice nothing.
+# Each file with the tests that tell most of it, of its own package's or in the folder named; all others run only if these notice nothing.
 TELLING = {
     "autograd/ops.py": ["test_ops"],
     "autograd/value.py": ["test_functions", "test_own_operation", "test_value"],
@@ -48,7 +48,10 @@ TELLING = {
     "autograd/complex_step.py": ["test_checking"],
     "autograd/functional.py": ["test_checking", "test_derivatives"],
     "nn/matrix.py": ["test_matrix"],
+    "nn/notations.py": ["derivations/test_notations"],
 }
+# What tests a package, besides its own tests: the packages built upon it, and the equations of the lecture notes.
+ALSO = {"autograd": ["autograd", "tests/nn", "tests/derivations"], "nn": ["tests/derivations"]}
 # This one reads the source of nn/matrix.py and misses what a mutant changed there, whatever the change does: no kill counts.
 READS_THE_SOURCE = "tests/nn/test_matrix.py::test_planted_bug_is_seen_by_the_oracle_and_by_the_scalars"
 SLOW = (
@@ -61,6 +64,7 @@ SLOW = (
     "test_graph.py::test_a_deep_chain_of_every_shape",
     "test_graph.py::test_every_node_once_after_its_inputs_and_the_root_last",
 )  # of tests/autograd: not repeated for files of which they do not tell most
+CHAPTERS = "tests/derivations/test_chapters.py"  # whole notebooks, in processes of their own: too slow to be repeated
 SECONDS = 20  # of processor time for one test; the slowest needs 5, so whoever takes longer loops
 ALIVE, KILLED, AT_IMPORT, ELSEWHERE = 0, 1, 2, 3
 
@@ -240,11 +244,11 @@ def mutants_of(file: str, source: str) -> list[Mutant]:
 def stages(mutant: Mutant) -> Iterator[list[str]]:
     """The tests to run, as arguments of pytest: first the quick ones, then the most telling, then all others of the package."""
     package = mutant.file.split("/")[0]
-    telling = [f"tests/{package}/{name}.py" for name in TELLING.get(mutant.file, [])]
+    telling = [f"tests/{name}.py" if "/" in name else f"tests/{package}/{name}.py" for name in TELLING.get(mutant.file, [])]
     yield [*telling, "-k", mutant.row] if mutant.row else [package]  # a row's own tests, or the examples in the docstrings
     if telling:  # of another file nothing is known
         yield telling
-    others = [f"tests/{package}", *(["autograd", "tests/nn"] if package == "autograd" else [])]
+    others = [f"tests/{package}", *ALSO.get(package, []), f"--ignore={CHAPTERS}"]
     left_out = [f"--ignore={each}" for each in telling] + [f"--deselect=tests/autograd/{each}" for each in SLOW]
     yield [*others, *left_out]
 
@@ -318,7 +322,8 @@ def copy_and_check(folder: Path) -> None:
     """Copy the checkout, and see that the tests pass there: else everything would be killed."""
     checkout = folder / "unchanged"
     shutil.copytree(ROOT, checkout, ignore=shutil.ignore_patterns(".*", "__pycache__", "*.egg-info"))
-    if outcome(checkout, ["autograd", "nn", "tests/autograd", "tests/nn"]) != "survived":
+    tests = ["autograd", "nn", "tests/autograd", "tests/nn", "tests/derivations", f"--ignore={CHAPTERS}"]
+    if outcome(checkout, tests) != "survived":
         raise click.ClickException("the tests fail without any change; see to that first")
 
 

@@ -82,6 +82,19 @@ def test_the_formulas_of_a_row_are_changed_one_place_at_a_time():
     assert all(each.source != row and compile(each.source, "ops.py", "exec") for each in mutants)
 
 
+def test_the_equations_of_the_lecture_notes_are_among_the_tests_of_a_file():
+    def tests_for(file):
+        return [set(stage) for stage in mutate.stages(mutate.Mutant(file, 1, "", "", "", ""))]
+
+    first, telling, others = tests_for("nn/notations.py")
+    assert first == {"nn"}
+    assert telling == {"tests/derivations/test_notations.py"}
+    assert {"tests/nn", "tests/derivations"} <= others
+    for file, names in mutate.TELLING.items():
+        assert "tests/derivations" in tests_for(file)[-1]
+        assert all((mutate.ROOT / path).exists() for path in tests_for(file)[1]), names
+
+
 BODIES = {
     "killed": "assert f(2) == 4",
     "survived": "assert f(2)",
