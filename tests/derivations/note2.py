@@ -82,26 +82,17 @@ def rate_of_descent(along, gradient):
     return complex_step(lambda alpha: along(-alpha * gradient), 0.0)
 
 
-def weights_chain(k, names):
-    """What S2.6, S2.8 and S2.10 claim: the chain is dC/dW^k, and the update goes down."""
-    net, w = composed(), NET.weights[k - 1]
+def chain(letter, k, names):
+    """What S2.6 to S2.11 claim: the chain is dC/dW^k or dC/db^k, and the update goes down."""
+    parts = {"W": (NET.weights, dC_dW, with_weights), "b": (NET.biases, dC_db, with_bias)}
+    arrays, true, changed = parts[letter]
+    net, numbers = composed(), arrays[k - 1]
     gradient = net.chain(names)
-    yield Holds(gradient, dC_dW(NET, k))
-    yield Holds(gradient, net.grad(f"W{k}"))
-    slope = rate_of_descent(lambda step: C(with_weights(NET, k, w + step)), gradient)
+    yield Holds(gradient, true(NET, k))
+    yield Holds(gradient, net.grad(f"{letter}{k}"))
+    slope = rate_of_descent(lambda step: C(changed(NET, k, numbers + step)), gradient)
     yield Holds(slope, -(gradient**2).sum())
-    yield Holds(after_a_step("W", k), w - ALPHA * gradient)
-
-
-def bias_chain(k, names):
-    """What S2.7, S2.9 and S2.11 claim: the chain is dC/db^k, and the update goes down."""
-    net, b = composed(), NET.biases[k - 1]
-    gradient = net.chain(names)
-    yield Holds(gradient, dC_db(NET, k))
-    yield Holds(gradient, net.grad(f"b{k}"))
-    slope = rate_of_descent(lambda step: C(with_bias(NET, k, b + step)), gradient)
-    yield Holds(slope, -(gradient**2).sum())
-    yield Holds(after_a_step("b", k), b - ALPHA * gradient)
+    yield Holds(after_a_step(letter, k), numbers - ALPHA * gradient)
 
 
 def after_a_step(letter, k):

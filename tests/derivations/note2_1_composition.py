@@ -1,7 +1,7 @@
 """Note 2, the network, its update, and the chain of derivatives of each parameter."""
 
 from tests.derivations import networks
-from tests.derivations.note2 import EQUAL, NET, bias_chain, composed, cost, dC_db, product, weights_chain
+from tests.derivations.note2 import EQUAL, NET, chain, composed, cost, dC_db, product
 from tests.derivations.registry import Fails, Holds, Malformed, definition, false, verified
 
 # --- the network and its update --------------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ def network_as_a_composition():
     "three factors for the weights of layer 3",
 )
 def chain_to_the_weights_3():
-    yield from weights_chain(3, "C a3 z3 W3")
+    yield from chain("W", 3, "C a3 z3 W3")
 
 
 @verified(
@@ -91,7 +91,7 @@ def chain_to_the_weights_3():
     "three factors for the bias of layer 3",
 )
 def chain_to_the_bias_3():
-    yield from bias_chain(3, "C a3 z3 b3")
+    yield from chain("b", 3, "C a3 z3 b3")
 
 
 @verified(
@@ -101,7 +101,7 @@ def chain_to_the_bias_3():
     "five factors for the weights of layer 2",
 )
 def chain_to_the_weights_2():
-    yield from weights_chain(2, "C a3 z3 a2 z2 W2")
+    yield from chain("W", 2, "C a3 z3 a2 z2 W2")
 
 
 @verified(
@@ -111,7 +111,7 @@ def chain_to_the_weights_2():
     "five factors for the bias of layer 2",
 )
 def chain_to_the_bias_2():
-    yield from bias_chain(2, "C a3 z3 a2 z2 b2")
+    yield from chain("b", 2, "C a3 z3 a2 z2 b2")
 
 
 @verified(
@@ -122,7 +122,7 @@ def chain_to_the_bias_2():
     "seven factors for the weights of layer 1",
 )
 def chain_to_the_weights_1():
-    yield from weights_chain(1, "C a3 z3 a2 z2 a1 z1 W1")
+    yield from chain("W", 1, "C a3 z3 a2 z2 a1 z1 W1")
 
 
 @false(
@@ -134,7 +134,7 @@ def chain_to_the_weights_1():
     printed=r"six factors: $\partial z^2/\partial a^1$ is missing",
 )
 def chain_to_the_bias_1():
-    yield from bias_chain(1, "C a3 z3 a2 z2 a1 z1 b1")
+    yield from chain("b", 1, "C a3 z3 a2 z2 a1 z1 b1")
 
     def printed(net):
         return product(net.chain("C a3 z3 a2 z2"), net.chain("a1 z1 b1"))

@@ -143,8 +143,9 @@ definition(
 )
 
 
-def column(E, i, j):
-    return [row[j].data for row in E.W[i + 1]]
+def by_columns(E, i):
+    """The gradient above times each column of the weights above."""
+    return [np.dot([row[j].data for row in E.W[i + 1]], grad(E.loss, E.a[i + 1])) for j in range(len(E.h[i]))]
 
 
 @restricted(
@@ -156,9 +157,8 @@ def column(E, i, j):
 )
 def product_of_vectors():
     for E, i in each_hidden_layer():
-        product = [np.dot(column(E, i, j), grad(E.loss, E.a[i + 1])) for j in range(len(E.h[i]))]
-        yield Holds(by_the_weights(E, i, len(E.a[i + 1])), product)
-        yield Holds(product, E.d_h(i))
+        yield Holds(by_the_weights(E, i, len(E.a[i + 1])), by_columns(E, i))
+        yield Holds(by_columns(E, i), E.d_h(i))
     yield from limited(by_the_weights)
 
 
@@ -169,8 +169,7 @@ def product_of_vectors():
 )
 def one_hidden_unit():
     for E, i in each_hidden_layer():
-        above = grad(E.loss, E.a[i + 1])
-        yield Holds([np.dot(column(E, i, j), above) for j in range(len(E.h[i]))], E.d_h(i))
+        yield Holds(by_columns(E, i), E.d_h(i))
         yield Holds([d(E.loss, h) for h in E.h[i]], E.d_h(i))
 
 
@@ -187,8 +186,7 @@ fragment("S4.58", r"\frac{\partial L}{\partial h_{i1}},\ (w_{i+1,\cdot,1})^\math
 )
 def all_of_a_layer():
     for E, i in each_hidden_layer():
-        stacked = [np.dot(column(E, i, j), grad(E.loss, E.a[i + 1])) for j in range(len(E.h[i]))]
-        yield Holds(stacked, E.d_h(i))
+        yield Holds(by_columns(E, i), E.d_h(i))
         yield Holds(grad(E.loss, E.h[i]), E.d_h(i))
     E = EXAMPLES["tanh"]
     yield Fails(lambda: np.array([grad(E.h[1][0], E.theta), *grad(E.loss, E.h[1][1:])]), E.d_h(1))
