@@ -69,9 +69,10 @@ def _parts(outputs: Iterable[Any], name: str, figures: dict[str, str]) -> Iterab
             yield f"```text\n{data['text/plain'].rstrip()}\n```"
 
 
-def for_every_renderer(mathematics: str) -> str:
-    """The same mathematics, where a Markdown that knows none, as GitHub's first pass, sees no escape and no emphasis."""
-    return re.sub(r"(?<=[}\])'])_(?=\S)", "_ ", mathematics.replace("\\\\", r"\cr"))
+def for_every_renderer(text: str) -> str:
+    """The same formulas, where a Markdown that knows none, as GitHub's first pass, sees no escape, no emphasis, and where each begins."""
+    text = re.sub(r"(?<=[}\])'])_(?=\S)", "_ ", text.replace("\\\\", r"\cr"))
+    return re.sub(r"\*\*(\$[^$\n]+\$)", r"\1**", text)
 
 
 def _printed_in_one(outputs: Iterable[Any]) -> Iterable[dict[str, Any]]:

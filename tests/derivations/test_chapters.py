@@ -80,10 +80,17 @@ def lost_formulas(page):
     """The formulas that do not come through Markdown unchanged.
 
     A renderer that knows no mathematics, or looks for it only afterwards, as GitHub does, reads ``\\,`` as a comma, ``\\\\`` as one
-    backslash, and in ``]_i ... x_{`` the beginning and the end of emphasis.
+    backslash, and in ``]_i ... x_{`` the beginning and the end of emphasis. Nor does it take a dollar for the beginning of a formula
+    if it stands behind anything but a space or a bracket, or for the end if a letter or a digit follows.
     """
     shown = html.unescape(MarkdownIt("commonmark").enable("table").render(page))
-    return [formula for formula in FORMULA.findall(NOT_TEXT.sub("", page)) if formula not in shown]
+    text = NOT_TEXT.sub("", page)
+    lost = []
+    for found in FORMULA.finditer(text):
+        before, after = text[: found.start()][-1:], text[found.end() :][:1]
+        if found.group() not in shown or before not in ("", " ", "\n", "(", "[") or after.isalnum():
+            lost.append(found.group())
+    return lost
 
 
 @pytest.mark.parametrize("path", sorted(chapters.HERE.glob("*.md")), ids=lambda path: path.stem)
@@ -97,6 +104,10 @@ def test_formulas_come_through_every_renderer_of_markdown(path):
 def test_a_formula_that_is_lost_is_noticed(formula):
     page = f"The formula {formula} and $a_j$, `$c\\,d$`.\n"
     assert lost_formulas(page) == [formula]
+
+
+def test_a_formula_glued_to_its_neighbours_is_noticed():
+    assert lost_formulas("**$a$**, the $b$s, ($c$), $d$-th\n") == ["$a$", "$b$"]
 
 
 def test_the_page_of_equations_is_current():
