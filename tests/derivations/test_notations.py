@@ -166,6 +166,18 @@ def test_a_wrong_factor_is_reported(monkeypatch):
     assert not report
     lines = str(report).splitlines()[1:]
     assert ["off by" in line for line in lines] == [True, False, False, False, True]
+    assert report.errors["sensitivities"] == pytest.approx(0.5)  # δ for 2δ: half of the note's own quantity is missing
+
+
+def test_the_error_is_the_largest_difference_by_the_largest_entry_of_the_notes_own():
+    assert module._error([[[1.0, 6.0]], [[-2.0]]], [[[1.0, 4.0]], [[-1.0]]]) == 2 / 4
+    assert module._error([[[0.25, 0.5]]], [[[0.0, 0.0]]]) == 0.5  # where all is 0 it is absolute
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf"), float("-inf")])
+def test_one_entry_that_is_no_number_is_an_infinite_error(broken):
+    assert module._error([[[1.0, broken]]], [[[1.0, 2.0]]]) == float("inf")
+    assert module._error([[[1.0, 2.0]]], [[[1.0, broken]]]) == float("inf")
 
 
 @pytest.mark.parametrize("change", [{"sign": 1}, {"squares": "sum_of_squares"}, {"average": True}])
