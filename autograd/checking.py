@@ -130,8 +130,9 @@ def check_gradients(f: Callable[..., Any], at: Any) -> GradientReport:
             "f gave two results for the same input, so its derivative means nothing; if it draws random numbers, give it a seed"
         )
     largest = max((abs(each) for each in exact if math.isfinite(each)), default=0.0)
+    kink = any(isinstance(node.op, Op) and node.op.is_kink(*(float(each.data) for each in node.inputs)) for node in order)
     checks = tuple(
-        _check(each.label or f"input {k}", moved(each), each.data, derivative, complex_step(order, each), largest)
+        _check(each.label or f"input {k}", moved(each), each.data, derivative, complex_step(order, each), largest, kink)
         for k, (each, derivative) in enumerate(zip(inputs, exact, strict=True), start=1)
     )
     return GradientReport(checks, _suspect(order) if any(each.verdict == DIFFERS for each in checks) else "")
@@ -151,8 +152,15 @@ def _gradient(output: Value, order: list[Value], inputs: list[Value]) -> list[fl
 
 
 def _check(
-    name: str, f: Callable[[float], float], at: Any, exact: float, by_complex: float | None, largest: float
+    name: str,
+    f: Callable[[float], float],
+    at: Any,
+    exact: float,
+    by_complex: float | None,
+    largest: float,
+    kink: bool = False,
 ) -> InputCheck:
+    """The verdict on one derivative; ``kink`` says whether an operation of the graph stands at a kink."""
     x = float(at)
     numeric, numeric_error = _best(_differences(f, x, (1, -1)), 2)
     if numeric is None:  # at an end of the domain there is one side only
@@ -164,7 +172,7 @@ def _check(
     allowed = RELATIVE * max(abs(exact), abs(witness)) + ABSOLUTE * largest + EPSILON * abs(f(x)) / (abs(x) or 1.0)
     doubt = 10 * error  # the estimate of an error is itself only an estimate
     if not difference <= allowed + doubt:
-        verdict = _without_a_derivative(f, x, exact) or DIFFERS
+        verdict = _without_a_derivative(f, x, exact, kink) or DIFFERS
     elif numeric is not None and abs(numeric - witness) > allowed + 10 * numeric_error and _is_one_sided(f, x, witness):
         verdict = KINK
     else:
@@ -172,11 +180,11 @@ def _check(
     return InputCheck(name, at, exact, numeric, by_complex, difference, verdict)
 
 
-def _without_a_derivative(f: Callable[[float], float], x: float, exact: float) -> str:
+def _without_a_derivative(f: Callable[[float], float], x: float, exact: float, kink: bool) -> str:
     """The verdict where f has a kink, or a jump; else empty."""
     (left, left_error), (right, right_error) = _one_sided(f, x)
     if left is None or right is None:
-        return ""
+        return UNCLEAR if kink else ""  # at an end of the domain a kink hides its other side
     step = _steps(x)[-1]
     if abs(f(x + step) - f(x - step)) > 0.5 * abs(f(x + 10 * step) - f(x - 10 * step)) > 0:
         return UNCLEAR  # a step ten times smaller, and no smaller a difference: f jumps

@@ -175,6 +175,18 @@ class Op:
         """Whether finite operands lie in the row's domain."""
         return self._compiled(DOMAIN, (self.domain or "0 == 0",))
 
+    @cached_property
+    def _kinks(self) -> tuple[Callable[..., Any], ...]:
+        return tuple(self._compiled(FLOATS, (kink,)) for kink in self.kinks)
+
+    def is_kink(self, *operands: float) -> bool:
+        """Whether the row has a kink at these operands, where its derivative is a convention.
+
+        >>> OPS["relu"].is_kink(0.0), OPS["maximum"].is_kink(2.0, 2.0), OPS["exp"].is_kink(0.0)
+        (True, True, False)
+        """
+        return any(kink(*operands) == 0 for kink in self._kinks)
+
     def value_made_of(self, functions: "Functions") -> Callable[..., Any]:
         """The result, a function of the operands that does its work by calling ``functions``.
 
@@ -207,7 +219,7 @@ def _member(family: Op, c: Number) -> Op:
     if not family.is_family:
         raise ValueError(f"row {family.name!r} reads no constant c, so it has no member at {c!r}")
     member = object.__new__(Op)
-    compiled = ("kernel", "exact", "ieee", "defined")  # for the family, without the constant
+    compiled = ("kernel", "exact", "ieee", "defined", "_kinks")  # for the family, without the constant
     vars(member).update({key: value for key, value in vars(family).items() if key not in compiled})
     member.c, member.symbol = c, family.symbol.format(c=c if bits(c) <= LONGEST_CONSTANT else f"({bits(c)} bits)")
     return member

@@ -506,3 +506,15 @@ def test_near_the_largest_float_differences_do_not_overflow(monkeypatch):
 
 def test_beside_the_smallest_floats_there_is_no_room_for_differences():
     assert check_gradients(lambda x: x * x + x, [5e-324])  # by the complex step alone
+
+
+def test_at_a_kink_whose_other_side_lies_outside_the_domain_nothing_is_accused():
+    report = check_gradients(lambda x: autograd.abs(x) + x**1.5, at=0.0)
+    assert [each.verdict for each in report.inputs] == ["unclear"]
+    assert report.suspect == ""
+
+
+def test_a_wrong_derivative_at_an_end_of_the_domain_is_still_found():
+    wrong = Op("wrong_power", "x + x ** 2", ("4",), domain="x >= 1")
+    report = check_gradients(lambda x: apply(wrong, x), at=1.0)
+    assert [each.verdict for each in report.inputs] == ["DIFFERS"]
