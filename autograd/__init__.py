@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from autograd.compositions import dot, logsumexp, softmax, total
 from autograd.derivatives import grad, hessian, hvp, jacobian, jvp, vjp
-from autograd.errors import ClosureError, DomainError, PoleError
+from autograd.errors import ClosureError, DomainError, PoleError, TracingError
 from autograd.functions import (
     abs,  # noqa: A004
     acos,
@@ -55,6 +55,7 @@ from autograd.value import Constant, Value, apply
 
 if _TYPE_CHECKING:
     from autograd.checking import check_gradients
+    from autograd.compiled.program import compile  # noqa: A004
     from autograd.debugging import debug
     from autograd.diagnosis import diagnose
     from autograd.exercises import quiz
@@ -72,6 +73,7 @@ __all__ = [
     "Op",
     "Path",
     "PoleError",
+    "TracingError",
     "Value",
     "abs",
     "acos",
@@ -80,6 +82,7 @@ __all__ = [
     "atan",
     "check_gradients",
     "compare_modes",
+    "compile",
     "cos",
     "cosh",
     "count_paths",
@@ -134,6 +137,7 @@ __all__ = [
 # What asks questions of a graph is imported when it is first used: a program that only trains need not wait for it.
 _ON_DEMAND = {
     "check_gradients": "checking",
+    "compile": "compiled.program",
     "debug": "debugging",
     "diagnose": "diagnosis",
     "explain": "explanation",

@@ -4,7 +4,8 @@ ValueError
  └─ DomainError         a finite operand outside the domain of an operation: log(-1), asin(2)
      └─ PoleError       the same, and a ZeroDivisionError: 1 / 0, 0 ** -1
 TypeError
- └─ ClosureError        a derivative asked of an operation that is only a closure
+ ├─ ClosureError        a derivative asked of an operation that is only a closure
+ └─ TracingError        a compiled function chooses by a number, or looks at one, that there is not yet
 """
 
 
@@ -42,4 +43,18 @@ class ClosureError(TypeError):
         ...
     autograd.errors.ClosureError: 'square' is a closure: backward() can run it, but it has no local derivatives to \
 read. State it as a row, Op(name, value, partials), or compose it of operations that are rows.
+    """
+
+
+class TracingError(TypeError):
+    """A function that ``autograd.compile`` traces chooses by the number of a ``Value``, or looks at it.
+
+    >>> import autograd
+    >>> autograd.compile(lambda x: x if x > 0 else 0 * x)([1.0, 2.0])
+    Traceback (most recent call last):
+        ...
+    autograd.errors.TracingError: x > 0 was asked while autograd.compile traces the function (<doctest \
+autograd.errors.TracingError[1]>, line 1: autograd.compile(lambda x: x if x > 0 else 0 * x)([1.0, 2.0])): a choice by a number is \
+made once, while tracing, and would hold for all examples; say it with autograd.maximum, minimum, relu, abs, or with step, sign or \
+heaviside as a factor
     """
