@@ -11,6 +11,7 @@ import resource
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -31,6 +32,7 @@ def compile_times(executor: str) -> list[dict[str, float]]:
     import autograd
     from autograd import Value
 
+    w, b = Value(0.9), Value(0.1)
     rows = []
     for links in [LINKS[0], *LINKS]:  # the first compiles the functions, which later ones find ready
 
@@ -40,7 +42,6 @@ def compile_times(executor: str) -> list[dict[str, float]]:
                 z = (w * z + b).tanh()
             return z
 
-        w, b = Value(0.9), Value(0.1)
         started = time.perf_counter()
         step = autograd.compile(chain, parameters=[w, b], executor=executor).bind(np.array([0.3]))
         theta = np.array([0.9, 0.1])
@@ -126,8 +127,14 @@ def measure_and_show() -> dict[str, Any]:
         "A chain of tanh(w*z + b), one example",
         ["operations", "native: compile ms", "step us", "ns/operation", "NumPy: compile ms", "step us"],
         [
-            [f"{n['operations']:,.0f}", f"{1e3 * n['compile']:.1f}", f"{1e6 * n['step']:,.1f}"]
-            + [f"{1e9 * n['step'] / n['operations']:.2f}", f"{1e3 * p['compile']:.1f}", f"{1e6 * p['step']:,.1f}"]
+            [
+                f"{n['operations']:,.0f}",
+                f"{1e3 * n['compile']:.1f}",
+                f"{1e6 * n['step']:,.1f}",
+                f"{1e9 * n['step'] / n['operations']:.2f}",
+                f"{1e3 * p['compile']:.1f}",
+                f"{1e6 * p['step']:,.1f}",
+            ]
             for n, p in zip(compiled["native"], compiled["numpy"], strict=True)
         ],
     )
@@ -135,17 +142,20 @@ def measure_and_show() -> dict[str, Any]:
 
     engines = [OURS, OURS_TWO, OURS_NUMPY, HAND]
     batches = {engine: in_a_process("batch", engine) for engine in engines}
-    weights = sum(a * b for a, b in zip(MOONS, MOONS[1:], strict=False))
+    weights = sum(a * b for a, b in pairwise(MOONS))
     flops = 6 * weights  # a multiplication and an addition each: forward, for the inputs, for the weights
     best = in_a_process("limits")
     table(
         "Moons relu, microseconds a step",
         ["examples", *engines, f"{OURS}: ns/example", "Gflop/s", "of a product of matrices"],
         [
-            [f"{rows[0]['examples']:,}", *[f"{1e6 * row['shortest']:,.1f}" for row in rows]]
-            + [f"{1e9 * rows[0]['shortest'] / rows[0]['examples']:,.0f}"]
-            + [f"{flops * rows[0]['examples'] / rows[0]['shortest'] / 1e9:.1f}"]
-            + [f"{flops * rows[0]['examples'] / rows[0]['shortest'] / best['flops']:.0%}"]
+            [
+                f"{rows[0]['examples']:,}",
+                *[f"{1e6 * row['shortest']:,.1f}" for row in rows],
+                f"{1e9 * rows[0]['shortest'] / rows[0]['examples']:,.0f}",
+                f"{flops * rows[0]['examples'] / rows[0]['shortest'] / 1e9:.1f}",
+                f"{flops * rows[0]['examples'] / rows[0]['shortest'] / best['flops']:.0%}",
+            ]
             for rows in zip(*batches.values(), strict=True)
         ],
     )
