@@ -95,8 +95,8 @@ class Traced(Value):
             _refuse(f"the .grad of {_called(self)} was asked for", INSIDE)
         return _grad.__get__(self)
 
-    data = property(_number, _set_number)  # type: ignore[assignment]
-    grad = property(_gradient, _grad.__set__)  # type: ignore[assignment]
+    data = property(_number, _set_number)
+    grad = property(_gradient, _grad.__set__)
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
@@ -143,7 +143,7 @@ class Lent(Traced):
             _refuse(f"the number of {_called(self)} was asked for (.data)", NUMBERS)
         return math.nan
 
-    data = property(_hidden, Traced._set_number)  # type: ignore[assignment]
+    data = property(_hidden, Traced._set_number)
 
 
 @lru_cache(maxsize=256)
@@ -165,7 +165,7 @@ def _traced(parameters: Sequence[Value]) -> Iterator[None]:
         vars(value)["_new"] = _new_node
         try:
             for each, kind in zip(parameters, kinds, strict=True):
-                each.__class__ = _lent(kind)
+                each.__class__ = _lent(kind)  # type: ignore[arg-type]
             yield
         finally:
             for each, kind in zip(parameters, kinds, strict=True):
