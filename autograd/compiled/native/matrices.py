@@ -1,0 +1,214 @@
+r"""Kernels of matrices over a block of examples: the three products of a layer, in tiles that stay in registers.
+
+    forward     a_i  = z_i + sum_j W_ij x_j            S4.79
+    operands    x'_j += sum_i W_ij a'_i                S4.89, W transposed (primes are adjoints)
+    weights     W'_ij += sum over examples of x_j a'_i       S4.88
+
+A tile is ``height`` rows of the matrix by ``unroll`` vectors of examples: 4 x 4 sums in 16 registers, fed by 4 vectors of x
+and 4 weights for each j. So a loaded number takes part in four multiplications, and the multipliers do not wait for memory.
+
+Weights and their adjoints are kept in the order in which the tiles read them: for each tile, the starts of its rows if they
+are shared, then the weights of column 0, of column 1, and so on. An adjoint of a weight has a number in each lane, the sum
+over the examples that went through that lane; lanes are added when the call ends.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from autograd.compiled.native.ir import Code
+from autograd.compiled.native.jit import ARGUMENTS, next_kernel
+
+WORD = 8
+COLUMNS = 4  # of a tile of the transposed product
+
+
+class Tile(NamedTuple):
+    """The form of a matrix kernel: vectors of ``lanes``, ``unroll`` of them, ``height`` rows at a time."""
+
+    lanes: int
+    unroll: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.height}x{self.unroll}x{self.lanes}"
+
+    @property
+    def vector(self) -> int:
+        """The bytes of a vector."""
+        return self.lanes * WORD
+
+    def block(self, code: Code, address: str) -> list[str]:
+        """The vectors of one slot."""
+        return [code.load(code.at(address, u * self.vector)) for u in range(self.unroll)]
+
+    def zeros(self, code: Code, rows: int) -> list[list[str]]:
+        """Sums of ``rows`` x ``unroll`` vectors that start at 0, as variables."""
+        return [[code.variable(code.type, "zeroinitializer") for _ in range(self.unroll)] for _ in range(rows)]
+
+
+def _start(name: str, tile: Tile) -> Code:
+    return Code(name, ARGUMENTS, tile.lanes, fused=True)
+
+
+def _read(code: Code, variable: str) -> str:
+    return code.let(f"load {code.type}, ptr {variable}")
+
+
+def _write(code: Code, value: str, variable: str) -> None:
+    code.end(f"store {code.type} {value}, ptr {variable}")
+
+
+class MatrixForward(NamedTuple):
+    """``start`` is "shared" (with the weights), "example" (a slot for each row) or "none".
+
+    The instruction: kernel, tiles, columns, the offset of the weights; the offsets of the operands; for each tile those of its
+    results, and of its starts if they are per example.
+    """
+
+    tile: Tile
+    start: str
+
+    @property
+    def name(self) -> str:
+        """For example ``matrix.shared.4x4x8``."""
+        return f"matrix.{self.start}.{self.tile}"
+
+    def write(self) -> Code:
+        """For each tile: take the starts, add the columns, store the results."""
+        tile, code = self.tile, _start(self.name, self.tile)
+        tiles, columns, offset = (code.word("%pc", i) for i in (1, 2, 3))
+        operands = code.at("%pc", 4 * WORD)
+        results = code.variable("ptr", code.at(operands, code.times(columns, WORD)))
+        weights = code.variable("ptr", code.at("%base", offset))
+        with code.repeat(tiles):
+            row, weight = (code.let(f"load ptr, ptr {each}") for each in (results, weights))
+            sums = tile.zeros(code, tile.height)
+            self._take_starts(code, sums, row, weight)
+            if self.start == "shared":
+                weight = code.at(weight, tile.height * WORD)
+            with code.repeat(columns) as j:
+                x = tile.block(code, code.at("%base", code.word(operands, j)))
+                column = code.at(weight, code.times(j, tile.height * WORD))
+                for r in range(tile.height):
+                    w = code.broadcast(code.at(column, r * WORD))
+                    for u in range(tile.unroll):
+                        _write(code, code.multiply_add(w, x[u], _read(code, sums[r][u])), sums[r][u])
+            for r in range(tile.height):
+                out = code.at("%base", code.word(row, r))
+                for u in range(tile.unroll):
+                    code.store(_read(code, sums[r][u]), code.at(out, u * tile.vector))
+            code.end(f"store ptr {code.at(weight, code.times(columns, tile.height * WORD))}, ptr {weights}")
+            words = tile.height * (2 if self.start == "example" else 1)
+            code.end(f"store ptr {code.at(row, words * WORD)}, ptr {results}")
+        next_kernel(code, code.let(f"load ptr, ptr {results}"))
+        return code
+
+    def _take_starts(self, code: Code, sums: list[list[str]], row: str, weight: str) -> None:
+        for r in range(self.tile.height):
+            if self.start == "shared":
+                start = [code.broadcast(code.at(weight, r * WORD))] * self.tile.unroll
+            elif self.start == "example":
+                start = self.tile.block(code, code.at("%base", code.word(row, self.tile.height + r)))
+            else:
+                return
+            for u in range(self.tile.unroll):
+                _write(code, start[u], sums[r][u])
+
+
+class MatrixOperands(NamedTuple):
+    """The adjoints of the operands, four columns at a time, then one at a time.
+
+    The instruction: kernel, tiles, columns, the offset of the weights, columns in fours, the offset from one tile's weights to
+    the next; for each column the offset of its weights in a tile, of the adjoint to begin with (zeros for a first
+    contribution), and of the adjoint; then for each row the offset of its adjoint.
+    """
+
+    tile: Tile
+
+    @property
+    def name(self) -> str:
+        """For example ``operands.4x4x8``."""
+        return f"operands.{self.tile}"
+
+    def write(self) -> Code:
+        """Four columns at a time while there are four, then the others."""
+        code = _start(self.name, self.tile)
+        tiles, columns, weights, fours, stride = (code.word("%pc", i) for i in (1, 2, 3, 4, 5))
+        table = code.at("%pc", 6 * WORD)
+        rows = code.at(table, code.times(columns, 3 * WORD))
+        base = code.at("%base", weights)
+        with code.unless_equal(fours, 0), code.repeat(fours, step=COLUMNS) as j:
+            self._columns(code, COLUMNS, code.at(table, code.times(j, 3 * WORD)), rows, base, tiles, stride)
+        with code.unless_equal(fours, columns), code.repeat(columns, start=fours) as j:
+            self._columns(code, 1, code.at(table, code.times(j, 3 * WORD)), rows, base, tiles, stride)
+        next_kernel(code, code.at(rows, code.times(tiles, self.tile.height * WORD)))
+        return code
+
+    def _columns(self, code: Code, width: int, table: str, rows: str, base: str, tiles: str, stride: str) -> None:
+        tile = self.tile
+        weights = [code.at(base, code.word(table, 3 * c)) for c in range(width)]
+        sums = tile.zeros(code, width)
+        for c in range(width):
+            for u, vector in enumerate(tile.block(code, code.at("%base", code.word(table, 3 * c + 1)))):
+                _write(code, vector, sums[c][u])
+        with code.repeat(tiles) as t:
+            distance = code.let(f"mul nuw nsw i64 {t}, {stride}")
+            places = [code.at(weight, distance) for weight in weights]
+            row = code.at(rows, code.times(t, tile.height * WORD))
+            for r in range(tile.height):
+                adjoint = tile.block(code, code.at("%base", code.word(row, r)))
+                for c in range(width):
+                    w = code.broadcast(code.at(places[c], r * WORD))
+                    for u in range(tile.unroll):
+                        _write(code, code.multiply_add(w, adjoint[u], _read(code, sums[c][u])), sums[c][u])
+        for c in range(width):
+            out = code.at("%base", code.word(table, 3 * c + 2))
+            for u in range(tile.unroll):
+                code.store(_read(code, sums[c][u]), code.at(out, u * tile.vector))
+
+
+class MatrixWeights(NamedTuple):
+    """The adjoints of the weights, and of shared starts.
+
+    The instruction: kernel, tiles, columns, the offset of the adjoints of the weights; the offsets of the operands; then for
+    each row the offset of its adjoint.
+    """
+
+    tile: Tile
+    start: bool
+
+    @property
+    def name(self) -> str:
+        """For example ``weights.start.4x4x8``."""
+        return f"weights.{'start.' if self.start else ''}{self.tile}"
+
+    def write(self) -> Code:
+        """For each tile: take the adjoints of its rows, and give each weight its operand times them."""
+        tile, code = self.tile, _start(self.name, self.tile)
+        tiles, columns, offset = (code.word("%pc", i) for i in (1, 2, 3))
+        operands = code.at("%pc", 4 * WORD)
+        rows = code.at(operands, code.times(columns, WORD))
+        place = code.variable("ptr", code.at("%base", offset))
+        with code.repeat(tiles) as t:
+            row = code.at(rows, code.times(t, tile.height * WORD))
+            adjoints = [tile.block(code, code.at("%base", code.word(row, r))) for r in range(tile.height)]
+            sums = code.let(f"load ptr, ptr {place}")
+            if self.start:
+                for r in range(tile.height):
+                    total = code.load(code.at(sums, r * tile.vector))
+                    for u in range(tile.unroll):
+                        total = code.binary("fadd", total, adjoints[r][u])
+                    code.store(total, code.at(sums, r * tile.vector))
+                sums = code.at(sums, tile.height * tile.vector)
+            with code.repeat(columns) as j:
+                x = tile.block(code, code.at("%base", code.word(operands, j)))
+                column = code.at(sums, code.times(j, tile.height * tile.vector))
+                totals = [code.load(code.at(column, r * tile.vector)) for r in range(tile.height)]
+                for u in range(tile.unroll):
+                    totals = [code.multiply_add(x[u], adjoints[r][u], totals[r]) for r in range(tile.height)]
+                for r in range(tile.height):
+                    code.store(totals[r], code.at(column, r * tile.vector))
+            code.end(f"store ptr {code.at(sums, code.times(columns, tile.height * tile.vector))}, ptr {place}")
+        next_kernel(code, code.at(rows, code.times(tiles, tile.height * WORD)))
+        return code
