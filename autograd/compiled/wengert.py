@@ -139,6 +139,7 @@ def to_latex(tape: Tape) -> str:
 def counts(tape: Tape) -> dict[str, int]:
     """How many rows there are of each operation, the most frequent first.
 
+    >>> from autograd import OPS
     >>> from autograd.compiled.tape import Row
     >>> counts(Tape(1, 0, (), (Row(OPS["exp"], 0), Row(OPS["mul"], 0, 1), Row(OPS["mul"], 2, 2)), (3,), wanted=1))
     {'mul': 2, 'exp': 1}
