@@ -82,10 +82,10 @@ def steps_by_level(tape: Tape) -> Steps:
     for item in _items(tape, chains, shared=False):
         sources = item.sources
         level[item.slot] = depth = 1 + max(level[source] for source in sources)
-        key: object = (depth, kinds[item.slot], item.op, *(kinds[source] for source in sources))
+        key: object = (depth, item.op, *(kinds[source] for source in sources))
         if isinstance(item, _Chain):
             item.sort()
-            key = (depth, item.start >= 0 and kinds[item.start], item.start >= 0, tuple(item.operands))
+            key = (depth, tape.active[item.slot], item.start >= 0 and kinds[item.start], item.start >= 0, tuple(item.operands))
         _join(groups.setdefault(key, []), item)
     ordered = sorted((step for steps in groups.values() for step in steps), key=lambda step: level[step.out[0]])
     return Steps([step for step in ordered if not kinds[step.out[0]]], [step for step in ordered if kinds[step.out[0]]])

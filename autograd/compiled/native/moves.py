@@ -88,6 +88,26 @@ class Fill(NamedTuple):
         return code
 
 
+class Copy(NamedTuple):
+    """Vectors from one place to another. The instruction: kernel, n vectors, the two offsets."""
+
+    lanes: int
+
+    @property
+    def name(self) -> str:
+        """For example ``copy.x8``."""
+        return f"copy.x{self.lanes}"
+
+    def write(self) -> Code:
+        """Vector by vector."""
+        code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD
+        count, source, target = code.word("%pc", 1), code.at("%base", code.word("%pc", 2)), code.at("%base", code.word("%pc", 3))
+        with code.repeat(count) as i:
+            code.store(code.load(code.at(source, code.times(i, vector))), code.at(target, code.times(i, vector)))
+        next_kernel(code, code.at("%pc", 4 * WORD))
+        return code
+
+
 class Examples(NamedTuple):
     """The next block of the data to the slots of the inputs. The instruction: kernel, inputs, vectors, the offset of the first
     slot, bytes of a slot, the offset of the data's cell."""

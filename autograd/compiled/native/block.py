@@ -1,0 +1,233 @@
+"""The layout of a batch: blocks of examples in the lanes of vectors.
+
+In the arena stand, after what all examples share (``exact.py``): the slots of a block, each ``unroll`` vectors; their adjoints;
+the weights of matrices, packed in the order of the tiles; and the sums, one vector for each weight and each shared operand,
+which collect adjoints over all blocks.
+
+A batch of N examples is first a vector that is not full, if N does not divide by the lanes, then single vectors, then blocks. What
+idle lanes add to the sums is wiped before anything else is added.
+"""
+
+from __future__ import annotations
+
+from autograd.compiled.native.exact import TRASH, Single
+from autograd.compiled.native.jit import UNROLL
+from autograd.compiled.native.matrices import COLUMNS, MatrixForward, MatrixOperands, MatrixWeights, Tile
+from autograd.compiled.native.moves import ARRAY, DATA, GRADIENT, Copy, Examples, Fill, Gather, Outputs, Reduce, Tally, Wipe
+from autograd.compiled.native.rows import Shape
+from autograd.compiled.native.stream import WORD, Actions, Arena, Places, Stream
+from autograd.compiled.steps import Matrix, Rows, steps_by_level, steps_in_order
+from autograd.compiled.tape import Tape
+from autograd.ops import ADD
+
+HEIGHT = 4  # rows of a tile
+
+
+class Batch:
+    """Where everything is, and the streams of a block and around the blocks."""
+
+    def __init__(self, arena: Arena, tape: Tape, lanes: int) -> None:
+        self.tape, self.lanes, self.unroll = tape, lanes, UNROLL[lanes]
+        self.vector = lanes * WORD
+        self._slot = self.unroll * self.vector
+        self.shared = Single(arena, tape, steps_in_order(tape, shared=True), lanes, cleared=True)
+        self.steps = steps_by_level(tape).examples
+        self.zeros, self.full, self.partial, self.total = (arena.take(self._slot) for _ in range(4))
+        slots = [*range(tape.parameters, tape.leaves), *(slot for step in self.steps for slot in step.out)]
+        first = arena.take(len(slots) * self._slot)
+        self._primal = {slot: first + i * self._slot for i, slot in enumerate(slots)}
+        active = [slot for slot in slots if tape.active[slot]]
+        first = arena.take(len(active) * self._slot)
+        self._adjoint = {slot: first + i * self._slot for i, slot in enumerate(active)}
+        self._packed: dict[object, int] = {}
+        self._sources: list[int] = []
+        self._bands = {step.out[0]: self._bands_of(step) for step in self.steps if isinstance(step, Matrix)}
+        for bands in self._bands.values():
+            for band in bands:
+                if band.key not in self._packed:
+                    self._packed[band.key] = len(self._sources)
+                    self._sources += band.slots
+        self._pack = arena.take(len(self._sources) * WORD)
+        self._singles = self._shared_operands()
+        receivers = [*self._sources, *self._singles]
+        receivers += [-1] * (-len(receivers) % lanes)
+        self._receivers = receivers
+        self._sums = arena.take(len(receivers) * self.vector)
+        self._sum = {slot: self._sums + (len(self._sources) + i) * self.vector for i, slot in enumerate(self._singles)}
+
+    def _shared_operands(self) -> list[int]:
+        """The shared slots that single operations read, and through which an adjoint flows."""
+        tape = self.tape
+        met: dict[int, None] = {}
+        for step in self.steps:
+            if isinstance(step, Rows):
+                met |= {slot: None for slot in (*step.x, *step.y) if tape.active[slot] and not tape.per_example[slot]}
+        return list(met)
+
+    def _bands_of(self, step: Matrix) -> list[Band]:
+        """Tiles of four rows, and one of the rows that are left."""
+        whole = len(step.out) // HEIGHT * HEIGHT
+        shared = bool(step.start) and not self.tape.per_example[step.start[0]]
+        kind = "shared" if shared else "example" if step.start else "none"
+        parts = ((0, whole, HEIGHT), (whole, len(step.out), len(step.out) - whole))
+        return [Band(step, kind, first, stop, height) for first, stop, height in parts if stop > first]
+
+    # --- streams around the blocks -----------------------------------------------------------------------------------
+
+    def before(self, stream: Stream) -> None:
+        """Take in the parameters, compute what is shared, pack the weights."""
+        self.shared.load(stream)
+        self.shared.forward(stream)
+        if self._sources:
+            stream.add(Gather(), len(self._sources), self._pack, *(self.shared.primal[slot] for slot in self._sources))
+        stream.add(Fill(self.lanes), 1, self.total, 0)
+
+    def before_backward(self, stream: Stream) -> None:
+        """Set all sums to 0."""
+        self.shared.clear(stream)
+        if self._receivers:
+            stream.add(Fill(self.lanes), len(self._receivers), self._sums, 0)
+
+    def wipe(self, stream: Stream) -> None:
+        """After the vector that is not full."""
+        if self._receivers:
+            stream.add(Wipe(self.lanes), len(self._receivers), self._sums, self.partial)
+
+    def after(self, stream: Stream) -> None:
+        """Add up the lanes, and go back through what is shared."""
+        if self._receivers:
+            targets = (self.shared.adjoint(slot) if slot >= 0 and self.tape.active[slot] else TRASH for slot in self._receivers)
+            stream.add(Reduce(self.lanes), len(self._receivers) // self.lanes, self._sums, *targets)
+        self.shared.backward(stream, None)
+        self.shared.put(stream, self.shared.adjoints(self.tape.parameters), GRADIENT)
+
+    # --- streams of a block ------------------------------------------------------------------------------------------
+
+    def forward(self, stream: Stream, vectors: int) -> None:
+        """Take in the examples and run the steps."""
+        tape, places = self.tape, self._places(vectors, Actions(()))
+        if tape.inputs:
+            stream.add(Examples(self.lanes), tape.inputs, vectors, self._primal[tape.parameters], self._slot, DATA)
+        for step in self.steps:
+            if isinstance(step, Rows):
+                places.forward(stream, step)
+            else:
+                for band in self._bands[step.out[0]]:
+                    self._matrix_forward(stream, vectors, band)
+
+    def outputs(self, stream: Stream, vectors: int) -> None:
+        """Give out the outputs that differ between examples."""
+        slots = [slot for slot in self.tape.outputs if self.tape.per_example[slot]]
+        stream.add(Outputs(self.lanes), len(slots), vectors, ARRAY, *(self._primal[slot] for slot in slots))
+
+    def tally(self, stream: Stream, vectors: int, mask: int) -> None:
+        """Add the values to the total."""
+        stream.add(Tally(self.lanes), vectors, self._primal[self.tape.outputs[0]], mask, self.total)
+
+    def backward(self, stream: Stream, vectors: int, mask: int) -> None:
+        """Seed the adjoint of the output with the mask, and run the steps in reverse."""
+        output = self.tape.outputs[0]
+        if output not in self._adjoint:
+            return
+        stream.add(Copy(self.lanes), vectors, mask, self._adjoint[output])
+        actions = Actions(self.tape.active, [output, *(slot for slot in self._singles)])
+        places = self._places(vectors, actions)
+        for step in reversed(self.steps):
+            if isinstance(step, Rows):
+                places.backward(stream, step)
+                continue
+            if not self.tape.active[step.out[0]]:
+                continue
+            if step.start and self.tape.per_example[step.start[0]]:
+                places.backward(stream, Rows(ADD, step.start, step.start, step.out), only_first=True)
+            for band in self._bands[step.out[0]]:
+                self._matrix_operands(stream, vectors, band, actions)
+                self._matrix_weights(stream, vectors, band)
+
+    def _places(self, vectors: int, actions: Actions) -> Places:
+        varies, shared = self.tape.per_example, self.shared.primal
+        return Places(
+            Shape(self.lanes, False),
+            vectors,
+            lambda slot: self._primal[slot] if varies[slot] else shared[slot],
+            lambda slot: self._adjoint[slot] if varies[slot] else self._sum[slot],
+            lambda slot: "v" if varies[slot] else "s",
+            actions,
+        )
+
+    # --- matrices ----------------------------------------------------------------------------------------------------
+
+    def _matrix_forward(self, stream: Stream, vectors: int, band: Band) -> None:
+        kernel = MatrixForward(Tile(self.lanes, vectors, band.height), band.start)
+        words = [self._primal[slot] for slot in band.step.operands]
+        for tile in band.tiles():
+            words += [self._primal[band.step.out[i]] for i in tile]
+            if band.start == "example":
+                words += [self._primal[band.step.start[i]] for i in tile]
+        pack = self._pack + self._packed[band.key] * WORD
+        stream.add(kernel, len(band.tiles()), len(band.step.operands), pack, *words)
+
+    def _matrix_operands(self, stream: Stream, vectors: int, band: Band, actions: Actions) -> None:
+        step, words, columns = band.step, list[int](), 0
+        for j, slot in enumerate(step.operands):
+            action = actions(slot)
+            if action != "none":
+                columns += 1
+                adjoint = self._adjoint[slot]
+                words += [band.column(j) * WORD, adjoint if action == "add" else self.zeros, adjoint]
+        if columns:
+            words += [self._adjoint[step.out[i]] for i in range(band.first, band.stop)]
+            pack = self._pack + self._packed[band.key] * WORD
+            counts = (len(band.tiles()), columns, pack, columns // COLUMNS * COLUMNS, band.size() * WORD)
+            stream.add(MatrixOperands(Tile(self.lanes, vectors, band.height)), *counts, *words)
+
+    def _matrix_weights(self, stream: Stream, vectors: int, band: Band) -> None:
+        step = band.step
+        if any(self.tape.active[slot] for slot in band.slots):
+            words = [self._primal[slot] for slot in step.operands]
+            words += [self._adjoint[step.out[i]] for i in range(band.first, band.stop)]
+            sums = self._sums + self._packed[band.key] * self.vector
+            kernel = MatrixWeights(Tile(self.lanes, vectors, band.height), band.start == "shared")
+            stream.add(kernel, len(band.tiles()), len(step.operands), sums, *words)
+
+
+class Band:
+    """Rows ``first`` to ``stop`` of a matrix, in tiles of ``height``; ``start`` as in ``MatrixForward``."""
+
+    def __init__(self, step: Matrix, start: str, first: int, stop: int, height: int) -> None:
+        self.step, self.start, self.first, self.stop, self.height = step, start, first, stop, height
+        self.slots = self._weights_in_tiles()
+        self.key = (height, start == "shared", len(step.operands), tuple(self.slots))  # equal: the same weights
+
+    def tiles(self) -> list[range]:
+        """The rows of each tile."""
+        return [range(i, i + self.height) for i in range(self.first, self.stop, self.height)]
+
+    def size(self) -> int:
+        """How many numbers a tile has."""
+        return self.height * (len(self.step.operands) + (self.start == "shared"))
+
+    def column(self, j: int) -> int:
+        """How many numbers of a tile stand before column j."""
+        return self.height * (j + (self.start == "shared"))
+
+    def _weights_in_tiles(self) -> list[int]:
+        """The slots of the weights in the order in which the kernels read them."""
+        slots: list[int] = []
+        for tile in self.tiles():
+            if self.start == "shared":
+                slots += [self.step.start[i] for i in tile]
+            for column in zip(*(self.step.weights[i] for i in tile), strict=True):
+                slots += column
+        return slots
+
+
+def split(examples: int, lanes: int) -> tuple[int, int, int]:
+    """How many examples there are in a vector that is not full, how many single vectors, and how many blocks.
+
+    >>> split(100, 8), split(64, 8), split(3, 4)
+    ((4, 0, 3), (0, 0, 2), (3, 0, 0))
+    """
+    vectors, partial = divmod(examples, lanes)
+    blocks, singles = divmod(vectors, UNROLL[lanes])
+    return partial, singles, blocks

@@ -1,0 +1,106 @@
+"""Machines: an arena in memory, and the call that runs streams on it."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from autograd.compiled.native.jit import library
+from autograd.compiled.native.moves import GRADIENT, THETA, Driver
+from autograd.compiled.native.stream import LINE, WORD, Arena, Stream
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from autograd.compiled.executor import Array
+
+Words = "NDArray[np.int64]"
+Allocate = "Callable[[int], NDArray[np.uint8]]"
+
+
+class Phase(NamedTuple):
+    """A stream, how often it runs, and for data and results an address and the bytes from one time to the next."""
+
+    stream: NDArray[np.int64]
+    times: int = 1
+    data: int = 0
+    data_step: int = 0
+    results: int = 0
+    results_step: int = 0
+
+
+def zeros(size: int) -> NDArray[np.uint8]:
+    """So many bytes, all 0, that begin with a cache line."""
+    memory = np.zeros(size + LINE, dtype=np.uint8)
+    start = -memory.ctypes.data % LINE
+    return memory[start : start + size]
+
+
+class Machine:
+    """An arena of its own, with room for the parameters and their gradient, which the caller fills and reads."""
+
+    def __init__(self, arena: Arena, parameters: int, allocate: Callable[[int], NDArray[np.uint8]] = zeros) -> None:
+        self._memory = allocate(-(-arena.size // LINE) * LINE)
+        self.doubles: Array = self._memory.view(np.float64)
+        arena.fill(self.doubles)
+        self.theta, self.gradient = (allocate(parameters * WORD).view(np.float64) for _ in range(2))
+        words = self._memory.view(np.int64)
+        words[THETA // WORD], words[GRADIENT // WORD] = self.theta.ctypes.data, self.gradient.ctypes.data
+
+    def prepared(self, phases: Sequence[Phase]) -> Callable[[], None]:
+        """A call that runs the phases one after the other, without the interpreter's lock; it keeps what it needs alive."""
+        words = [self._memory.ctypes.data, len(phases)]
+        for stream, times, *rest in phases:
+            words += [stream.ctypes.data, times, *rest]
+        context = np.array(words, dtype=np.int64)
+        address = ctypes.c_void_p(context.ctypes.data)
+        run, keep = driver(), (self, context, phases)
+
+        def call(keep: Any = keep) -> None:
+            run(address)
+
+        return call
+
+
+@lru_cache(maxsize=1)
+def driver() -> Any:
+    """The compiled driver as a function of the context's address."""
+    address = library().addresses([Driver()])[Driver().name]
+    return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
+
+
+def assembled(*write: Callable[[Stream], None]) -> NDArray[np.int64]:
+    """The stream that these write, ready to run."""
+    stream = Stream()
+    for each in write:
+        each(stream)
+    return stream.assembled(library().addresses)
+
+
+class Crew:
+    """Threads that wait for work; they end with the process."""
+
+    def __init__(self, count: int) -> None:
+        self._work: list[SimpleQueue[Callable[[], None]]] = [SimpleQueue() for _ in range(count)]
+        self._done: SimpleQueue[None] = SimpleQueue()
+        for queue in self._work:
+            threading.Thread(target=self._labour, args=(queue,), daemon=True).start()
+
+    def _labour(self, queue: SimpleQueue[Callable[[], None]]) -> None:
+        while True:
+            queue.get()()
+            self._done.put(None)
+
+    def run(self, calls: Sequence[Callable[[], None]]) -> None:
+        """All calls at the same time: the first here, each other in a thread of its own."""
+        for queue, call in zip(self._work, calls[1:], strict=False):
+            queue.put(call)
+        calls[0]()
+        for _ in calls[1:]:
+            self._done.get()
