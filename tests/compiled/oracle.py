@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 
 import autograd
 from autograd import Value
@@ -71,3 +73,11 @@ def error(got: Any, wanted: Any, scale: float | None = None) -> float:
     difference = np.abs(got - wanted).max(initial=0.0)
     scale = np.abs(wanted).max(initial=0.0) if scale is None else scale
     return 0.0 if difference == 0 else float(np.nan_to_num(difference / scale if scale else np.inf, nan=np.inf))
+
+
+def _executors() -> list[Any]:
+    missing = pytest.mark.skipif(find_spec("llvmlite") is None, reason="native code needs llvmlite")
+    return ["plain", "numpy", pytest.param("native", marks=missing)]
+
+
+EXECUTORS = _executors()
