@@ -40,6 +40,7 @@ def run(
     batch_size: int,
     seed: int,
     out: Path,
+    eager: bool = False,
 ) -> None:
     """Load, show one neuron, check all gradients against NumPy, train, report, draw."""
     console = Console(highlight=False, markup=False)  # names in the data may have brackets
@@ -59,8 +60,13 @@ def run(
     console.print(
         f"training: {epochs} epochs in batches of {batch_size}, learning rate {lr:g} (change it: --epochs, --batch-size, --lr)"
     )
+    console.print(
+        "each batch is recorded as a graph, and backward() differentiates it"
+        if eager
+        else "the scalars of one example are compiled to a program for whole batches (the same graph by graph: --eager)"
+    )
     started = time.perf_counter()
-    _train(console, model, train, epochs, lr, batch_size, rng)
+    _train(console, model, train, epochs, lr, batch_size, rng, eager)
     console.print(
         f"\ntrained in {time.perf_counter() - started:.1f} s; accuracy on the training data {_accuracy(model, train):.1%}, "
         f"on the {len(test)} held-out examples {_accuracy(model, test):.1%}"
@@ -199,26 +205,18 @@ def _write(path: Path, picture: Digraph) -> list[Path]:
 # --- training -------------------------------------------------------------------------------------------------------
 
 
-def _train(console: Console, model: nn.MLP, data: Dataset, epochs: int, lr: float, batch_size: int, rng: random.Random) -> None:
-    optimizer = nn.SGD(model.parameters(), lr)
-    columns = ("training", BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.4f}"))
-    more = (TextColumn("accuracy {task.fields[accuracy]:.1%}"), TimeRemainingColumn())
-    with Progress(*columns, *more, console=console) as progress:
-        task = progress.add_task("training", total=epochs, loss=math.nan, accuracy=0.0)
-        for epoch in range(1, epochs + 1):
-            total_loss, correct = 0.0, 0
-            for xs, ys in nn.batches(data.x, data.y, batch_size, rng):
-                outputs = [model(x) for x in xs]
-                loss = nn.mean([nn.cross_entropy_logits(o, y) for o, y in zip(outputs, ys, strict=True)])
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                total_loss += loss.data * len(xs)
-                correct += sum(_argmax(o) == y for o, y in zip(outputs, ys, strict=True))
-                progress.update(task, advance=len(xs) / len(data))
-            if not math.isfinite(total_loss):
-                raise click.ClickException(f"the loss became {total_loss} in epoch {epoch}: try a smaller --lr than {lr:g}")
-            progress.update(task, completed=epoch, loss=total_loss / len(data), accuracy=correct / len(data))
+def _train(
+    console: Console, model: nn.MLP, data: Dataset, epochs: int, lr: float, batch_size: int, rng: random.Random, eager: bool
+) -> None:
+    columns = ("training", BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.4f}"), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("training", total=epochs, loss=math.nan)
+        for epoch in nn.fit(model, data.x, data.y, lr=lr, epochs=epochs, batch_size=batch_size, rng=rng, eager=eager):
+            if not math.isfinite(epoch.loss):
+                raise click.ClickException(
+                    f"the loss became {epoch.loss} in epoch {epoch.number}: try a smaller --lr than {lr:g}"
+                )
+            progress.update(task, completed=epoch.number, loss=epoch.loss)
 
 
 def _accuracy(model: nn.MLP, data: Dataset) -> float:

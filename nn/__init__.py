@@ -30,6 +30,7 @@ from nn.losses import (
 from nn.module import Module
 from nn.optim import SGD, batches
 from nn.summary import summary
+from nn.training import Epoch, fit
 
 __all__ = [
     "ACTIVATIONS",
@@ -39,6 +40,7 @@ __all__ = [
     "MLP",
     "SGD",
     "Embedding",
+    "Epoch",
     "Layer",
     "LayerTrace",
     "Module",
@@ -52,6 +54,7 @@ __all__ = [
     "elementary",
     "export_gradients",
     "export_parameters",
+    "fit",
     "half_sum_of_squares",
     "hinge",
     "import_parameters",

@@ -62,6 +62,7 @@ AT_THE_TOP = {
 LAZILY = {
     "autograd.compiled.executor": {"numpy"},
     "nn.data": {"sklearn"},
+    "nn.training": {"numpy"},
     "viz": {"graphviz", "pygraphviz", "IPython"},
     "chainrule": {"graphviz", "pygraphviz", "sklearn"},
 }
