@@ -12,7 +12,7 @@ from tests.compiled import tapes
 from tests.compiled.oracle import EXECUTORS, eager, errors, program
 from tests.compiled.tapes import Drawn, Sketch, any_rows, drawn, layers
 
-TOLERANCE = 1e-12  # of the largest entry: what vectors may differ by; the worst of 100,000 functions is 2e-14
+TOLERANCE = 1e-12  # of the largest entry: what vectors may differ by; the worst of 3,000 functions is 2e-14
 SEEDS = 250
 
 
