@@ -10,8 +10,9 @@ idle lanes add to the sums is wiped before anything else is added.
 
 from __future__ import annotations
 
-from autograd.compiled.native.exact import TRASH, Single
+from autograd.compiled.native.exact import TRASH, VALUE, Single
 from autograd.compiled.native.jit import UNROLL
+from autograd.compiled.native.liveness import Turns
 from autograd.compiled.native.matrices import COLUMNS, MatrixForward, MatrixOperands, MatrixWeights, Tile
 from autograd.compiled.native.moves import ARRAY, DATA, GRADIENT, Copy, Examples, Fill, Gather, Outputs, Reduce, Tally, Wipe
 from autograd.compiled.native.rows import Shape
@@ -32,13 +33,11 @@ class Batch:
         self._slot = self.unroll * self.vector
         self.shared = Single(arena, tape, steps_in_order(tape, shared=True), lanes, cleared=True)
         self.steps = steps_by_level(tape).examples
-        self.zeros, self.full, self.partial, self.total = (arena.take(self._slot) for _ in range(4))
-        slots = [*range(tape.parameters, tape.leaves), *(slot for step in self.steps for slot in step.out)]
-        first = arena.take(len(slots) * self._slot)
-        self._primal = {slot: first + i * self._slot for i, slot in enumerate(slots)}
-        active = [slot for slot in slots if tape.active[slot]]
-        first = arena.take(len(active) * self._slot)
-        self._adjoint = {slot: first + i * self._slot for i, slot in enumerate(active)}
+        self.zeros, self.full, self.partial = (arena.take(self._slot) for _ in range(3))
+        turns = Turns(tape, self.steps)
+        first = arena.take(turns.count * self._slot)
+        self._primal = {slot: first + place * self._slot for slot, place in turns.primal.items()}
+        self._adjoint = {slot: first + place * self._slot for slot, place in turns.adjoint.items()}
         self._packed: dict[object, int] = {}
         self._sources: list[int] = []
         self._bands = {step.out[0]: self._bands_of(step) for step in self.steps if isinstance(step, Matrix)}
@@ -48,12 +47,16 @@ class Batch:
                     self._packed[band.key] = len(self._sources)
                     self._sources += band.slots
         self._pack = arena.take(len(self._sources) * WORD)
-        self._singles = self._shared_operands()
-        receivers = [*self._sources, *self._singles]
-        receivers += [-1] * (-len(receivers) % lanes)
-        self._receivers = receivers
-        self._sums = arena.take(len(receivers) * self.vector)
-        self._sum = {slot: self._sums + (len(self._sources) + i) * self.vector for i, slot in enumerate(self._singles)}
+        singles = self._shared_operands()
+        receivers = [VALUE, *(self._receiver(slot) for slot in (*singles, *self._sources))]
+        self._receivers = receivers + [TRASH] * (-len(receivers) % lanes)
+        self.total = arena.take(len(self._receivers) * self.vector)  # the first of the sums is that of the values
+        self._sum = {slot: self.total + (1 + i) * self.vector for i, slot in enumerate(singles)}
+        self._weight_sums = self.total + (1 + len(singles)) * self.vector
+
+    def _receiver(self, slot: int) -> int:
+        """Where the sum of a shared slot's adjoints goes."""
+        return self.shared.adjoint(slot) if self.tape.active[slot] else TRASH
 
     def _shared_operands(self) -> list[int]:
         """The shared slots that single operations read, and through which an adjoint flows."""
@@ -80,26 +83,29 @@ class Batch:
         self.shared.forward(stream)
         if self._sources:
             stream.add(Gather(), len(self._sources), self._pack, *(self.shared.primal[slot] for slot in self._sources))
-        stream.add(Fill(self.lanes), 1, self.total, 0)
 
-    def before_backward(self, stream: Stream) -> None:
-        """Set all sums to 0."""
-        self.shared.clear(stream)
-        if self._receivers:
-            stream.add(Fill(self.lanes), len(self._receivers), self._sums, 0)
+    def clear(self, stream: Stream, gradient: bool) -> None:
+        """Set the sums to 0: all, or only that of the values."""
+        stream.add(Fill(1), 1, VALUE, 0)
+        stream.add(Fill(self.lanes), self._sums(gradient), self.total, 0)
+        if gradient:
+            self.shared.clear(stream)
 
-    def wipe(self, stream: Stream) -> None:
+    def _sums(self, gradient: bool) -> int:
+        return len(self._receivers) if gradient else self.lanes
+
+    def wipe(self, stream: Stream, gradient: bool) -> None:
         """After the vector that is not full."""
-        if self._receivers:
-            stream.add(Wipe(self.lanes), len(self._receivers), self._sums, self.partial)
+        stream.add(Wipe(self.lanes), self._sums(gradient), self.total, self.partial)
 
-    def after(self, stream: Stream) -> None:
+    def after(self, stream: Stream, gradient: bool) -> None:
         """Add up the lanes, and go back through what is shared."""
-        if self._receivers:
-            targets = (self.shared.adjoint(slot) if slot >= 0 and self.tape.active[slot] else TRASH for slot in self._receivers)
-            stream.add(Reduce(self.lanes), len(self._receivers) // self.lanes, self._sums, *targets)
-        self.shared.backward(stream, None)
-        self.shared.put(stream, self.shared.adjoints(self.tape.parameters), GRADIENT)
+        count = self._sums(gradient)
+        targets = self._receivers if gradient else [VALUE] + [TRASH] * (self.lanes - 1)
+        stream.add(Reduce(self.lanes), count // self.lanes, self.total, *targets)
+        if gradient:
+            self.shared.backward(stream, None)
+            self.shared.put(stream, self.shared.adjoints(self.tape.parameters), GRADIENT)
 
     # --- streams of a block ------------------------------------------------------------------------------------------
 
@@ -120,9 +126,9 @@ class Batch:
         slots = [slot for slot in self.tape.outputs if self.tape.per_example[slot]]
         stream.add(Outputs(self.lanes), len(slots), vectors, ARRAY, *(self._primal[slot] for slot in slots))
 
-    def tally(self, stream: Stream, vectors: int, mask: int) -> None:
-        """Add the values to the total."""
-        stream.add(Tally(self.lanes), vectors, self._primal[self.tape.outputs[0]], mask, self.total)
+    def tally(self, stream: Stream, vectors: int) -> None:
+        """Add the values to their sum."""
+        stream.add(Tally(self.lanes), vectors, self._primal[self.tape.outputs[0]], self.total)
 
     def backward(self, stream: Stream, vectors: int, mask: int) -> None:
         """Seed the adjoint of the output with the mask, and run the steps in reverse."""
@@ -130,7 +136,7 @@ class Batch:
         if output not in self._adjoint:
             return
         stream.add(Copy(self.lanes), vectors, mask, self._adjoint[output])
-        actions = Actions(self.tape.active, [output, *(slot for slot in self._singles)])
+        actions = Actions(self.tape.active, [output, *self._sum])
         places = self._places(vectors, actions)
         for step in reversed(self.steps):
             if isinstance(step, Rows):
@@ -186,7 +192,7 @@ class Batch:
         if any(self.tape.active[slot] for slot in band.slots):
             words = [self._primal[slot] for slot in step.operands]
             words += [self._adjoint[step.out[i]] for i in range(band.first, band.stop)]
-            sums = self._sums + self._packed[band.key] * self.vector
+            sums = self._weight_sums + self._packed[band.key] * self.vector
             kernel = MatrixWeights(Tile(self.lanes, vectors, band.height), band.start == "shared")
             stream.add(kernel, len(band.tiles()), len(step.operands), sums, *words)
 

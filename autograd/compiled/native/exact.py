@@ -15,6 +15,7 @@ from autograd.ops import ADD
 CELLS = 64
 ZERO = 32  # a place that is always 0
 TRASH = 40  # a place that nobody reads
+VALUE = 48  # the value of a batch
 ONE = bits(1.0)
 
 

@@ -217,7 +217,6 @@ class BatchBound:
         for each in self._machines:
             each.doubles[self._slice(self._layout.full, self._layout.unroll * lanes)] = self._share
             each.doubles[self._slice(self._layout.partial, self._parts[0])] = self._share
-        self._totals = [each.doubles[self._slice(self._layout.total, lanes)] for each in self._machines]
         self._theta, self._gradient = self._machines[0].theta, self._machines[0].gradient
 
     @staticmethod
@@ -244,21 +243,25 @@ class BatchBound:
         calls = self._gradient_calls
         if len(calls) == 1:
             calls[0]()
-            return float(self._totals[0].sum()) * self._share, self._gradient.copy()
+            return self._machines[0].value * self._share, self._gradient.copy()
         for each in self._machines[1:]:
             each.theta[:] = theta
         self._native.run(calls)
         gradient = self._gradient.copy()
         for each in self._machines[1:]:
             gradient += each.gradient
-        return float(sum(total.sum() for total in self._totals)) * self._share, gradient
+        return self._value, gradient
 
     def value(self, theta: Array) -> float:
         """The value, reduced over the examples."""
         for each in self._machines:
             each.theta[:] = theta
         self._native.run(self._value_calls)
-        return float(sum(total.sum() for total in self._totals)) * self._share
+        return self._value
+
+    @property
+    def _value(self) -> float:
+        return sum(each.value for each in self._machines) * self._share
 
     def outputs(self, theta: Array) -> Array:
         """All outputs of each example: (N, K)."""
@@ -300,46 +303,41 @@ class BatchBound:
 
     @cached_property
     def _gradient_calls(self) -> list[Callable[[], None]]:
-        layout, stream = self._layout, self._native.stream
-
-        def block(name: str, vectors: int, mask: int) -> NDArray[np.int64]:
-            return stream(
-                name,
-                vectors,
-                lambda stream: layout.forward(stream, vectors),
-                lambda stream: layout.tally(stream, vectors, mask),
-                lambda stream: layout.backward(stream, vectors, mask),
-            )
-
-        before = Phase(stream("gradient before", 1, layout.before, layout.before_backward))
-        wipe, after = Phase(stream("wipe", 1, layout.wipe)), Phase(stream("after", 1, layout.after))
-        return self._calls("gradient", block, before, [wipe], [after])
+        return self._value_or_gradient("gradient", True)
 
     @cached_property
     def _value_calls(self) -> list[Callable[[], None]]:
-        layout, stream = self._layout, self._native.stream
+        return self._value_or_gradient("value", False)
+
+    def _value_or_gradient(self, name: str, gradient: bool) -> list[Callable[[], None]]:
+        layout, native = self._layout, self._native
+
+        def stream(part: str, write: Callable[[Stream, bool], None]) -> Phase:
+            return Phase(native.stream(f"{name} {part}", 1, lambda stream: write(stream, gradient)))
 
         def block(name: str, vectors: int, mask: int) -> NDArray[np.int64]:
-            return stream(
-                name,
-                vectors,
-                lambda stream: layout.forward(stream, vectors),
-                lambda stream: layout.tally(stream, vectors, mask),
-            )
+            def write(stream: Stream) -> None:
+                layout.forward(stream, vectors)
+                layout.tally(stream, vectors)
+                if gradient:
+                    layout.backward(stream, vectors, mask)
 
-        return self._calls("value", block, Phase(stream("before", 1, layout.before)))
+            return native.stream(name, vectors, write)
+
+        def before(stream: Stream, gradient: bool) -> None:
+            layout.before(stream)
+            layout.clear(stream, gradient)
+
+        return self._calls(
+            name, block, stream("before", before), [stream("wipe", layout.wipe)], [stream("after", layout.after)]
+        )
 
     @cached_property
     def _outputs_calls(self) -> tuple[list[Callable[[], None]], Array]:
         layout, stream, lanes = self._layout, self._native.stream, self._native.lanes
 
         def block(name: str, vectors: int, mask: int) -> NDArray[np.int64]:
-            return stream(
-                name,
-                vectors,
-                lambda stream: layout.forward(stream, vectors),
-                lambda stream: layout.outputs(stream, vectors),
-            )
+            return stream(name, vectors, lambda to: layout.forward(to, vectors), lambda to: layout.outputs(to, vectors))
 
         columns = sum(self._tape.per_example[slot] for slot in self._tape.outputs)
         partial, singles, blocks = self._parts

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from autograd.compiled.native.exact import VALUE
 from autograd.compiled.native.jit import library
 from autograd.compiled.native.moves import GRADIENT, THETA, Driver
 from autograd.compiled.native.stream import LINE, WORD, Arena, Stream
@@ -50,8 +51,14 @@ class Machine:
         self.doubles: Array = self._memory.view(np.float64)
         arena.fill(self.doubles)
         self.theta, self.gradient = (allocate(parameters * WORD).view(np.float64) for _ in range(2))
+        self._value = ctypes.c_double.from_address(self._memory.ctypes.data + VALUE)
         words = self._memory.view(np.int64)
         words[THETA // WORD], words[GRADIENT // WORD] = self.theta.ctypes.data, self.gradient.ctypes.data
+
+    @property
+    def value(self) -> float:
+        """The sum of the values of the examples."""
+        return self._value.value
 
     def prepared(self, phases: Sequence[Phase]) -> Callable[[], None]:
         """A call that runs the phases one after the other, without the interpreter's lock; it keeps what it needs alive."""

@@ -159,8 +159,7 @@ class Outputs(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """Add the values of a block to the total of each lane. The instruction: kernel, vectors, the offsets of the values, of the
-    mask and of the total. Lanes where the mask is 0 hold no example, and add 0 whatever they hold."""
+    """Add the values of a block to the sum of each lane. The instruction: kernel, vectors, the offsets of the values and the sum."""
 
     lanes: int
 
@@ -172,19 +171,16 @@ class Tally(NamedTuple):
     def write(self) -> Code:
         """Vector by vector."""
         code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD
-        vectors = code.word("%pc", 1)
-        values, mask, total = (code.at("%base", code.word("%pc", i)) for i in (2, 3, 4))
+        vectors, values, total = code.word("%pc", 1), *(code.at("%base", code.word("%pc", i)) for i in (2, 3))
         with code.repeat(vectors) as u:
-            here = code.times(u, vector)
-            x = _where(code, code.load(code.at(mask, here)), code.load(code.at(values, here)))
-            code.store(code.binary("fadd", code.load(total), x), total)
-        next_kernel(code, code.at("%pc", 5 * WORD))
+            code.store(code.binary("fadd", code.load(total), code.load(code.at(values, code.times(u, vector)))), total)
+        next_kernel(code, code.at("%pc", 4 * WORD))
         return code
 
 
 class Wipe(NamedTuple):
-    """Set the idle lanes of the sums to 0: there even 0 times infinity has left nothing. The instruction: kernel, n vectors,
-    the offset of the sums and of the mask."""
+    """Set the sums to 0 in lanes where the mask is 0, which held no example: a product of 0 and infinity may stand there. The
+    instruction: kernel, n vectors, the offsets of the sums and of the mask."""
 
     lanes: int
 
@@ -197,10 +193,12 @@ class Wipe(NamedTuple):
         """Vector by vector."""
         code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD
         count, sums, mask = code.word("%pc", 1), code.at("%base", code.word("%pc", 2)), code.at("%base", code.word("%pc", 3))
-        lanes = code.load(mask)
+        kind = f"<{self.lanes} x i1>" if self.lanes > 1 else "i1"
+        used = code.let(f"fcmp une {code.type} {code.load(mask)}, {code.number(0.0)}")
         with code.repeat(count) as i:
             place = code.at(sums, code.times(i, vector))
-            code.store(_where(code, lanes, code.load(place)), place)
+            x = code.let(f"select {kind} {used}, {code.type} {code.load(place)}, {code.type} {code.number(0.0)}")
+            code.store(x, place)
         next_kernel(code, code.at("%pc", 4 * WORD))
         return code
 
@@ -243,13 +241,6 @@ class Reduce(NamedTuple):
             indices = ", ".join(f"i32 {k}" for k in mask)
             halves.append(code.let(f"shufflevector {code.type} {x}, {code.type} {y}, <{lanes} x i32> <{indices}>"))
         return code.binary("fadd", *halves)
-
-
-def _where(code: Code, mask: str, x: str) -> str:
-    """x where the mask is not 0, else 0."""
-    kind = f"<{code.lanes} x i1>" if code.lanes > 1 else "i1"
-    holds = code.let(f"fcmp une {code.type} {mask}, {code.number(0.0)}")
-    return code.let(f"select {kind} {holds}, {code.type} {x}, {code.type} {code.number(0.0)}")
 
 
 DATA, ARRAY, THETA, GRADIENT = 0, 8, 16, 24
