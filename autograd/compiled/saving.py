@@ -21,6 +21,7 @@ from autograd.row import OPS, Op
 FORMAT, VERSION = "chainrule tape", 1
 INFINITIES = {"inf": math.inf, "-inf": -math.inf}
 LARGEST = 2**53  # that a file may have for a count or a slot
+DIMENSIONS = 32  # that an array may have
 KEYS = (
     "format", "version", "parameters", "inputs", "constants", "rows", "outputs", "names", "shapes", "output_shape", "reduction",
     "numbers",
@@ -110,7 +111,8 @@ def from_json(text: str) -> tuple[Tape, str, list[float]]:
 
 
 def _refuse(reason: str) -> NoReturn:
-    raise ValueError(f"this is no saved tape: {reason}") from None
+    shown = reason if len(reason) <= 300 else reason[:297] + "..."
+    raise ValueError(f"this is no saved tape: {shown}") from None
 
 
 def _shown(value: Any) -> str:
@@ -143,7 +145,9 @@ def _float(where: str, value: Any, nan: bool = False) -> float:
 
 
 def _shape(where: str, value: Any) -> tuple[int, ...]:
-    return tuple(_whole(where, each) for each in _list(where, value))
+    if len(_list(where, value)) > DIMENSIONS:
+        _refuse(f"{where} should hold shapes of at most {DIMENSIONS} dimensions, and has one of {len(value)}")
+    return tuple(_whole(where, each) for each in value)
 
 
 def _name(value: Any) -> str:
