@@ -124,6 +124,7 @@ class Program:
         self._fn, self._reduction, self._check, self._threads = fn, reduction, check, _whole(threads)
         self.executor = chosen(executor)
         self._tape = tape
+        self._names: list[str] = []  # of the arguments
         self._executors: dict[tuple[int | None, bool], Executor] = {}
 
     # --- what it is ----------------------------------------------------------------------------------------------------
@@ -249,9 +250,9 @@ class Program:
         return np.stack(rows, axis=1).reshape(len(examples), *self.tape.output_shape, -1)
 
     def _batch(self, data: Sequence[Any]) -> Array:
-        known = self._tape.shapes if self._tape else None
-        names = argument_names(self._fn, len(data)) if self._fn else [f"x{k}" for k in range(1, len(data) + 1)]
-        shapes, examples = batch(names, data, known)
+        if len(self._names) != len(data):
+            self._names = argument_names(self._fn or self, len(data))
+        shapes, examples = batch(self._names, data, self._tape.shapes if self._tape else None)
         self.trace(shapes)
         return examples
 
