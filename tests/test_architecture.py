@@ -37,6 +37,13 @@ FLOORS = [
     {"compiled.faults", "compiled.ufuncs"},
     {"compiled.sheets"},
     {"compiled.arrays"},
+    {"compiled.native.symbols", "compiled.native.ir", "compiled.native.liveness"},
+    {"compiled.native.formula", "compiled.native.jit"},
+    {"compiled.native.matrices", "compiled.native.moves", "compiled.native.rows", "compiled.native.single"},
+    {"compiled.native.stream"},
+    {"compiled.native.exact"},
+    {"compiled.native.block", "compiled.native.machine"},
+    {"compiled.native.executor"},
     {"compiled.native"},
     {"compiled.choice"},
     {"compiled.bound"},
@@ -78,7 +85,11 @@ def imports(source):
                 yield from ((each.name, at_once) for each in node.names)
             elif isinstance(node, ast.ImportFrom):
                 module = "." * node.level + (node.module or "")
-                submodules = [f"{module}.{each.name}" for each in node.names if (ROOT / module / f"{each.name}.py").exists()]
+                submodules = [
+                    f"{module}.{each.name}"
+                    for each in node.names
+                    if (ROOT / module.replace(".", "/") / f"{each.name}.py").exists()
+                ]
                 yield from ((name, at_once) for name in (submodules if len(submodules) == len(node.names) else [module]))
             elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
                 yield from walk(node.body, False)
@@ -140,6 +151,9 @@ PLANTED = [
     ("autograd.number", "from autograd.errors import DomainError"),
     ("autograd.functions", "from autograd.derivatives import grad"),
     ("autograd.value", "from autograd import ops, Value"),
+    ("autograd.compiled.tape", "from autograd.compiled import steps"),
+    ("autograd.compiled.tape", "import numpy"),
+    ("autograd.compiled.arrays", "import llvmlite"),
     ("nn.layers", "from viz import draw"),
     ("nn.layers", "def f():\n    import viz"),
     ("nn.layers", "import numpy as np"),
@@ -161,6 +175,7 @@ ALLOWED = [
     ("autograd.ops", "from autograd.row import Op"),
     ("nn.layers", "from autograd import Value\nfrom nn.module import Module\nimport random"),
     ("nn.matrix", "import numpy as np"),
+    ("autograd.compiled.native.jit", "import llvmlite.binding as llvm"),
     ("nn.data", "def moons():\n    from sklearn.datasets import make_moons"),
     ("viz.render", "def svg():\n    import graphviz"),
 ]
