@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple, TypeAlias
 
 from autograd.compiled.tape import Row, Tape
@@ -103,7 +104,7 @@ def steps_in_order(tape: Tape, shared: bool = False) -> list[Step]:
         touched = {out for step in steps if isinstance(step, Matrix) and _touches(step, wrong) for out in step.out}
         if not touched:
             break
-        chains = {end: chain for end, chain in chains.items() if end not in touched}
+        chains = {end: each for end, each in chains.items() if end not in touched}
         steps = _in_order(tape, chains, shared)
         if not _misplaced(steps):
             break
@@ -172,7 +173,7 @@ def _chains(tape: Tape, is_product: Callable[[int, int], bool], shared: bool = F
         elif op is ADD and (x in products or y in products):
             rest, term = (x, y) if y in products else (y, x)
             _link(ends, products, uses, slot, rest, term)
-    return {end: chain for end, chain in ends.items() if len(chain.operands) > 1}
+    return {end: each for end, each in ends.items() if len(each.operands) > 1}
 
 
 def _link(
@@ -180,23 +181,23 @@ def _link(
 ) -> None:
     """Let the sum ``rest + term`` go on with the chain that ends in ``rest``, or begin one."""
     _, operand = products[term]
-    chain = None
+    current = None
     if rest in ends and uses[rest] == 1 and operand not in ends[rest].met:
-        chain = ends.pop(rest)
+        current = ends.pop(rest)
     elif rest in products and products[rest][1] != operand:
-        chain = _Chain(-1)
-        chain.add(rest, *products[rest])
-    if chain is None:
-        chain = _Chain(rest)
-    chain.add(term, *products[term])
-    chain.links.append(slot)
-    chain.slot = slot
-    ends[slot] = chain
+        current = _Chain(-1)
+        current.add(rest, *products[rest])
+    if current is None:
+        current = _Chain(rest)
+    current.add(term, *products[term])
+    current.links.append(slot)
+    current.slot = slot
+    ends[slot] = current
 
 
 def _items(tape: Tape, chains: dict[int, _Chain], shared: bool) -> Iterator[_Item]:
     """Chains and the rows that are in none, in the order of the tape."""
-    inside = {slot for chain in chains.values() for slots in (chain.products, chain.links) for slot in slots}
+    inside = {slot for each in chains.values() for slots in (each.products, each.links) for slot in slots}
     for slot, row in _rows(tape, shared):
         if slot in chains:
             yield chains[slot]
@@ -289,8 +290,8 @@ def _misplaced(steps: Sequence[Step]) -> set[int]:
 
 
 def _homeless(steps: Sequence[Step]) -> set[int]:
-    """Weights that stand at several places of matrices, so that their adjoint would be summed in parts; and starts among the
-    operands of their matrix, which would take its contributions in another order."""
+    """Weights that stand at several places of matrices, so that their adjoint would be summed in parts; and starts that are
+    an operand or a weight of their matrix as well, which would take its contributions in another order."""
     home: dict[int, tuple[int, int, int]] = {}
     known: dict[object, int] = {}
     wrong: set[int] = set()
@@ -301,7 +302,7 @@ def _homeless(steps: Sequence[Step]) -> set[int]:
                 for j, weight in enumerate(row):
                     if home.setdefault(weight, (number, i, j)) != (number, i, j):
                         wrong.add(weight)
-            wrong.update(set(step.start).intersection(step.operands))
+            wrong.update(set(step.start).intersection((*step.operands, *chain(*step.weights))))
     return wrong
 
 

@@ -76,7 +76,9 @@ class Native:
             if len(self.tape.outputs) == 1:
                 self.single[1].backward(stream, self.tape.outputs[0])
         kernels = {kernel.name: kernel for kernel, _ in stream.instructions}.values()
-        return assembly_text(kernels) if what == "llvm" else target_machine().emit_assembly(optimised(kernels, target_machine()))
+        return (
+            assembly_text(kernels) if what == "llvm" else target_machine().emit_assembly(optimised(kernels, target_machine()))
+        )
 
     # --- layouts, made when they are needed, and their streams --------------------------------------------------------
 
@@ -227,13 +229,13 @@ class BatchBound:
         """The data as the kernels read them: for each vector or block the lanes of input 1, of input 2, and so on."""
         lanes, (partial, singles, blocks) = self._native.lanes, self._parts
         width = self._layout.unroll * lanes
-        parts = [np.resize(examples[:partial], (lanes, self._tape.inputs)).T] if partial else []
+        parts: list[Array] = [np.resize(examples[:partial], (lanes, self._tape.inputs)).T] if partial else []
         start = partial
         for count, size in ((singles, lanes), (blocks, width)):
             stop = start + count * size
             parts.append(examples[start:stop].reshape(count, size, self._tape.inputs).transpose(0, 2, 1))
             start = stop
-        data = self._allocate(sum(part.size for part in parts) * WORD).view(np.float64)
+        data: Array = self._allocate(sum(part.size for part in parts) * WORD).view(np.float64)
         np.concatenate([part.ravel() for part in parts], out=data)
         return data
 

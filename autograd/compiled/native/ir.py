@@ -104,13 +104,13 @@ class Code:
         """The address ``offset`` bytes after ``base``."""
         return base if offset == 0 else self.let(f"getelementptr i8, ptr {base}, i64 {offset}")
 
-    def load(self, address: str, type: str = "") -> str:
-        """A number, or what ``type`` says, from memory."""
-        return self.let(f"load {type or self.type}, ptr {address}, align 8")
+    def load(self, address: str, kind: str = "") -> str:
+        """A number, or what ``kind`` says, from memory."""
+        return self.let(f"load {kind or self.type}, ptr {address}, align 8")
 
-    def store(self, x: Number, address: str, type: str = "") -> None:
+    def store(self, x: Number, address: str, kind: str = "") -> None:
         """Put a number in memory."""
-        self.end(f"store {type or self.type} {self.number(x) if not type else x}, ptr {address}, align 8")
+        self.end(f"store {kind or self.type} {self.number(x) if not kind else x}, ptr {address}, align 8")
 
     def broadcast(self, address: str) -> str:
         """One double from memory, in all lanes."""
@@ -145,11 +145,11 @@ class Code:
 
     # --- control ----------------------------------------------------------------------------------------------------
 
-    def variable(self, type: str, start: str) -> str:
+    def variable(self, kind: str, start: str) -> str:
         """A place for a value that changes, as an address."""
         name = self.fresh("%a")
-        self._variables.append(f"{name} = alloca {type}")
-        self.end(f"store {type} {start}, ptr {name}")
+        self._variables.append(f"{name} = alloca {kind}")
+        self.end(f"store {kind} {start}, ptr {name}")
         return name
 
     @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import threading
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache
 from typing import Protocol
 
 import llvmlite.binding as llvm
@@ -74,13 +74,13 @@ class Library:
             return {name: self._addresses[name] for name in wanted}
 
 
-@lru_cache(maxsize=None)
+@cache
 def library() -> Library:
     """The process's library."""
     return Library()
 
 
-@lru_cache(maxsize=None)
+@cache
 def target_machine() -> llvm.TargetMachine:
     """The host, with all it has."""
     llvm.initialize_native_target()

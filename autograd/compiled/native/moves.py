@@ -101,7 +101,11 @@ class Copy(NamedTuple):
     def write(self) -> Code:
         """Vector by vector."""
         code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD
-        count, source, target = code.word("%pc", 1), code.at("%base", code.word("%pc", 2)), code.at("%base", code.word("%pc", 3))
+        count, source, target = (
+            code.word("%pc", 1),
+            code.at("%base", code.word("%pc", 2)),
+            code.at("%base", code.word("%pc", 3)),
+        )
         with code.repeat(count) as i:
             code.store(code.load(code.at(source, code.times(i, vector))), code.at(target, code.times(i, vector)))
         next_kernel(code, code.at("%pc", 4 * WORD))
@@ -223,7 +227,7 @@ class Reduce(NamedTuple):
             words = code.at(table, code.times(i, self.lanes * WORD))
             square = [code.load(code.at(place, k * vector)) for k in range(self.lanes)]
             while len(square) > 1:
-                square = [self._folded(code, *square[k : k + 2], len(square)) for k in range(0, len(square), 2)]
+                square = [self._folded(code, x, y, len(square)) for x, y in zip(square[::2], square[1::2], strict=True)]
             for k in range(self.lanes):
                 target = code.at("%base", code.word(words, k))
                 total = code.let(f"fadd double {code.load(target, 'double')}, {code.lane(square[0], k)}")

@@ -74,9 +74,7 @@ class RowKernel(NamedTuple):
         place = code.variable("ptr", code.at("%pc", start))
         with code.repeat(count):
             row = code.let(f"load ptr, ptr {place}")
-            addresses = {
-                field: code.at("%base", code.word(row, i)) for i, field in enumerate(self.fields)
-            }
+            addresses = {field: code.at("%base", code.word(row, i)) for i, field in enumerate(self.fields)}
             if shape.lanes == 1:
                 self._vector(code, op, constants, addresses, 0)
             else:

@@ -75,7 +75,9 @@ class SingleForward(NamedTuple):
             with code.repeat(columns) as j:
                 x = code.broadcast(code.at("%base", code.word(operands, j)))
                 product = code.binary("fmul", code.load(code.at(tile, code.times(j, lanes * WORD))), x)
-                code.end(f"store {code.type} {code.binary('fadd', code.let(f'load {code.type}, ptr {total}'), product)}, ptr {total}")
+                code.end(
+                    f"store {code.type} {code.binary('fadd', code.let(f'load {code.type}, ptr {total}'), product)}, ptr {total}"
+                )
             code.store(code.let(f"load {code.type}, ptr {total}"), code.at(results, code.times(t, lanes * WORD)))
         next_kernel(code, code.at(starts, code.times(tiles, lanes * WORD)) if self.start else starts)
         return code

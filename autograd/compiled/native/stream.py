@@ -115,7 +115,7 @@ class Actions:
         self._active, self._met = active, set(met)
 
     def __call__(self, slot: int) -> str:
-        """"none", "first" or "add" for the next contribution to the slot's adjoint."""
+        """ "none", "first" or "add" for the next contribution to the slot's adjoint."""
         if not self._active[slot]:
             return "none"
         if slot in self._met:

@@ -11,8 +11,8 @@ import ctypes
 import ctypes.util
 import platform
 import sys
-from functools import lru_cache
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
 
@@ -27,7 +27,7 @@ class VectorFunction(NamedTuple):
     convention: str
 
 
-@lru_cache(maxsize=None)
+@cache
 def scalar_function(name: str) -> str:
     """The C library's function under a name that LLVM does not know, or it would compute ``pow(x, 2)`` as ``x * x``."""
     own = f"libm.{name}"
@@ -35,7 +35,7 @@ def scalar_function(name: str) -> str:
     return own
 
 
-@lru_cache(maxsize=None)
+@cache
 def vector_function(name: str, lanes: int) -> VectorFunction | None:
     """The function for so many lanes at once, or None if the C library of this machine has none."""
     machine = platform.machine()
@@ -50,20 +50,20 @@ def vector_function(name: str, lanes: int) -> VectorFunction | None:
     return VectorFunction(symbol, CONVENTIONS.get(machine, ""))
 
 
-def _publish(name: str, function: ctypes._CFuncPtr) -> None:
+def _publish(name: str, function: Any) -> None:
     address = ctypes.cast(function, ctypes.c_void_p).value
     assert address is not None
     llvm.add_symbol(name, address)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _math_library() -> ctypes.CDLL:
     if sys.platform == "win32":
         return ctypes.CDLL("ucrtbase")
     return ctypes.CDLL(ctypes.util.find_library("m"))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _vector_library() -> ctypes.CDLL | None:
     try:
         return ctypes.CDLL("libmvec.so.1")
