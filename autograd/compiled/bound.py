@@ -29,7 +29,7 @@ class PerExample(NamedTuple):
 class BoundProgram:
     """A program with its data, checked and converted once: ``program.bind(X, Y)``. Its calls cost microseconds.
 
-    >>> import autograd
+    >>> import autograd, numpy as np
     >>> w = autograd.Value(0.0, "w")
     >>> step = autograd.compile(lambda x, y: (w * x - y) ** 2, [w], executor="plain").bind([1.0, 2.0], [3.0, 6.0])
     >>> theta = np.zeros(1)
