@@ -37,7 +37,7 @@ class BoundProgram:
     ...     value, gradients = step(theta)
     ...     theta -= 0.1 * gradients
     >>> theta.round(5)
-    array([2.99999])
+    array([3.])
     """
 
     def __init__(self, program: Program, examples: Array) -> None:

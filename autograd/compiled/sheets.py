@@ -31,6 +31,7 @@ class Sheet:
 
     def __init__(self, executor: Arrays, steps: Sequence[Step], once: Once | None) -> None:
         self._executor, self._once = executor, once
+        self._readers: dict[tuple[int, ...], Callable[[], Array]] = {}
         self._forward: list[Action] = []
         self._backward: list[Action] = []
         self._cleared: list[int] = []  # lines of adjoints that start from 0, since what is given first does not cover them
@@ -82,14 +83,11 @@ class Sheet:
         return self._once.gathered(step.weights)[0]
 
     def _reader(self, slots: Sequence[int]) -> Callable[[], Array]:
-        """The numbers in these slots: a slice, one line for all, or lines gathered."""
-        numbers, lines = self._numbers_of(slots), [self._executor.place[slot] for slot in slots]
-        where = _together(lines)
-        if where is not None:
-            view = numbers[where]
-            return lambda: view
-        index = np.array(lines)
-        return lambda: numbers.take(index, axis=0)
+        """The numbers in these slots: a slice, one line for all, or lines gathered. Asked again it is the same."""
+        key = tuple(slots)
+        if key not in self._readers:
+            self._readers[key] = _read(self._numbers_of(slots), [self._executor.place[slot] for slot in slots])
+        return self._readers[key]
 
     def _numbers_of(self, slots: Sequence[int]) -> Array:
         return self._once.numbers if self._is_shared(slots) else self.numbers  # type: ignore[union-attr]
@@ -239,6 +237,15 @@ class Frame(Sheet):
 
 
 # --- actions --------------------------------------------------------------------------------------------------------------
+
+
+def _read(numbers: Array, lines: Sequence[int]) -> Callable[[], Array]:
+    where = _together(lines)
+    if where is not None:
+        view = numbers[where]
+        return lambda: view
+    index = np.array(lines)
+    return lambda: numbers.take(index, axis=0)
 
 
 def _together(lines: Sequence[int]) -> slice | None:
