@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
+from autograd.compiled.native import elementary
 from autograd.compiled.native.ir import Code, Number
 from autograd.compiled.native.symbols import scalar_function, vector_function
 from autograd.ieee import PRIMITIVES
@@ -111,6 +112,8 @@ class Formula:
             return code.call(f"{intrinsic}.{code.suffix}", *given)
         if code.lanes == 1:
             return code.call(scalar_function(name), *given)
+        if not self.exact and name in elementary.FUNCTIONS:
+            return elementary.FUNCTIONS[name](code, *given)
         if vector := vector_function(name, code.lanes):
             return code.call(vector.name, *given, convention=vector.convention)
         return self._lane_by_lane(scalar_function(name), given)
