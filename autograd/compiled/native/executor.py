@@ -133,7 +133,7 @@ class SingleBound:
         machine.gradient.fill(0.0)
         call, values = self._gradient_call
         call()
-        if self._runs == self._share == 1:
+        if self._runs == self._times == self._share == 1:
             return float(values[0]), machine.gradient.copy()
         scale = self._times / self._share
         return float(values.sum() * scale), machine.gradient * scale
