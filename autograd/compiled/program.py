@@ -220,8 +220,8 @@ class Program:
     def _one_output(self, what: str) -> None:
         if self.tape.output_shape:
             raise ValueError(
-                f"{what} is of a function that gives one scalar, but this one gives {len(self.tape.outputs)}: their derivatives are "
-                "its jacobian, and in the data its input_jacobian"
+                f"{what} is of a function that gives one scalar, but this one gives a result of shape {self.tape.output_shape}: its "
+                "derivatives are jacobian(...), and those in the data input_jacobian(...)"
             )
 
     def input_gradients(self, *data: Any, theta: Any = None) -> tuple[Array, ...]:
