@@ -22,7 +22,7 @@ def main() -> None:
         function = drawn(seed)
         truth = eager(function)
         for executor in given.executors:
-            error = max(errors(function, executor, truth).values())
+            error = float(max(errors(function, executor, truth).values()))
             if error > worst[executor]:
                 worst[executor] = error
                 print(f"{executor}: {error:.3g} for drawn({seed})", flush=True)  # noqa: T201

@@ -18,6 +18,7 @@ from autograd.language import names_in
 
 LIMIT = 30.0  # of values
 STEEP = 8.0  # of local derivatives
+FLAT = 1e-3  # local derivatives are no smaller, unless they are 0 by law
 EPS = 2.0**-53
 MARGIN = 1e-4  # from kinks, so that a different rounding makes no other choice
 CONSTANTS = [-2, -1, 0, 1, 2, 3, 0.5, -0.5, 1.5]
@@ -83,6 +84,8 @@ class Sketch:
             out, *local = evaluate(op, *data)
             if abs(out) > LIMIT or not all(abs(each) < STEEP for each in local):
                 return None
+            if not op.kinks and any(abs(each) < FLAT and text != "0" for each, text in zip(local, op.partials, strict=True)):
+                return None  # where tanh saturates, its derivative is what rounding has left
             made.append(out)
             slopes.append(local)
         errors = [self.errors[each] if type(each) is int else 0.0 for each in operands]

@@ -1,5 +1,6 @@
 """Random functions on every executor beside the eager engine; and that bugs planted in the executors are caught."""
 
+import itertools
 import random
 
 import numpy as np
@@ -12,7 +13,7 @@ from tests.compiled import tapes
 from tests.compiled.oracle import EXECUTORS, eager, errors, program
 from tests.compiled.tapes import Drawn, Sketch, any_rows, drawn, layers
 
-TOLERANCE = 1e-12  # of the largest entry: what vectors may differ by; the worst of 3,000 functions is 2e-14
+TOLERANCE = 1e-12  # of the largest entry: what vectors may differ by; the worst of 3,000 functions is 1e-14
 SEEDS = 250
 
 
@@ -51,8 +52,8 @@ def test_a_deep_function(executor, size):
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_a_wide_function(executor):
-    wide = layers(random.Random(1), 200, 2, 33)
-    assert len(wide.lines) > 1000
+    drawn_ones = (layers(random.Random(seed), 200, 2, 33) for seed in itertools.count())
+    wide = next(each for each in drawn_ones if len(each.lines) > 1000)
     assert worst([wide], executor) < TOLERANCE
 
 
