@@ -10,11 +10,13 @@ idle lanes add to the sums is wiped before anything else is added.
 
 from __future__ import annotations
 
-from autograd.compiled.native.exact import TRASH, VALUE, Single
+from autograd.compiled.native.exact import Single
 from autograd.compiled.native.jit import UNROLL
 from autograd.compiled.native.liveness import Turns
 from autograd.compiled.native.matrices import COLUMNS, MatrixForward, MatrixOperands, MatrixWeights, Tile
-from autograd.compiled.native.moves import ARRAY, DATA, GRADIENT, Copy, Examples, Fill, Gather, Outputs, Reduce, Tally, Wipe
+from autograd.compiled.native.moves import (
+    ARRAY, DATA, GRADIENT, SELF, TRASH, VALUE, Copy, Examples, Fill, Gather, Outputs, Reduce, Tally, Wipe,
+)  # fmt: skip
 from autograd.compiled.native.rows import Shape
 from autograd.compiled.native.stream import WORD, Actions, Arena, Places, Stream
 from autograd.compiled.steps import Matrix, Rows, steps_by_level, steps_in_order
@@ -33,8 +35,10 @@ class Batch:
         self._slot = self.unroll * self.vector
         self.shared = Single(arena, tape, steps_in_order(tape, shared=True), lanes, cleared=True)
         self.steps = steps_by_level(tape).examples
-        self.zeros, self.full, self.partial = (arena.take(self._slot) for _ in range(3))
-        turns = Turns(tape, self.steps)
+        self.zeros = arena.take(max(self._slot, HEIGHT * self.vector))
+        self.full, self.partial = arena.take(self._slot), arena.take(self.vector)
+        self._copied = self._inputs_to_copy()
+        turns = Turns(tape, self.steps, self._copied)
         first = arena.take(turns.count * self._slot)
         self._primal = {slot: first + place * self._slot for slot, place in turns.primal.items()}
         self._adjoint = {slot: first + place * self._slot for slot, place in turns.adjoint.items()}
@@ -57,6 +61,30 @@ class Batch:
     def _receiver(self, slot: int) -> int:
         """Where the sum of a shared slot's adjoints goes."""
         return self.shared.adjoint(slot) if self.tape.active[slot] else TRASH
+
+    def _from_data(self, step: Matrix) -> bool:
+        """Whether a matrix reads nothing but inputs: it takes them from the data as they are."""
+        return all(slot < self.tape.leaves for slot in step.operands)
+
+    def _in_data(self, slot: int, vectors: int) -> int:
+        """The place of an input in the data of so many vectors."""
+        return (slot - self.tape.parameters) * vectors * self.vector
+
+    def _inputs_to_copy(self) -> list[int]:
+        """The inputs that are read by other steps, or are outputs: they get slots."""
+        read = set(self.tape.outputs)
+        for step in self.steps:
+            if isinstance(step, Rows):
+                read.update(step.x, step.y)
+            else:
+                read.update(step.start, () if self._from_data(step) else step.operands)
+        return [slot for slot in range(self.tape.parameters, self.tape.leaves) if slot in read]
+
+    def _operands(self, step: Matrix, vectors: int) -> list[int]:
+        """The cell with the base of the operands, and their offsets from it."""
+        if self._from_data(step):
+            return [DATA, *(self._in_data(slot, vectors) for slot in step.operands)]
+        return [SELF, *(self._primal[slot] for slot in step.operands)]
 
     def _shared_operands(self) -> list[int]:
         """The shared slots that single operations read, and through which an adjoint flows."""
@@ -85,9 +113,9 @@ class Batch:
             stream.add(Gather(), len(self._sources), self._pack, *(self.shared.primal[slot] for slot in self._sources))
 
     def clear(self, stream: Stream, gradient: bool) -> None:
-        """Set the sums to 0: all, or only that of the values."""
+        """Set the sums to 0: that of the values, and those of shared operands; those of weights begin with the first block."""
         stream.add(Fill(1), 1, VALUE, 0)
-        stream.add(Fill(self.lanes), self._sums(gradient), self.total, 0)
+        stream.add(Fill(self.lanes), 1 + len(self._sum) if gradient else self.lanes, self.total, 0)
         if gradient:
             self.shared.clear(stream)
 
@@ -102,7 +130,7 @@ class Batch:
         """Add up the lanes, and go back through what is shared."""
         count = self._sums(gradient)
         targets = self._receivers if gradient else [VALUE] + [TRASH] * (self.lanes - 1)
-        stream.add(Reduce(self.lanes), count // self.lanes, self.total, *targets)
+        stream.add(Reduce(self.lanes), 2 * count // self.lanes, self.total, *targets)
         if gradient:
             self.shared.backward(stream, None)
             self.shared.put(stream, self.shared.adjoints(self.tape.parameters), GRADIENT)
@@ -112,8 +140,9 @@ class Batch:
     def forward(self, stream: Stream, vectors: int) -> None:
         """Take in the examples and run the steps."""
         tape, places = self.tape, self._places(vectors, Actions(()))
-        if tape.inputs:
-            stream.add(Examples(self.lanes), tape.inputs, vectors, self._primal[tape.parameters], self._slot, DATA)
+        if self._copied:
+            words = [word for slot in self._copied for word in (self._in_data(slot, vectors), self._primal[slot])]
+            stream.add(Examples(self.lanes), len(self._copied), vectors, DATA, *words)
         for step in self.steps:
             if isinstance(step, Rows):
                 places.forward(stream, step)
@@ -130,14 +159,15 @@ class Batch:
         """Add the values to their sum."""
         stream.add(Tally(self.lanes), vectors, self._primal[self.tape.outputs[0]], self.total)
 
-    def backward(self, stream: Stream, vectors: int, mask: int) -> None:
-        """Seed the adjoint of the output with the mask, and run the steps in reverse."""
+    def backward(self, stream: Stream, vectors: int, mask: int, first: bool) -> None:
+        """Seed the adjoint of the output with the mask, and run the steps in reverse; the first block begins the sums."""
         output = self.tape.outputs[0]
         if output not in self._adjoint:
             return
         stream.add(Copy(self.lanes), vectors, mask, self._adjoint[output])
         actions = Actions(self.tape.active, [output, *self._sum])
         places = self._places(vectors, actions)
+        begun: set[object] = set()
         for step in reversed(self.steps):
             if isinstance(step, Rows):
                 places.backward(stream, step)
@@ -148,7 +178,8 @@ class Batch:
                 places.backward(stream, Rows(ADD, step.start, step.start, step.out), only_first=True)
             for band in self._bands[step.out[0]]:
                 self._matrix_operands(stream, vectors, band, actions)
-                self._matrix_weights(stream, vectors, band)
+                self._matrix_weights(stream, vectors, band, first and band.key not in begun)
+                begun.add(band.key)
 
     def _places(self, vectors: int, actions: Actions) -> Places:
         varies, shared = self.tape.per_example, self.shared.primal
@@ -165,7 +196,7 @@ class Batch:
 
     def _matrix_forward(self, stream: Stream, vectors: int, band: Band) -> None:
         kernel = MatrixForward(Tile(self.lanes, vectors, band.height), band.start)
-        words = [self._primal[slot] for slot in band.step.operands]
+        words = self._operands(band.step, vectors)
         for tile in band.tiles():
             words += [self._primal[band.step.out[i]] for i in tile]
             if band.start == "example":
@@ -187,14 +218,15 @@ class Batch:
             counts = (len(band.tiles()), columns, pack, columns // COLUMNS * COLUMNS, band.size() * WORD)
             stream.add(MatrixOperands(Tile(self.lanes, vectors, band.height)), *counts, *words)
 
-    def _matrix_weights(self, stream: Stream, vectors: int, band: Band) -> None:
+    def _matrix_weights(self, stream: Stream, vectors: int, band: Band, begin: bool) -> None:
         step = band.step
         if any(self.tape.active[slot] for slot in band.slots):
-            words = [self._primal[slot] for slot in step.operands]
+            words = self._operands(step, vectors)
             words += [self._adjoint[step.out[i]] for i in range(band.first, band.stop)]
             sums = self._weight_sums + self._packed[band.key] * self.vector
             kernel = MatrixWeights(Tile(self.lanes, vectors, band.height), band.start == "shared")
-            stream.add(kernel, len(band.tiles()), len(step.operands), sums, *words)
+            origin = (self.zeros, 0) if begin else (sums, band.height * self.vector)
+            stream.add(kernel, len(band.tiles()), len(step.operands), sums, *origin, *words)
 
 
 class Band:

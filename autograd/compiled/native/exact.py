@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autograd.compiled.native.moves import DATA, THETA, Fetch, Fill, Put
+from autograd.compiled.native.moves import DATA, THETA, TRASH, ZERO, Fetch, Fill, Put, Stretch
 from autograd.compiled.native.rows import Shape
 from autograd.compiled.native.single import SingleBackward, SingleForward, Transpose
 from autograd.compiled.native.stream import WORD, Actions, Arena, Places, Stream, bits
@@ -12,10 +12,6 @@ from autograd.compiled.steps import Matrix, Rows, Step
 from autograd.compiled.tape import Tape
 from autograd.ops import ADD
 
-CELLS = 64
-ZERO = 32  # a place that is always 0
-TRASH = 40  # a place that nobody reads
-VALUE = 48  # the value of a batch
 ONE = bits(1.0)
 
 
@@ -67,7 +63,7 @@ class Single:
                     for j, weight in enumerate(row):
                         self.primal[weight] = place + (i * width + j) * WORD
         tape = self.tape
-        others = [slot for slot in range(tape.first) if slot not in self.primal]
+        others = [slot for slot in range(tape.first) if slot not in self.primal]  # in a batch these are all
         place = self._arena.take(len(others) * WORD)
         self.primal |= {slot: place + i * WORD for i, slot in enumerate(others)}
         for slot, constant in enumerate(tape.constants, start=tape.leaves):
@@ -87,8 +83,7 @@ class Single:
 
     def load(self, stream: Stream) -> None:
         """Take in the parameters; once per call."""
-        if self.tape.parameters:
-            stream.add(Fetch(), self.tape.parameters, THETA, *(self.primal[slot] for slot in range(self.tape.parameters)))
+        self.fetch(stream, range(self.tape.parameters), THETA)
         done: set[int] = set()
         for matrix in self._matrices():
             place = self._stored[_key(matrix)]
@@ -99,9 +94,15 @@ class Single:
 
     def example(self, stream: Stream) -> None:
         """Take in the inputs of the next example."""
-        tape = self.tape
-        if tape.inputs:
-            stream.add(Fetch(), tape.inputs, DATA, *(self.primal[slot] for slot in range(tape.parameters, tape.leaves)))
+        self.fetch(stream, range(self.tape.parameters, self.tape.leaves), DATA)
+
+    def fetch(self, stream: Stream, slots: Sequence[int], cell: int) -> None:
+        """Take in numbers from an array."""
+        places = [self.primal[slot] for slot in slots]
+        if _adjacent(places):
+            stream.add(Stretch(True), len(places) * WORD, cell, places[0])
+        elif places:
+            stream.add(Fetch(), len(places), cell, *places)
 
     def forward(self, stream: Stream) -> None:
         """The steps."""
@@ -154,7 +155,9 @@ class Single:
 
     def put(self, stream: Stream, places: Sequence[int], cell: int, add: bool = False) -> None:
         """Give out the numbers at these places, or add them to what was given out before."""
-        if places:
+        if _adjacent(places) and not add:
+            stream.add(Stretch(False), len(places) * WORD, cell, places[0])
+        elif places:
             stream.add(Put(add), len(places), cell, *places)
 
     def adjoints(self, count: int) -> list[int]:
@@ -167,3 +170,8 @@ class Single:
 
 def _key(matrix: Matrix) -> object:
     return tuple(map(tuple, matrix.weights))
+
+
+def _adjacent(places: Sequence[int]) -> bool:
+    """Whether many places stand side by side."""
+    return len(places) > 8 and list(places) == list(range(places[0], places[0] + len(places) * WORD, WORD))

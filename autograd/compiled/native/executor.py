@@ -10,10 +10,10 @@ import numpy as np
 
 from autograd.compiled.native import machine
 from autograd.compiled.native.block import Batch, split
-from autograd.compiled.native.exact import CELLS, Single
+from autograd.compiled.native.exact import Single
 from autograd.compiled.native.jit import assembly_text, native_lanes, optimised, target_machine
 from autograd.compiled.native.machine import Crew, Machine, Phase
-from autograd.compiled.native.moves import ARRAY, GRADIENT
+from autograd.compiled.native.moves import ARRAY, CELLS, GRADIENT
 from autograd.compiled.native.stream import WORD, Arena, Stream
 from autograd.compiled.steps import steps_in_order
 from autograd.compiled.tape import Tape
@@ -70,7 +70,7 @@ class Native:
             layout = self.batch[1]
             layout.forward(stream, layout.unroll)
             if len(self.tape.outputs) == 1:
-                layout.backward(stream, layout.unroll, layout.full)
+                layout.backward(stream, layout.unroll, layout.full, first=False)
         else:
             self.single[1].forward(stream)
             if len(self.tape.outputs) == 1:
@@ -317,14 +317,14 @@ class BatchBound:
         def stream(part: str, write: Callable[[Stream, bool], None]) -> Phase:
             return Phase(native.stream(f"{name} {part}", 1, lambda stream: write(stream, gradient)))
 
-        def block(name: str, vectors: int, mask: int) -> NDArray[np.int64]:
+        def block(name: str, vectors: int, mask: int, first: bool) -> NDArray[np.int64]:
             def write(stream: Stream) -> None:
                 layout.forward(stream, vectors)
                 layout.tally(stream, vectors)
                 if gradient:
-                    layout.backward(stream, vectors, mask)
+                    layout.backward(stream, vectors, mask, first)
 
-            return native.stream(name, vectors, write)
+            return native.stream(f"{name}{' first' * (first and gradient)}", vectors, write)
 
         def before(stream: Stream, gradient: bool) -> None:
             layout.before(stream)
@@ -338,7 +338,7 @@ class BatchBound:
     def _outputs_calls(self) -> tuple[list[Callable[[], None]], Array]:
         layout, stream, lanes = self._layout, self._native.stream, self._native.lanes
 
-        def block(name: str, vectors: int, mask: int) -> NDArray[np.int64]:
+        def block(name: str, vectors: int, mask: int, first: bool) -> NDArray[np.int64]:
             return stream(name, vectors, lambda to: layout.forward(to, vectors), lambda to: layout.outputs(to, vectors))
 
         columns = sum(self._tape.per_example[slot] for slot in self._tape.outputs)
@@ -351,7 +351,7 @@ class BatchBound:
     def _calls(
         self,
         name: str,
-        block: Callable[[str, int, int], NDArray[np.int64]],
+        block: Callable[[str, int, int, bool], NDArray[np.int64]],
         before: Phase,
         wipe: list[Phase] | None = None,
         after: list[Phase] | None = None,
@@ -362,22 +362,27 @@ class BatchBound:
         layout, (partial, singles, blocks) = self._layout, self._parts
         lanes, inputs, data = self._native.lanes, self._tape.inputs, self._data.ctypes.data
         row, out = lanes * inputs * WORD, lanes * columns * WORD
-        first: list[Phase] = []
+        loose: list[Phase] = []  # what does not fill a block
         if partial:
-            first = [Phase(block(f"{name} partial", 1, layout.partial), 1, data, 0, results, 0), *(wipe or [])]
+            stream = block(f"{name} partial", 1, layout.partial, True)
+            loose = [Phase(stream, 1, data, 0, results, 0), *(wipe or [])]
             data, results = data + row, results + out
         if singles:
-            first.append(Phase(block(name, 1, layout.full), singles, data, row, results, out))
+            stream = block(name, 1, layout.full, not partial)
+            loose.append(Phase(stream, 1, data, row, results, out))
+            stream = block(name, 1, layout.full, False)
+            loose.append(Phase(stream, singles - 1, data + row, row, results + out, out))
             data, results = data + singles * row, results + singles * out
         row, out = row * layout.unroll, out * layout.unroll
         calls = []
         for each, (start, stop) in zip(self._machines, _shares(blocks, len(self._machines)), strict=True):
-            phases = [before, *first]
-            if stop > start:
-                whole = block(name, layout.unroll, layout.full)
-                phases.append(Phase(whole, stop - start, data + start * row, row, results + start * out, out))
-            calls.append(each.prepared([*phases, *(after or [])]))
-            first = []
+            phases = [before, *loose]
+            for k, times in ((start, min(1, stop - start)), (start + 1, stop - start - 1)):
+                if times > 0:
+                    stream = block(name, layout.unroll, layout.full, k == start and not loose)
+                    phases.append(Phase(stream, times, data + k * row, row, results + k * out, out))
+            calls.append(each.prepared([phase for phase in (*phases, *(after or [])) if phase.times]))
+            loose = []
         return calls
 
 

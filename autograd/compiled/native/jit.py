@@ -15,7 +15,7 @@ from autograd.compiled.native.ir import Code
 UNROLL = {8: 4, 4: 2, 2: 2, 1: 1}
 """For each number of lanes, how many vectors a block has: as many as leave registers for a tile of four matrix rows."""
 
-ARGUMENTS = "ptr noalias %pc, ptr noalias %base"
+ARGUMENTS = "ptr noalias %pc, ptr %base"
 """Of every kernel: where its instruction stands, and the memory that the instruction's offsets refer to."""
 
 

@@ -16,12 +16,12 @@ from autograd.language import names_in
 class Turns:
     """Places for the primals and adjoints of steps, numbered from 0: ``count`` of them are enough.
 
-    What a step reads is free for others only after it.
+    What a step reads is free for others only after it. ``inputs`` are those that stand in slots, for good.
     """
 
-    def __init__(self, tape: Tape, steps: Sequence[Step]) -> None:
+    def __init__(self, tape: Tape, steps: Sequence[Step], inputs: Sequence[int]) -> None:
         self._tape = tape
-        self.primal: dict[int, int] = {slot: i for i, slot in enumerate(range(tape.parameters, tape.leaves))}
+        self.primal: dict[int, int] = {slot: i for i, slot in enumerate(inputs)}
         self.adjoint: dict[int, int] = {}
         self.count = len(self.primal)
         self._free: list[int] = []

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from autograd.compiled.native.exact import VALUE
 from autograd.compiled.native.jit import library
-from autograd.compiled.native.moves import GRADIENT, THETA, Driver
+from autograd.compiled.native.moves import GRADIENT, SELF, THETA, VALUE, Driver
 from autograd.compiled.native.stream import LINE, WORD, Arena, Stream
 
 if TYPE_CHECKING:
@@ -53,6 +52,7 @@ class Machine:
         self.theta, self.gradient = (allocate(parameters * WORD).view(np.float64) for _ in range(2))
         self._value = ctypes.c_double.from_address(self._memory.ctypes.data + VALUE)
         words = self._memory.view(np.int64)
+        words[SELF // WORD] = self._memory.ctypes.data
         words[THETA // WORD], words[GRADIENT // WORD] = self.theta.ctypes.data, self.gradient.ctypes.data
 
     @property

@@ -62,8 +62,8 @@ def _write(code: Code, value: str, variable: str) -> None:
 class MatrixForward(NamedTuple):
     """``start`` is "shared" (with the weights), "example" (a slot for each row) or "none".
 
-    The instruction: kernel, tiles, columns, the offset of the weights; the offsets of the operands; for each tile those of its
-    results, and of its starts if they are per example.
+    The instruction: kernel, tiles, columns, the offset of the weights; the cell with the base of the operands, which may be the
+    data themselves, and their offsets; for each tile the offsets of its results, and of its starts if they are per example.
     """
 
     tile: Tile
@@ -77,8 +77,8 @@ class MatrixForward(NamedTuple):
     def write(self) -> Code:
         """For each tile: take the starts, add the columns, store the results."""
         tile, code = self.tile, _start(self.name, self.tile)
-        tiles, columns, offset = (code.word("%pc", i) for i in (1, 2, 3))
-        operands = code.at("%pc", 4 * WORD)
+        tiles, columns, offset, cell = (code.word("%pc", i) for i in (1, 2, 3, 4))
+        data, operands = code.load(code.at("%base", cell), "ptr"), code.at("%pc", 5 * WORD)
         results = code.variable("ptr", code.at(operands, code.times(columns, WORD)))
         weights = code.variable("ptr", code.at("%base", offset))
         with code.repeat(tiles):
@@ -88,7 +88,7 @@ class MatrixForward(NamedTuple):
             if self.start == "shared":
                 weight = code.at(weight, tile.height * WORD)
             with code.repeat(columns) as j:
-                x = tile.block(code, code.at("%base", code.word(operands, j)))
+                x = tile.block(code, code.at(data, code.word(operands, j)))
                 column = code.at(weight, code.times(j, tile.height * WORD))
                 for r in range(tile.height):
                     w = code.broadcast(code.at(column, r * WORD))
@@ -171,8 +171,9 @@ class MatrixOperands(NamedTuple):
 class MatrixWeights(NamedTuple):
     """The adjoints of the weights, and of shared starts.
 
-    The instruction: kernel, tiles, columns, the offset of the adjoints of the weights; the offsets of the operands; then for
-    each row the offset of its adjoint.
+    The instruction: kernel, tiles, columns; the offset of the sums, the offset of what they are added to and the bytes from one
+    column of that to the next (the sums again; or for the first block zeros, and 0); the cell with the base of the operands, and
+    their offsets; then for each row the offset of its adjoint.
     """
 
     tile: Tile
@@ -186,29 +187,30 @@ class MatrixWeights(NamedTuple):
     def write(self) -> Code:
         """For each tile: take the adjoints of its rows, and give each weight its operand times them."""
         tile, code = self.tile, _start(self.name, self.tile)
-        tiles, columns, offset = (code.word("%pc", i) for i in (1, 2, 3))
-        operands = code.at("%pc", 4 * WORD)
+        tiles, columns, offset, origin, step, cell = (code.word("%pc", i) for i in range(1, 7))
+        data, operands = code.load(code.at("%base", cell), "ptr"), code.at("%pc", 7 * WORD)
         rows = code.at(operands, code.times(columns, WORD))
-        place = code.variable("ptr", code.at("%base", offset))
+        place, before = (code.variable("ptr", code.at("%base", each)) for each in (offset, origin))
         with code.repeat(tiles) as t:
             row = code.at(rows, code.times(t, tile.height * WORD))
             adjoints = [tile.block(code, code.at("%base", code.word(row, r))) for r in range(tile.height)]
-            sums = code.let(f"load ptr, ptr {place}")
             if self.start:
-                for r in range(tile.height):
-                    total = code.load(code.at(sums, r * tile.vector))
-                    for u in range(tile.unroll):
-                        total = code.binary("fadd", total, adjoints[r][u])
-                    code.store(total, code.at(sums, r * tile.vector))
-                sums = code.at(sums, tile.height * tile.vector)
+                self._column(code, place, before, step, adjoints, [])
             with code.repeat(columns) as j:
-                x = tile.block(code, code.at("%base", code.word(operands, j)))
-                column = code.at(sums, code.times(j, tile.height * tile.vector))
-                totals = [code.load(code.at(column, r * tile.vector)) for r in range(tile.height)]
-                for u in range(tile.unroll):
-                    totals = [code.multiply_add(x[u], adjoints[r][u], totals[r]) for r in range(tile.height)]
-                for r in range(tile.height):
-                    code.store(totals[r], code.at(column, r * tile.vector))
-            code.end(f"store ptr {code.at(sums, code.times(columns, tile.height * tile.vector))}, ptr {place}")
+                self._column(code, place, before, step, adjoints, tile.block(code, code.at(data, code.word(operands, j))))
         next_kernel(code, code.at(rows, code.times(tiles, tile.height * WORD)))
         return code
+
+    def _column(self, code: Code, place: str, before: str, step: str, adjoints: list[list[str]], x: list[str]) -> None:
+        """One weight of each row of the tile; without x a start, whose operand is 1."""
+        tile = self.tile
+        sums, origin = (code.let(f"load ptr, ptr {each}") for each in (place, before))
+        totals = [code.load(code.at(origin, r * tile.vector)) for r in range(tile.height)]
+        for u in range(tile.unroll):
+            for r in range(tile.height):
+                adjoint = adjoints[r][u]
+                totals[r] = code.multiply_add(x[u], adjoint, totals[r]) if x else code.binary("fadd", totals[r], adjoint)
+        for r in range(tile.height):
+            code.store(totals[r], code.at(sums, r * tile.vector))
+        code.end(f"store ptr {code.at(sums, tile.height * tile.vector)}, ptr {place}")
+        code.end(f"store ptr {code.at(origin, step)}, ptr {before}")

@@ -12,6 +12,12 @@ from autograd.compiled.native.jit import ARGUMENTS, next_kernel
 
 WORD = 8
 
+DATA, ARRAY, THETA, GRADIENT, SELF = 0, 8, 16, 24, 32
+"""The offsets of the cells: a block's data, where its results go, the parameters, their gradient, and the arena itself."""
+
+ZERO, TRASH, VALUE, CELLS = 40, 48, 56, 64
+"""The offsets of a place that is always 0, of one that nobody reads, of a batch's value; and where the arena goes on."""
+
 
 class Fetch(NamedTuple):
     """Numbers of an array to their slots. The instruction: kernel, n, the offset of the array's cell, n offsets."""
@@ -49,6 +55,28 @@ class Put(NamedTuple):
             x = code.load(code.at("%base", code.word(table, i)))
             code.store(code.binary("fadd", code.load(place), x) if self.add else x, place)
         next_kernel(code, code.at(table, code.times(count, WORD)))
+        return code
+
+
+class Stretch(NamedTuple):
+    """A whole stretch at once, from an array or to it. The instruction: kernel, bytes, the array's cell, the offset."""
+
+    fetch: bool
+
+    @property
+    def name(self) -> str:
+        """``stretch.fetch`` or ``stretch.put``."""
+        return f"stretch.{'fetch' if self.fetch else 'put'}"
+
+    def write(self) -> Code:
+        """The C library's memcpy."""
+        code = Code(self.name, ARGUMENTS, lanes=1)
+        size, array = code.word("%pc", 1), code.load(code.at("%base", code.word("%pc", 2)), "ptr")
+        stretch = code.at("%base", code.word("%pc", 3))
+        target, source = (stretch, array) if self.fetch else (array, stretch)
+        code.declared["llvm.memcpy.p0.p0.i64"] = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
+        code.end(f"call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {source}, i64 {size}, i1 false)")
+        next_kernel(code, code.at("%pc", 4 * WORD))
         return code
 
 
@@ -113,8 +141,8 @@ class Copy(NamedTuple):
 
 
 class Examples(NamedTuple):
-    """The next block of the data to the slots of the inputs. The instruction: kernel, inputs, vectors, the offset of the first
-    slot, bytes of a slot, the offset of the data's cell."""
+    """Inputs of the next block from the data to their slots. The instruction: kernel, n inputs, vectors, the offset of the data's
+    cell; for each input its offset in the data, and its slot's."""
 
     lanes: int
 
@@ -126,14 +154,14 @@ class Examples(NamedTuple):
     def write(self) -> Code:
         """In the data stand the vectors of the first input, of the second, and so on."""
         code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD
-        inputs, vectors, place, size, cell = (code.word("%pc", i) for i in range(1, 6))
-        place, data = code.at("%base", place), code.load(code.at("%base", cell), "ptr")
+        inputs, vectors, cell = (code.word("%pc", i) for i in range(1, 4))
+        data, table = code.load(code.at("%base", cell), "ptr"), code.at("%pc", 4 * WORD)
         with code.repeat(inputs) as i:
-            source = code.at(data, code.times(code.let(f"mul nuw nsw i64 {i}, {vectors}"), vector))
-            target = code.at(place, code.let(f"mul nuw nsw i64 {i}, {size}"))
+            entry = code.at(table, code.times(i, 2 * WORD))
+            source, target = code.at(data, code.word(entry)), code.at("%base", code.word(entry, 1))
             with code.repeat(vectors) as u:
                 code.store(code.load(code.at(source, code.times(u, vector))), code.at(target, code.times(u, vector)))
-        next_kernel(code, code.at("%pc", 6 * WORD))
+        next_kernel(code, code.at(table, code.times(inputs, 2 * WORD)))
         return code
 
 
@@ -208,8 +236,8 @@ class Wipe(NamedTuple):
 
 
 class Reduce(NamedTuple):
-    """Add up the lanes of each sum. The instruction: kernel, groups, the offset of the sums; for each of as many sums as there
-    are lanes in every group the offset of the number to which it is added."""
+    """Add up the lanes of each sum. The instruction: kernel, groups of ``lanes / 2`` sums, the offset of the sums; for each sum the
+    offset of the number to which it is added."""
 
     lanes: int
 
@@ -219,36 +247,34 @@ class Reduce(NamedTuple):
         return f"reduce.x{self.lanes}"
 
     def write(self) -> Code:
-        """A group of sums is a square; its rows are added as the columns of its transpose, halves at a time."""
-        code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD
+        """The halves of each sum are added; they are rows of a square, which are added as the columns of its transpose."""
+        half = self.lanes // 2
+        code, vector = Code(self.name, ARGUMENTS, half), self.lanes * WORD
         groups, sums, table = code.word("%pc", 1), code.at("%base", code.word("%pc", 2)), code.at("%pc", 3 * WORD)
         with code.repeat(groups) as i:
-            place = code.at(sums, code.times(i, self.lanes * vector))
-            words = code.at(table, code.times(i, self.lanes * WORD))
-            square = [code.load(code.at(place, k * vector)) for k in range(self.lanes)]
+            place = code.at(sums, code.times(i, half * vector))
+            words = code.at(table, code.times(i, half * WORD))
+            parts = [(code.load(code.at(place, k * vector)), code.load(code.at(place, k * vector + half * WORD))) for k in range(half)]
+            square = [code.binary("fadd", *both) for both in parts]
             while len(square) > 1:
-                square = [self._folded(code, x, y, len(square)) for x, y in zip(square[::2], square[1::2], strict=True)]
-            for k in range(self.lanes):
+                square = [_folded(code, x, y, len(square)) for x, y in zip(square[::2], square[1::2], strict=True)]
+            for k in range(half):
                 target = code.at("%base", code.word(words, k))
                 total = code.let(f"fadd double {code.load(target, 'double')}, {code.lane(square[0], k)}")
                 code.store(total, target, "double")
-        next_kernel(code, code.at(table, code.times(groups, self.lanes * WORD)))
+        next_kernel(code, code.at(table, code.times(groups, half * WORD)))
         return code
 
-    def _folded(self, code: Code, x: str, y: str, left: int) -> str:
-        """Two vectors of runs that wait to be added become one, of runs half as long; ``left`` vectors are left in all."""
-        lanes, run = self.lanes, self.lanes // left
-        low = [2 * run * (k // (2 * run)) + k % run + (lanes if k % (2 * run) >= run else 0) for k in range(lanes)]
-        high = [k + run for k in low]
-        halves = []
-        for mask in (low, high):
-            indices = ", ".join(f"i32 {k}" for k in mask)
-            halves.append(code.let(f"shufflevector {code.type} {x}, {code.type} {y}, <{lanes} x i32> <{indices}>"))
-        return code.binary("fadd", *halves)
 
-
-DATA, ARRAY, THETA, GRADIENT = 0, 8, 16, 24
-"""The offsets of the cells: a block's data, where its results go, the parameters, and their gradient."""
+def _folded(code: Code, x: str, y: str, left: int) -> str:
+    """Two vectors of runs that wait to be added become one, of runs half as long; ``left`` vectors are left in all."""
+    lanes, run = code.lanes, code.lanes // left
+    low = [2 * run * (k // (2 * run)) + k % run + (lanes if k % (2 * run) >= run else 0) for k in range(lanes)]
+    halves = []
+    for mask in (low, [k + run for k in low]):
+        indices = ", ".join(f"i32 {k}" for k in mask)
+        halves.append(code.let(f"shufflevector {code.type} {x}, {code.type} {y}, <{lanes} x i32> <{indices}>"))
+    return code.binary("fadd", *halves)
 
 
 class Driver(NamedTuple):
