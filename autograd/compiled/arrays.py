@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autograd.compiled.sheets import Frame, Once
-from autograd.compiled.steps import Step, steps_by_level
+from autograd.compiled.steps import steps_by_level
+from autograd.compiled.sums import AnyStep, with_sums
 from autograd.compiled.tape import Tape
 
 if TYPE_CHECKING:
@@ -42,10 +43,10 @@ class Arrays:
 
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
-        self.steps = steps_by_level(tape)
+        self.steps, self.once = (with_sums(tape, steps) for steps in reversed(steps_by_level(tape)))
         self.place = [0] * tape.size  # of each slot, among those that are shared or among those that are not
-        shared = [*range(tape.parameters), *range(tape.leaves, tape.first), *_made(self.steps.shared)]
-        examples = [*range(tape.parameters, tape.leaves), *_made(self.steps.examples)]
+        shared = [*range(tape.parameters), *range(tape.leaves, tape.first), *_made(self.once)]
+        examples = [*range(tape.parameters, tape.leaves), *_made(self.steps)]
         for slots in (shared, examples):
             for k, slot in enumerate(slots):
                 self.place[slot] = k
@@ -69,8 +70,8 @@ class Arrays:
         """
         if what != "steps":
             raise ValueError(f"the NumPy executor has its 'steps' to show, and no {what!r}; native code has 'llvm' and 'asm'")
-        lines = [f"once         {step}" for step in self.steps.shared]
-        return "\n".join(lines + [f"each example {step}" for step in self.steps.examples])
+        lines = [f"once         {step}" for step in self.once]
+        return "\n".join(lines + [f"each example {step}" for step in self.steps])
 
 
 class ArraysBound:
@@ -129,5 +130,5 @@ class ArraysBound:
         return values, gradients
 
 
-def _made(steps: Sequence[Step]) -> list[int]:
+def _made(steps: Sequence[AnyStep]) -> list[int]:
     return [slot for step in steps for slot in step.out]

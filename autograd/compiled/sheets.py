@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd.compiled import ufuncs
-from autograd.compiled.steps import Matrix, Rows, Step
+from autograd.compiled.steps import Matrix, Rows
+from autograd.compiled.sums import AnyStep, Sum
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +30,7 @@ class Sheet:
     numbers: Array
     adjoints: Array
 
-    def __init__(self, executor: Arrays, steps: Sequence[Step], once: Once | None) -> None:
+    def __init__(self, executor: Arrays, steps: Sequence[AnyStep], once: Once | None) -> None:
         self._executor, self._once = executor, once
         self._readers: dict[tuple[int, ...], Callable[[], Array]] = {}
         self._forward: list[Action] = []
@@ -37,13 +38,13 @@ class Sheet:
         self._cleared: list[int] = []  # lines of adjoints that start from 0, since what is given first does not cover them
         self._met = set(self._given())
         for step in steps:
-            self._forward.append(self._matrix(step) if isinstance(step, Matrix) else self._rows(step))
+            self._forward.append(self._forwards(step))
         for step in reversed(steps):
             lines = [executor.place[slot] for slot in step.out]
             if self._met.isdisjoint(lines) or not any(executor.tape.active[slot] for slot in step.out):
                 continue
             self._clear(lines)
-            self._backward += self._matrix_back(step) if isinstance(step, Matrix) else self._rows_back(step)
+            self._backward += self._backwards(step)
         self._cleared = sorted(set(self._cleared))
 
     def _given(self) -> list[int]:
@@ -54,6 +55,16 @@ class Sheet:
         """Let these lines of adjoints start from 0, unless something was given to them before."""
         self._cleared += [line for line in lines if line not in self._met]
         self._met.update(lines)
+
+    def _forwards(self, step: AnyStep) -> Action:
+        return (
+            self._matrix(step) if isinstance(step, Matrix) else self._sum(step) if isinstance(step, Sum) else self._rows(step)
+        )
+
+    def _backwards(self, step: AnyStep) -> list[Action]:
+        if isinstance(step, Sum):
+            return self._sum_back(step)
+        return self._matrix_back(step) if isinstance(step, Matrix) else self._rows_back(step)
 
     # --- forward --------------------------------------------------------------------------------------------------------
 
@@ -78,6 +89,25 @@ class Sheet:
 
         return act
 
+    def _sum(self, step: Sum) -> Action:
+        out = self._lines(self.numbers, step.out)[0]
+        first, *rest = [
+            _read(self._numbers_of(slots), [self._executor.place[slot] for slot in slots], _following)
+            for slots in self._by_kind(step.terms)
+        ]
+
+        def act() -> None:
+            np.add.reduce(first(), axis=0, out=out)
+            for read in rest:  # what is shared by all examples
+                np.add(out, read().sum(axis=0), out=out)
+
+        return act
+
+    def _by_kind(self, slots: Sequence[int]) -> list[list[int]]:
+        """The slots that differ between examples, and those that do not; without what is empty."""
+        kinds = [[slot for slot in slots if self._is_shared([slot]) == shared] for shared in (False, True)]
+        return [each for each in kinds if each]
+
     def _weights(self, step: Matrix) -> Array:
         assert self._once is not None
         return self._once.gathered(step.weights)[0]
@@ -86,7 +116,7 @@ class Sheet:
         """The numbers in these slots: a slice, one line for all, or lines gathered. Asked again it is the same."""
         key = tuple(slots)
         if key not in self._readers:
-            self._readers[key] = _read(self._numbers_of(slots), [self._executor.place[slot] for slot in slots])
+            self._readers[key] = _read(self._numbers_of(slots), [self._executor.place[slot] for slot in slots], _together)
         return self._readers[key]
 
     def _numbers_of(self, slots: Sequence[int]) -> Array:
@@ -116,6 +146,14 @@ class Sheet:
             else:
                 actions.append(_multiplies(give, ufuncs.partial(step.op, index), reads, out, adjoint))
         return actions
+
+    def _sum_back(self, step: Sum) -> list[Action]:
+        adjoint = self._lines(self.adjoints, step.out)
+        wanted = [slot for slot in step.terms if self._executor.tape.active[slot]]
+        return [
+            _passes_on(self._giver(slots), np.broadcast_to(adjoint, (len(slots), adjoint.shape[1])))
+            for slots in self._by_kind(wanted)
+        ]
 
     def _matrix_back(self, step: Matrix) -> list[Action]:
         assert self._once is not None
@@ -159,7 +197,7 @@ class Once(Sheet):
         tape = executor.tape
         self.numbers[tape.parameters : tape.parameters + len(tape.constants), 0] = tape.constants
         self._matrices: dict[bytes, tuple[NDArray[np.intp], Array, Array]] = {}
-        super().__init__(executor, executor.steps.shared, None)
+        super().__init__(executor, executor.once, None)
 
     def _given(self) -> list[int]:
         return list(range(self._executor.shared))
@@ -199,7 +237,7 @@ class Frame(Sheet):
     def __init__(self, executor: Arrays, once: Once, size: int, each_input: bool = False) -> None:
         self.numbers, self.adjoints = np.empty((executor.lines, size)), np.empty((executor.lines, size))
         self._inputs, self._size = executor.tape.inputs, size
-        super().__init__(executor, executor.steps.examples, once)
+        super().__init__(executor, executor.steps, once)
         if each_input:
             self._clear(range(self._inputs))
 
@@ -239,8 +277,8 @@ class Frame(Sheet):
 # --- actions --------------------------------------------------------------------------------------------------------------
 
 
-def _read(numbers: Array, lines: Sequence[int]) -> Callable[[], Array]:
-    where = _together(lines)
+def _read(numbers: Array, lines: Sequence[int], as_slice: Callable[[Sequence[int]], slice | None]) -> Callable[[], Array]:
+    where = as_slice(lines)
     if where is not None:
         view = numbers[where]
         return lambda: view
@@ -250,9 +288,12 @@ def _read(numbers: Array, lines: Sequence[int]) -> Callable[[], Array]:
 
 def _together(lines: Sequence[int]) -> slice | None:
     """The lines as a slice, if they follow each other; if all are one line, that one, for NumPy to repeat."""
+    return slice(lines[0], lines[0] + 1) if all(line == lines[0] for line in lines) else _following(lines)
+
+
+def _following(lines: Sequence[int]) -> slice | None:
+    """The lines as a slice, if they follow each other."""
     first = lines[0]
-    if all(line == first for line in lines):
-        return slice(first, first + 1)
     return slice(first, first + len(lines)) if list(lines) == list(range(first, first + len(lines))) else None
 
 

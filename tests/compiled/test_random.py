@@ -77,6 +77,73 @@ def test_each_row_alone(name, executor):
         assert worst([Drawn(sketch.leaves, sketch.examples, lines, [len(lines) + 1])], executor) < TOLERANCE
 
 
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_gradients_of_gradients(executor):
+    """Each function and its slopes are added up, and differentiated once more."""
+    checked = 0
+    for seed in range(120):
+        function = drawn(seed)
+        if len(function.outputs) > 1 or len(function.lines) > 25:
+            continue
+
+        def with_slopes(parameters, function=function):
+            first = function.function(parameters)
+
+            def second(x):
+                output = first(x)
+                slopes = autograd.grad(output, [*parameters, *x], create_graph=True)
+                return [output + 0.125 * autograd.total(slopes)]
+
+            return lambda x: second(x)[0]
+
+        values = function.values()
+        compiled = autograd.compile(with_slopes(values), values, executor=executor)
+        found = compiled.per_example(function.examples)
+        reduced = compiled(function.examples).gradients
+        slopes = []
+        for value, gradient, example in zip(found.values, found.gradients, function.examples.tolist(), strict=True):
+            parameters = function.values()
+            output = with_slopes(parameters)([Value(each) for each in example])
+            output.backward()
+            slopes.append([each.grad for each in parameters])
+            scale = max(1.0, abs(output.data), *map(abs, slopes[-1])) if parameters else 1.0
+            assert abs(value - output.data) < 1e-11 * max(1.0, abs(output.data))
+            assert np.abs(gradient - slopes[-1]).max(initial=0.0) < 1e-9 * scale
+        assert np.abs(reduced - np.mean(slopes, axis=0)).max(initial=0.0) < 1e-9 * max(1.0, np.abs(slopes).max(initial=0.0))
+        checked += 1
+    assert checked > 50
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_sums_of_every_kind(executor):
+    """Terms that are repeated, shared by all examples, read elsewhere, constant, and links that are."""
+
+    def sums(parameters):
+        a, b, c, d = parameters
+
+        def function(x):
+            twice = x[0] + a + x[0] + b + x[0] + 2.5 + x[1]
+            shared = a * a + (b * b + (c * c + (d * d + a)))
+            link = x[0] + x[1] + a + b
+            return twice * shared + (link + x[1] + c + d) * link + (b + b + b + b + b)
+
+        return function
+
+    numbers, data = [0.5, -1.5, 2.0, 0.25], np.random.default_rng(0).normal(size=(33, 2))
+    values = [Value(each) for each in numbers]
+    found = autograd.compile(sums(values), values, executor=executor)
+    each = found.per_example(data)
+    for n, example in enumerate(data.tolist()):
+        parameters, inputs = [Value(number) for number in numbers], [Value(number) for number in example]
+        output = sums(parameters)(inputs)
+        output.backward()
+        assert each.values[n] == pytest.approx(output.data, rel=1e-13)
+        np.testing.assert_allclose(each.gradients[n], [p.grad for p in parameters], rtol=1e-12)
+    np.testing.assert_allclose(found(data).gradients, each.gradients.mean(axis=0), rtol=1e-12)
+    if executor == "numpy":
+        assert found.steps.count("sum of ") == 5
+
+
 # --- bit for bit ------------------------------------------------------------------------------------------------------
 
 
