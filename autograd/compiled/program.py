@@ -146,7 +146,7 @@ class Program:
         >>> compile(lambda x: x[0] * x[1]).trace([(2,)]).shapes
         ((2,),)
         """
-        wanted = tuple((each,) if isinstance(each, int) else tuple(each) for each in shapes)
+        wanted = _shapes(shapes)
         if self._tape is None:
             self._tape = trace(self._fn, self.values, wanted)  # type: ignore[arg-type]
         elif self._tape.shapes != wanted:
@@ -327,6 +327,20 @@ def _parameters(given: Any) -> list[Value]:
     if len(set(values)) < len(values):
         raise ValueError("a parameter is listed twice: each has one place in the gradient")
     return values
+
+
+def _shapes(given: Any) -> tuple[Shape, ...]:
+    """The shapes of the arguments; 2 is short for (2,)."""
+    try:
+        shapes = [(each,) if hasattr(each, "__index__") else tuple(each) for each in given]
+        sizes = [[size.__index__() for size in shape] for shape in shapes]
+    except (TypeError, AttributeError):
+        sizes = [[-1]]
+    if any(size < 0 for shape in sizes for size in shape):
+        raise TypeError(
+            f"shapes are those of the arguments for one example, as in [(2,), ()] for two features and a label, but got {given!r}"
+        )
+    return tuple(map(tuple, sizes))
 
 
 def _whole(threads: int | None) -> int | None:

@@ -33,7 +33,7 @@ CHOICES = (
     "a choice by a number is made once, while tracing, and would hold for all examples; say it with autograd.maximum, minimum, "
     "relu, abs, or with step, sign or heaviside as a factor"
 )
-CLASSES = "a class index cannot choose a node; give the label one-hot (nn.one_hot), one number for each class"
+CLASSES = "it is no number before the program runs, and cannot choose; give a class label one-hot (nn.one_hot), one number for each class"
 NUMBERS = (
     "there is none before the program runs, and what is computed from it would be frozen; compute with the Value itself, or with "
     "autograd.detach(x) where no derivative is to flow; an operation of your own is a row: Op(name, value, partials)"

@@ -323,6 +323,9 @@ def test_traced_at_once_from_shapes():
     assert program.tape.shapes == ((2,), ())
     with pytest.raises(ValueError, match=r"was traced for arguments of the shapes \(\(2,\), \(\)\), not \(\(3,\), \(\)\)"):
         program.trace([(3,), ()])
+    for wrong in (3, "x", [(2.5,)], [(-1,)], [None], [["a"]]):
+        with pytest.raises(TypeError, match=r"shapes are those of the arguments for one example, as in \[\(2,\), \(\)\]"):
+            autograd.compile(lambda x: w * x, [w], shapes=wrong)
     late = autograd.compile(lambda x: w * x, [w], executor="plain")
     with pytest.raises(ValueError, match="traced at the first call"):
         _ = late.tape
