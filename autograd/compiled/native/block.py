@@ -15,7 +15,20 @@ from autograd.compiled.native.jit import UNROLL
 from autograd.compiled.native.liveness import Turns
 from autograd.compiled.native.matrices import COLUMNS, MatrixForward, MatrixOperands, MatrixWeights, Tile
 from autograd.compiled.native.moves import (
-    ARRAY, DATA, GRADIENT, SELF, TRASH, VALUE, Copy, Examples, Fill, Gather, Outputs, Reduce, Tally, Wipe,
+    ARRAY,
+    DATA,
+    GRADIENT,
+    SELF,
+    TRASH,
+    VALUE,
+    Copy,
+    Examples,
+    Fill,
+    Gather,
+    Outputs,
+    Reduce,
+    Tally,
+    Wipe,
 )  # fmt: skip
 from autograd.compiled.native.rows import Shape
 from autograd.compiled.native.stream import WORD, Actions, Arena, Places, Stream
@@ -139,7 +152,7 @@ class Batch:
 
     def forward(self, stream: Stream, vectors: int) -> None:
         """Take in the examples and run the steps."""
-        tape, places = self.tape, self._places(vectors, Actions(()))
+        places = self._places(vectors, Actions(()))
         if self._copied:
             words = [word for slot in self._copied for word in (self._in_data(slot, vectors), self._primal[slot])]
             stream.add(Examples(self.lanes), len(self._copied), vectors, DATA, *words)

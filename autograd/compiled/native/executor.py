@@ -11,7 +11,7 @@ import numpy as np
 from autograd.compiled.native import machine
 from autograd.compiled.native.block import Batch, split
 from autograd.compiled.native.exact import Single
-from autograd.compiled.native.jit import assembly_text, native_lanes, optimised, target_machine
+from autograd.compiled.native.jit import Halt, assembly_text, native_lanes, optimised, target_machine
 from autograd.compiled.native.machine import Crew, Machine, Phase
 from autograd.compiled.native.moves import ARRAY, CELLS, GRADIENT
 from autograd.compiled.native.stream import WORD, Arena, Stream
@@ -19,8 +19,6 @@ from autograd.compiled.steps import steps_in_order
 from autograd.compiled.tape import Tape
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from autograd.compiled.executor import Array, Bound
 
 OPERATIONS_PER_THREAD = 2_000_000
@@ -47,7 +45,7 @@ class Native:
 
     def __init__(self, tape: Tape, lanes: int | None = None, threads: int | None = None) -> None:
         self.tape, self.lanes, self.threads = tape, lanes or native_lanes(), threads or 1
-        self._streams: dict[tuple[str, int], NDArray[np.int64]] = {}
+        self._streams: dict[tuple[str, int], Stream] = {}
         self._crew: Crew | None = None
 
     def bind(self, examples: Array, mean: bool = True, allocate: Callable[[int], Any] = machine.zeros) -> Bound:
@@ -65,20 +63,22 @@ class Native:
             return "\n".join(map(str, self.single[1].steps))
         if what not in ("llvm", "asm"):
             raise ValueError(f'native code shows "steps", "llvm" or "asm", but not {what!r}')
-        stream = Stream()
-        if self.batch[1].steps and self.lanes > 1:
-            layout = self.batch[1]
-            layout.forward(stream, layout.unroll)
-            if len(self.tape.outputs) == 1:
-                layout.backward(stream, layout.unroll, layout.full, first=False)
-        else:
-            self.single[1].forward(stream)
-            if len(self.tape.outputs) == 1:
-                self.single[1].backward(stream, self.tape.outputs[0])
-        kernels = {kernel.name: kernel for kernel, _ in stream.instructions}.values()
+        kernels = [kernel for kernel in Stream(self._there_and_back).kernels if kernel.name != Halt.name]
         return (
             assembly_text(kernels) if what == "llvm" else target_machine().emit_assembly(optimised(kernels, target_machine()))
         )
+
+    def _there_and_back(self, stream: Stream) -> None:
+        differentiable = len(self.tape.outputs) == 1 and self.tape.wanted
+        if self.batch[1].steps and self.lanes > 1:
+            layout = self.batch[1]
+            layout.forward(stream, layout.unroll)
+            if differentiable:
+                layout.backward(stream, layout.unroll, layout.full, first=False)
+        else:
+            self.single[1].forward(stream)
+            if differentiable:
+                self.single[1].backward(stream, self.tape.outputs[0])
 
     # --- layouts, made when they are needed, and their streams --------------------------------------------------------
 
@@ -94,10 +94,10 @@ class Native:
         arena = Arena(CELLS)
         return arena, Single(arena, self.tape, steps_in_order(self.tape), self.lanes if self.lanes > 1 else native_lanes())
 
-    def stream(self, name: str, vectors: int, *write: Callable[[Stream], None]) -> NDArray[np.int64]:
+    def stream(self, name: str, vectors: int, *write: Callable[[Stream], None]) -> Stream:
         """The stream of this name, written at first use."""
         if (name, vectors) not in self._streams:
-            self._streams[name, vectors] = machine.assembled(*write)
+            self._streams[name, vectors] = Stream(*write)
         return self._streams[name, vectors]
 
     def run(self, calls: list[Callable[[], None]]) -> None:
@@ -317,7 +317,7 @@ class BatchBound:
         def stream(part: str, write: Callable[[Stream, bool], None]) -> Phase:
             return Phase(native.stream(f"{name} {part}", 1, lambda stream: write(stream, gradient)))
 
-        def block(name: str, vectors: int, mask: int, first: bool) -> NDArray[np.int64]:
+        def block(name: str, vectors: int, mask: int, first: bool) -> Stream:
             def write(stream: Stream) -> None:
                 layout.forward(stream, vectors)
                 layout.tally(stream, vectors)
@@ -338,7 +338,7 @@ class BatchBound:
     def _outputs_calls(self) -> tuple[list[Callable[[], None]], Array]:
         layout, stream, lanes = self._layout, self._native.stream, self._native.lanes
 
-        def block(name: str, vectors: int, mask: int, first: bool) -> NDArray[np.int64]:
+        def block(name: str, vectors: int, mask: int, first: bool) -> Stream:
             return stream(name, vectors, lambda to: layout.forward(to, vectors), lambda to: layout.outputs(to, vectors))
 
         columns = sum(self._tape.per_example[slot] for slot in self._tape.outputs)
@@ -351,7 +351,7 @@ class BatchBound:
     def _calls(
         self,
         name: str,
-        block: Callable[[str, int, int, bool], NDArray[np.int64]],
+        block: Callable[[str, int, int, bool], Stream],
         before: Phase,
         wipe: list[Phase] | None = None,
         after: list[Phase] | None = None,

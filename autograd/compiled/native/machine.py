@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,7 +26,7 @@ Allocate = "Callable[[int], NDArray[np.uint8]]"
 class Phase(NamedTuple):
     """A stream, how often it runs, and for data and results an address and the bytes from one time to the next."""
 
-    stream: NDArray[np.int64]
+    stream: Stream
     times: int = 1
     data: int = 0
     data_step: int = 0
@@ -63,31 +62,17 @@ class Machine:
     def prepared(self, phases: Sequence[Phase]) -> Callable[[], None]:
         """A call that runs the phases one after the other, without the interpreter's lock; it keeps what it needs alive."""
         words = [self._memory.ctypes.data, len(phases)]
+        known = library().addresses([Driver(), *(kernel for phase in phases for kernel in phase.stream.kernels)])
         for stream, times, *rest in phases:
-            words += [stream.ctypes.data, times, *rest]
+            words += [stream.words(known).ctypes.data, times, *rest]
         context = np.array(words, dtype=np.int64)
         address = ctypes.c_void_p(context.ctypes.data)
-        run, keep = driver(), (self, context, phases)
+        run, keep = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(known[Driver().name]), (self, context, phases)
 
         def call(keep: Any = keep) -> None:
             run(address)
 
         return call
-
-
-@lru_cache(maxsize=1)
-def driver() -> Any:
-    """The compiled driver as a function of the context's address."""
-    address = library().addresses([Driver()])[Driver().name]
-    return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
-
-
-def assembled(*write: Callable[[Stream], None]) -> NDArray[np.int64]:
-    """The stream that these write, ready to run."""
-    stream = Stream()
-    for each in write:
-        each(stream)
-    return stream.assembled(library().addresses)
 
 
 class Crew:

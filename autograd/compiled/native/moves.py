@@ -254,7 +254,10 @@ class Reduce(NamedTuple):
         with code.repeat(groups) as i:
             place = code.at(sums, code.times(i, half * vector))
             words = code.at(table, code.times(i, half * WORD))
-            parts = [(code.load(code.at(place, k * vector)), code.load(code.at(place, k * vector + half * WORD))) for k in range(half)]
+            parts = [
+                (code.load(code.at(place, k * vector)), code.load(code.at(place, k * vector + half * WORD)))
+                for k in range(half)
+            ]
             square = [code.binary("fadd", *both) for both in parts]
             while len(square) > 1:
                 square = [_folded(code, x, y, len(square)) for x, y in zip(square[::2], square[1::2], strict=True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -40,22 +40,32 @@ class Arena:
 class Stream:
     """Instructions, one after the other: a kernel and its words."""
 
-    def __init__(self) -> None:
+    def __init__(self, *write: Callable[[Stream], None]) -> None:
         self.instructions: list[tuple[Kernel, Sequence[int]]] = []
+        self._words: NDArray[np.int64] | None = None
+        for each in write:
+            each(self)
+        self.add(Halt())
 
     def add(self, kernel: Kernel, *words: int) -> None:
         """One more instruction."""
         self.instructions.append((kernel, words))
 
-    def assembled(self, addresses: Callable[[Iterable[Kernel]], dict[str, int]]) -> NDArray[np.int64]:
-        """The stream as the machine reads it, with the addresses of its kernels; a halt ends it."""
-        program = [*self.instructions, (Halt(), ())]
-        known = addresses({kernel.name: kernel for kernel, _ in program}.values())
-        words: list[int] = []
-        for kernel, rest in program:
-            words.append(known[kernel.name])
-            words.extend(rest)
-        return np.array(words, dtype=np.int64)
+    @property
+    def kernels(self) -> Iterator[Kernel]:
+        """The kernels that it needs, once each, if they may have to be compiled still."""
+        if self._words is None:
+            yield from {kernel.name: kernel for kernel, _ in self.instructions}.values()
+
+    def words(self, addresses: Mapping[str, int]) -> NDArray[np.int64]:
+        """The stream as the machine reads it, with the addresses of its kernels."""
+        if self._words is None:
+            words: list[int] = []
+            for kernel, rest in self.instructions:
+                words.append(addresses[kernel.name])
+                words.extend(rest)
+            self._words = np.array(words, dtype=np.int64)
+        return self._words
 
 
 def bits(x: float) -> int:
