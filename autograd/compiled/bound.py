@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+import numpy as np
 
 from autograd.compiled.batch import flat
 from autograd.compiled.faults import check
@@ -26,6 +29,9 @@ class PerExample(NamedTuple):
     gradients: Array
 
 
+_ARRAY, _FLOAT, _evaluated = np.ndarray, np.dtype(np.float64), partial(tuple.__new__, Evaluated)
+
+
 class BoundProgram:
     """A program with its data, checked and converted once: ``program.bind(X, Y)``. Its calls cost microseconds.
 
@@ -46,13 +52,17 @@ class BoundProgram:
         self._bound: Bound = program._ready().bind(examples, program.reduction == "mean")
         self._gradient = self._bound.gradient
         self._count = len(program.values)
+        self._flat = (self._count,)  # the shape of theta
         self._scalar = len(program.tape.outputs) == 1 and not program.tape.output_shape and program.reduction != "none"
+        self._direct = self._scalar and not program._check
 
     def __call__(self, theta: Any = None) -> Evaluated:
         """The value and the gradient; without theta the parameters are read from the Values."""
-        if not self._scalar:
-            self._refuse()
-        return Evaluated(*self._gradient(self._numbers(theta)))
+        if not (self._direct and type(theta) is _ARRAY and theta.dtype is _FLOAT and theta.shape == self._flat):
+            if not self._scalar:
+                self._refuse()
+            theta = self._numbers(theta)
+        return _evaluated(self._gradient(theta))
 
     def value(self, theta: Any = None) -> Any:
         """The value, forward only; see ``Program.value``."""

@@ -18,8 +18,8 @@ else:
 class Bound(Protocol):
     """A tape with the data of N examples, checked and converted once.
 
-    Parameters come as theta, a C-contiguous float64 array (P,), and are read during the call alone. All results are new
-    arrays, or the caller could not keep two of them.
+    Parameters come as theta, a float64 array (P,) of any strides, and are copied. All results are new arrays, or the caller could
+    not keep two of them.
     """
 
     def gradient(self, theta: Array) -> tuple[float, Array]:
