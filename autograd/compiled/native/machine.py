@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from autograd.compiled.executor import Array
 
-Words = "NDArray[np.int64]"
-Allocate = "Callable[[int], NDArray[np.uint8]]"
-
 
 class Phase(NamedTuple):
     """A stream, how often it runs, and for data and results an address and the bytes from one time to the next."""
@@ -45,6 +42,7 @@ class Machine:
     """An arena of its own, with room for the parameters and their gradient, which the caller fills and reads."""
 
     def __init__(self, arena: Arena, parameters: int, allocate: Callable[[int], NDArray[np.uint8]] = zeros) -> None:
+        self._allocate = allocate
         self._memory = allocate(-(-arena.size // LINE) * LINE)
         self.doubles: Array = self._memory.view(np.float64)
         arena.fill(self.doubles)
@@ -65,7 +63,8 @@ class Machine:
         known = library().addresses([Driver(), *(kernel for phase in phases for kernel in phase.stream.kernels)])
         for stream, times, *rest in phases:
             words += [stream.words(known).ctypes.data, times, *rest]
-        context = np.array(words, dtype=np.int64)
+        context = self._allocate(len(words) * WORD).view(np.int64)
+        context[:] = words
         address = ctypes.c_void_p(context.ctypes.data)
         run, keep = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(known[Driver().name]), (self, context, phases)
 
