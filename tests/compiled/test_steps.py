@@ -2,6 +2,7 @@
 
 import random
 import sys
+from itertools import chain
 
 import pytest
 
@@ -161,7 +162,7 @@ def ready(tape, steps, known):
     """Whether every step reads what is known, or what was computed before it, and all that is read is there."""
     known = set(known)
     for step in steps:
-        sources = (*step.x, *step.y) if isinstance(step, Rows) else (*step.operands, *step.start, *sum(step.weights, []))
+        sources = (*step.x, *step.y) if isinstance(step, Rows) else (*step.operands, *step.start, *chain(*step.weights))
         assert known.issuperset(sources)
         known.update(step.out)
     return known

@@ -11,7 +11,7 @@ import numpy as np
 from autograd.compiled.native import machine
 from autograd.compiled.native.block import Batch, split
 from autograd.compiled.native.exact import Single
-from autograd.compiled.native.jit import Halt, assembly_text, native_lanes, optimised, target_machine
+from autograd.compiled.native.jit import Halt, assembly, assembly_text, native_lanes
 from autograd.compiled.native.machine import Crew, Machine, Phase
 from autograd.compiled.native.moves import ARRAY, CELLS, GRADIENT
 from autograd.compiled.native.stream import WORD, Arena, Stream
@@ -64,9 +64,7 @@ class Native:
         if what not in ("llvm", "asm"):
             raise ValueError(f'native code shows "steps", "llvm" or "asm", but not {what!r}')
         kernels = [kernel for kernel in Stream(self._there_and_back).kernels if kernel.name != Halt.name]
-        return (
-            assembly_text(kernels) if what == "llvm" else target_machine().emit_assembly(optimised(kernels, target_machine()))
-        )
+        return assembly_text(kernels) if what == "llvm" else assembly(kernels)
 
     def _there_and_back(self, stream: Stream) -> None:
         differentiable = len(self.tape.outputs) == 1 and self.tape.wanted

@@ -80,9 +80,8 @@ def library() -> Library:
     return Library()
 
 
-@cache
 def target_machine() -> llvm.TargetMachine:
-    """The host, with all it has."""
+    """The host, with all it has; a new one, since the engine that compiles with it takes it over."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_default_triple()
@@ -122,3 +121,9 @@ def optimised(kernels: Iterable[Kernel], machine: llvm.TargetMachine) -> llvm.Mo
         if not function.is_declaration:
             passes.run(function, builder)
     return module
+
+
+def assembly(kernels: Iterable[Kernel]) -> str:
+    """The kernels in the assembly language of the host."""
+    machine = target_machine()
+    return str(machine.emit_assembly(optimised(kernels, machine)))

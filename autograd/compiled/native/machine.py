@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from autograd.compiled.executor import Array
+
+    Queue: TypeAlias = SimpleQueue[Callable[[], None] | None]
 
 
 class Phase(NamedTuple):
@@ -75,18 +78,14 @@ class Machine:
 
 
 class Crew:
-    """Threads that wait for work; they end with the process."""
+    """Threads that wait for work, and end with the crew."""
 
     def __init__(self, count: int) -> None:
-        self._work: list[SimpleQueue[Callable[[], None]]] = [SimpleQueue() for _ in range(count)]
+        self._work: list[Queue] = [SimpleQueue() for _ in range(count)]
         self._done: SimpleQueue[None] = SimpleQueue()
         for queue in self._work:
-            threading.Thread(target=self._labour, args=(queue,), daemon=True).start()
-
-    def _labour(self, queue: SimpleQueue[Callable[[], None]]) -> None:
-        while True:
-            queue.get()()
-            self._done.put(None)
+            threading.Thread(target=_labour, args=(queue, self._done), daemon=True).start()
+        weakref.finalize(self, _dismiss, self._work)
 
     def run(self, calls: Sequence[Callable[[], None]]) -> None:
         """All calls at the same time: the first here, each other in a thread of its own."""
@@ -95,3 +94,14 @@ class Crew:
         calls[0]()
         for _ in calls[1:]:
             self._done.get()
+
+
+def _labour(queue: Queue, done: SimpleQueue[None]) -> None:
+    while call := queue.get():
+        call()
+        done.put(None)
+
+
+def _dismiss(queues: Sequence[Queue]) -> None:
+    for queue in queues:
+        queue.put(None)
