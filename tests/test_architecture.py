@@ -44,6 +44,7 @@ FLOORS = [
     {"compiled.native.stream"},
     {"compiled.native.exact"},
     {"compiled.native.block", "compiled.native.machine"},
+    {"compiled.native.bound"},
     {"compiled.native.executor"},
     {"compiled.native"},
     {"compiled.choice"},
@@ -56,6 +57,7 @@ AT_THE_TOP = {
     "autograd": set(),
     "autograd.compiled.arrays": {"numpy"},  # compiled modules are themselves imported only when autograd.compile is used
     "autograd.compiled.batch": {"numpy"},
+    "autograd.compiled.bound": {"numpy"},
     "autograd.compiled.native": {"llvmlite", "numpy"},
     "autograd.compiled.plain": {"numpy"},
     "autograd.compiled.sheets": {"numpy"},

@@ -6,9 +6,8 @@ Compiled code cannot stop at an example, so it answers by IEEE's rules. This goe
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from autograd.compiled.plain import computed
 from autograd.compiled.tape import Tape
 from autograd.compiled.wengert import Writer
 from autograd.errors import DomainError
@@ -35,63 +34,59 @@ def check(tape: Tape, theta: Array, examples: Array) -> None:
 (p * x).log(), [p], check=True, executor="plain")([2.0, 1.0, -1.0])): log(x) needs x > 0, but x = -0.5 ('v1'). If x is a probability, \
 take the cross-entropy of the logits: it never takes the log of 0.
     """
+    search = _Search(tape)
     parameters = theta.tolist()
     for k, example in enumerate(examples.tolist()):
-        values = [*parameters, *example, *tape.constants]
-        for slot, number in enumerate(values[: tape.leaves]):
+        values, partials = search.forward(k, parameters, example)
+        if len(tape.outputs) == 1:
+            search.backward(k, values, partials)
+
+
+class _Search:
+    """Goes through a tape with its names at hand."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape, self.writer = tape, Writer(tape, TEXT)
+        self.names = [piece.text for piece in self.writer.pieces]
+
+    def forward(self, k: int, parameters: list[float], example: list[float]) -> tuple[list[float], list[tuple[float, ...]]]:
+        """The numbers in all slots and the local derivatives, if nothing is wrong with them."""
+        values = [*parameters, *example, *self.tape.constants]
+        for name, number in zip(self.names, values[: self.tape.leaves], strict=False):
             if number != number:
-                raise FloatingPointError(f"example {k}: {_name(tape, slot)} is nan before any operation")
+                raise FloatingPointError(f"example {k}: {name} is nan before any operation")
         partials = []
-        for slot, row in enumerate(tape.rows, start=tape.first):
+        for slot, row in enumerate(self.tape.rows, start=self.tape.first):
             operands = [values[each] for each in row.operands]
             try:
-                out, *local = evaluate(row.op, *operands, labels=[""] * len(operands))
+                out, *local = evaluate(row.op, *operands, labels=[self.names[each] for each in row.operands])
             except DomainError as error:
-                _raise_with_names(tape, k, slot, operands, error)
+                raise type(error)(f"{self._where(k, slot)}: {error}") from None
             if out != out and not any(each != each for each in operands):
-                raise FloatingPointError(f"{_where(tape, k, slot)} turns nan: {_told(tape, slot, operands)}")
+                raise FloatingPointError(f"{self._where(k, slot)} turns nan: {self._told(slot, values)}")
             values.append(out)
-            partials.append(local)
-        if len(tape.outputs) == 1:
-            _check_adjoints(tape, k, values)
+            partials.append(tuple(local))
+        return values, partials
 
+    def backward(self, k: int, values: list[float], partials: list[tuple[float, ...]]) -> None:
+        """Go back from the output, as long as no adjoint that leads to a wanted leaf turns nan."""
+        adjoints = [0.0] * self.tape.size
+        adjoints[self.tape.outputs[0]] = 1.0
+        for slot in range(self.tape.size - 1, self.tape.first - 1, -1):
+            at = slot - self.tape.first
+            for source, partial in zip(self.tape.rows[at].operands, partials[at], strict=True):
+                adjoints[source] += partial * adjoints[slot]
+                if math.isnan(adjoints[source]) and self.tape.active[source]:
+                    raise FloatingPointError(
+                        f"{self._where(k, slot)}: the adjoint of {self.names[source]} turns nan, by the local derivative {partial} "
+                        f"times {adjoints[slot]}, where {self._told(slot, values)}"
+                    )
 
-def _check_adjoints(tape: Tape, k: int, values: list[float]) -> None:
-    adjoints = [0.0] * tape.size
-    adjoints[tape.outputs[0]] = 1.0
-    for slot in range(tape.size - 1, tape.first - 1, -1):
-        row = tape.rows[slot - tape.first]
-        operands = [values[each] for each in row.operands]
-        _, *local = computed(row.op, *operands)
-        for source, partial in zip(row.operands, local, strict=True):
-            adjoints[source] += partial * adjoints[slot]
-            if math.isnan(adjoints[source]) and tape.active[source]:
-                raise FloatingPointError(
-                    f"{_where(tape, k, slot)}: the adjoint of {_name(tape, source)} turns nan, by the local derivative {partial} "
-                    f"times {adjoints[slot]}, where {_told(tape, slot, operands)}"
-                )
+    def _where(self, k: int, slot: int) -> str:
+        line = self.tape.lines[slot - self.tape.first] if self.tape.lines else None
+        return f"example {k}, {self.writer.row(slot)}{f' ({line})' if line else ''}"
 
-
-def _name(tape: Tape, slot: int) -> str:
-    return Writer(tape, TEXT).pieces[slot].text
-
-
-def _where(tape: Tape, k: int, slot: int) -> str:
-    line = tape.lines[slot - tape.first] if tape.lines else None
-    return f"example {k}, {Writer(tape, TEXT).row(slot)}{f' ({line})' if line else ''}"
-
-
-def _told(tape: Tape, slot: int, operands: list[float]) -> str:
-    sources = tape.rows[slot - tape.first].operands
-    known = [(_name(tape, each), number) for each, number in zip(sources, operands, strict=True)]
-    return ", ".join(f"{name} = {number!r}" for name, number in known if name != repr(number)) or "of constants"
-
-
-def _raise_with_names(tape: Tape, k: int, slot: int, operands: list[float], error: DomainError) -> NoReturn:
-    """The error that the engine raises, with the names of the operands, the operation and the example."""
-    row = tape.rows[slot - tape.first]
-    try:
-        evaluate(row.op, *operands, labels=[_name(tape, each) for each in row.operands])
-    except DomainError as named:
-        raise type(error)(f"{_where(tape, k, slot)}: {named}") from None
-    raise error
+    def _told(self, slot: int, values: list[float]) -> str:
+        """The operands of a row with their numbers."""
+        sources = dict.fromkeys(self.tape.rows[slot - self.tape.first].operands)
+        return ", ".join(f"{self.names[each]} = {values[each]!r}" for each in sources)

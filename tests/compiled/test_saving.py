@@ -114,6 +114,7 @@ HOSTILE = {
     "one operand too few": ({"rows": [["mul", 0]]}, "mul has 1 operands, and needs 2"),
     "one operand too many": ({"rows": [["exp", 0, 1]]}, "exp has 2 operands, and needs 1"),
     "a family without its constant": ({"rows": [["pow", 0]]}, "pow has the constant 0"),
+    "a family without anything": ({"rows": [["pow"]]}, "a row of pow has no constant"),
     "a constant that is text": ({"rows": [["pow", 0, {"c": "2; import os"}]]}, "which is no number"),
     "a constant that is nan": ({"rows": [["pow", 0, {"c": "nan"}]]}, "which is no number"),
     "a constant beyond floats": ({"rows": [["pow", 0, {"c": 10**400}]]}, "no number that a float can hold"),

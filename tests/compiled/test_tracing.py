@@ -297,6 +297,26 @@ def test_tracing_leaves_nothing_behind():
         assert type(p * 2) is Value
 
 
+def test_nodes_that_outlive_the_trace_are_Values_of_nan():
+    kept = []
+
+    def keeping(x):
+        kept.append(w * x)
+        return kept[0]
+
+    trace(keeping, [w], [()])
+    [node] = kept
+    assert math.isnan(node.data)
+    assert not node > 1
+    assert node != 1
+    assert bool(node)
+    node.backward()
+    assert math.isnan(w.grad)
+    w.grad = 0.0
+    with pytest.raises(TypeError, match=r"float\(\) would cut the graph"):
+        float(node)
+
+
 def test_a_trace_in_a_trace():
     def outer(x):
         inner = trace(lambda y: w * y, [w], [()])
