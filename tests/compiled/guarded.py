@@ -14,7 +14,7 @@ import numpy as np
 
 import autograd
 from autograd import Value, tanh, total
-from autograd.compiled.native import Native, executor
+from autograd.compiled.native import Native, bound
 from autograd.compiled.native.exact import Single
 from autograd.compiled.native.machine import Machine
 from autograd.compiled.native.moves import Stretch
@@ -73,9 +73,9 @@ def run(lanes, side):
     with mock.patch.object(Stream, "words", guarded_words):
         for count in range(1, 34):
             examples = rng.uniform(0.1, 1.0, (count, 4))
-            bound = native.bind(examples, allocate=allocate)
-            bound.gradient(theta), bound.value(theta), bound.outputs(theta), bound.per_example(theta)
-            executor.SingleBound(native, examples, True, allocate).per_example(theta)
+            it = native.bind(examples, allocate=allocate)
+            it.gradient(theta), it.value(theta), it.outputs(theta), it.per_example(theta)
+            bound.SingleBound(native, examples, True, allocate).per_example(theta)
 
 
 def plant(name):

@@ -5,6 +5,7 @@ import math
 import random
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import mpmath
 
 import autograd
 from autograd import OPS, Value, relu, total
-from autograd.compiled.native import Native, elementary, executor, formula, jit, machine
+from autograd.compiled.native import Native, bound, elementary, formula, jit, machine
 from autograd.compiled.native.block import Batch
 from autograd.compiled.native.ir import Code
 from autograd.compiled.native.moves import CELLS
@@ -91,10 +92,10 @@ def test_sums_and_means():
 def test_results_are_arrays_of_their_own():
     tape, theta = network()
     for count in (1, 20):
-        bound = Native(tape).bind(examples(count, 4))
-        first = bound.gradient(theta)[1]
+        step = Native(tape).bind(examples(count, 4))
+        first = step.gradient(theta)[1]
         kept = first.copy()
-        bound.gradient(2 * theta)
+        step.gradient(2 * theta)
         assert (first == kept).all()
 
 
@@ -269,22 +270,40 @@ def test_without_vector_functions_lanes_go_one_by_one(monkeypatch):
 
 
 def test_threads_agree_and_repeat_themselves(monkeypatch):
-    monkeypatch.setattr(executor, "OPERATIONS_PER_THREAD", 1)
+    monkeypatch.setattr(bound, "OPERATIONS_PER_THREAD", 1)
     tape, theta = network(penalty=0.01)
     X = examples(500, 4)
     one = Native(tape).bind(X).gradient(theta)
     for threads in (2, 3):
-        bound = Native(tape, threads=threads).bind(X)
-        assert len(bound._machines) == threads
-        value, gradient = bound.gradient(theta)
+        step = Native(tape, threads=threads).bind(X)
+        assert len(step._machines) == threads
+        value, gradient = step.gradient(theta)
         assert error(value, one[0]) < 1e-14
         assert error(gradient, one[1]) < 1e-14
         for _ in range(20):
-            again, same = bound.gradient(theta)
+            again, same = step.gradient(theta)
             assert again == value
             assert (same == gradient).all()
-        assert error(bound.outputs(theta), Native(tape).bind(X).outputs(theta)) == 0.0
-        assert error(bound.value(theta), one[0]) < 1e-14
+        assert error(step.outputs(theta), Native(tape).bind(X).outputs(theta)) == 0.0
+        assert error(step.value(theta), one[0]) < 1e-14
+
+
+def test_calls_from_several_threads_take_turns():
+    tape, theta = network()
+    for count in (1, 100):
+        step = Native(tape).bind(examples(count, 4))
+        wanted = {k: step.gradient(k * theta)[1].tolist() for k in (1, 2, 3)}
+        wrong = []
+
+        def work(k, step=step, wanted=wanted, wrong=wrong):
+            wrong.extend(1 for _ in range(300) if step.gradient(k * theta)[1].tolist() != wanted[k])
+
+        threads = [threading.Thread(target=work, args=(k,)) for k in wanted]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        assert not wrong
 
 
 def test_little_work_stays_in_one_thread():

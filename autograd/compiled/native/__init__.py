@@ -12,7 +12,8 @@
     exact       layout of one example
     block       layout of a batch in vectors
     machine     an arena in memory, and the call that runs streams on it; threads
-    executor    the executor, with its bound data
+    bound       a tape with its data: a batch, or one example after the other
+    executor    the executor
 
 Compiled are only kernels, small loops that know an operation and the form of its operands but no tape. A tape becomes a stream
 of instructions for them. So compiling takes tens of milliseconds whatever the size of the tape, and the next tape finds most
