@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+import autograd
 import nn
 import viz
 from autograd import Value, scope, topological_order
@@ -25,6 +26,9 @@ from viz.digraph import Digraph
 HELD_OUT = 0.2
 TOLERANCE = 1e-12  # of the largest gradient: float64 keeps 16 digits, and a thousand roundings cost two or three
 """How far the gradients of the scalars may be from those of the matrices."""
+
+RECORDED = 200
+"""On how many examples at most the gradients of recorded graphs are compared: compiled ones are, on all."""
 
 INPUTS, FEATURES, CLASSES = 4, 2, 3
 """How much fits a table and a picture: inputs of the neuron; features and classes of the loss. What is left out is said."""
@@ -147,22 +151,31 @@ def _largest(numbers: Sequence[float], count: int) -> list[int]:
 
 
 def _check(console: Console, model: nn.MLP, data: Dataset) -> None:
-    """Compare every gradient of the untrained model with the matrix implementation."""
+    """Compare every gradient of the untrained model with the matrix implementation: recorded ones, and compiled ones."""
+    few = data.take(range(min(RECORDED, len(data))))
     model.zero_grad()
     with console.status("checking all gradients"):
-        for x, y in zip(data.x, data.y, strict=True):  # a pass for each example: its graph is freed before the next is made
-            (nn.cross_entropy_logits(model(x), y) / len(data)).backward()
-    scalars = np.array([p.grad for p in model.parameters()])
+        for x, y in zip(few.x, few.y, strict=True):  # a pass for each example: its graph is freed before the next is made
+            (nn.cross_entropy_logits(model(x), y) / len(few)).backward()
+    recorded = np.array([p.grad for p in model.parameters()])
     model.zero_grad()
-    matrices = MatrixMLP.from_model(model).gradients(np.array(data.x), np.array(data.y), loss="cross_entropy_logits").flat()
-    largest = float(np.max(np.abs(matrices)))
-    difference = float(np.max(np.abs(scalars - matrices))) / (largest or 1.0)
-    console.print(
-        f"\nall {len(scalars)} gradients of the untrained model, by scalars and by matrices in NumPy: "
-        f"largest relative difference {difference:.1e} (of the largest gradient, {largest:.4g})\n"
-    )
-    if not difference <= TOLERANCE:
-        raise click.ClickException(f"scalars and matrices disagree by {difference:.1e}, more than {TOLERANCE:.0e}")
+    program = autograd.compile(lambda x, y: nn.cross_entropy_logits(model(x), y), model.parameters())
+    compiled = program(data.x, [nn.one_hot(y, len(data.classes)) for y in data.y]).gradients
+    console.print(f"\nall {len(recorded)} gradients of the untrained model, beside those by matrices in NumPy")
+    for how, gradients, examples in (("recorded graphs", recorded, few), ("compiled scalars", compiled, data)):
+        matrices = (
+            MatrixMLP.from_model(model)
+            .gradients(np.array(examples.x), np.array(examples.y), loss="cross_entropy_logits")
+            .flat()
+        )
+        largest = float(np.max(np.abs(matrices)))
+        difference = float(np.max(np.abs(gradients - matrices))) / (largest or 1.0)
+        console.print(
+            f"  {how}, {len(examples)} examples: largest relative difference {difference:.1e} (of the largest gradient, {largest:.4g})"
+        )
+        if not difference <= TOLERANCE:
+            raise click.ClickException(f"scalars and matrices disagree by {difference:.1e}, more than {TOLERANCE:.0e}")
+    console.print()
 
 
 # --- pictures -------------------------------------------------------------------------------------------------------
@@ -220,9 +233,5 @@ def _train(
 
 
 def _accuracy(model: nn.MLP, data: Dataset) -> float:
-    return sum(_argmax(model(x)) == y for x, y in zip(data.x, data.y, strict=True)) / len(data)
-
-
-def _argmax(outputs: list[Value] | Value) -> int:
-    assert isinstance(outputs, list)  # at least two classes
-    return max(range(len(outputs)), key=lambda k: outputs[k].data)
+    outputs = autograd.compile(model).value(data.x)
+    return float(np.mean(np.argmax(outputs, axis=1) == data.y))

@@ -25,7 +25,13 @@ OF_CLASSES = ("cross_entropy", "cross_entropy_logits")
 
 
 class Epoch(NamedTuple):
-    """What came of one pass through the examples: its number, from 1, and the mean loss, each example's before its step."""
+    """What came of one pass through the examples: its number, from 1, and the mean loss, each example's before its step.
+
+    >>> from nn import MLP
+    >>> [epoch] = fit(MLP(1, [1], bias=False, init=lambda rng, nin, nout: 2.0), [[1.0]], [3.0], "sum_of_squares", lr=0.1, epochs=1)
+    >>> epoch
+    Epoch(number=1, loss=1.0)
+    """
 
     number: int
     loss: float
