@@ -148,7 +148,8 @@ class Program:
         """
         wanted = _shapes(shapes)
         if self._tape is None:
-            self._tape = trace(self._fn, self.values, wanted)  # type: ignore[arg-type]
+            with np.errstate(all="ignore"):  # NumPy warns of nan where arrays of Values meet
+                self._tape = trace(self._fn, self.values, wanted)  # type: ignore[arg-type]
         elif self._tape.shapes != wanted:
             raise ValueError(f"the program was traced for arguments of the shapes {self._tape.shapes}, not {wanted}")
         return self._tape
