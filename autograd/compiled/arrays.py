@@ -63,15 +63,14 @@ class Arrays:
         return ArraysBound(self, examples, len(examples) if mean else 1)
 
     def show(self, what: str) -> str:
-        """The steps, one line each.
+        """The steps, one line each; "once" those that all examples share.
 
         Raises:
             ValueError: for anything else.
         """
         if what != "steps":
             raise ValueError(f"the NumPy executor has its 'steps' to show, and no {what!r}; native code has 'llvm' and 'asm'")
-        lines = [f"once         {step}" for step in self.once]
-        return "\n".join(lines + [f"each example {step}" for step in self.steps])
+        return "\n".join([*(f"once: {step}" for step in self.once), *map(str, self.steps)])
 
 
 class ArraysBound:

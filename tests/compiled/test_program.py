@@ -365,7 +365,7 @@ def test_numpy_and_llvmlite_are_imported_when_they_are_used():
 def test_what_there_is_to_show():
     model, loss = model_and_loss()
     program = autograd.compile(loss, model.parameters(), shapes=[(2,), ()], executor="numpy")
-    assert program.steps.splitlines()[:2] == ["each example matrix 4 x 2 with bias", "each example 4 x tanh"]
+    assert program.steps.splitlines()[:2] == ["matrix 4 x 2 with bias", "4 x tanh"]
     assert program.show() == str(program) == program.show("tape")
     assert program.show("latex") == program.to_latex()
     with pytest.raises(ValueError, match=r"native code has 'llvm' and 'asm'"):
