@@ -174,7 +174,7 @@ def show(work: str, result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, width=112)
     table = Table("engine", title=work)
     for heading in ("shortest us", "median us", "compared with", "ratio", "range", "target"):
         table.add_column(heading, justify="right")

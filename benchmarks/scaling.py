@@ -111,7 +111,7 @@ def measure_and_show() -> dict[str, Any]:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, width=112)
 
     def table(title: str, headings: list[str], rows: list[list[str]]) -> None:
         made = Table(title=title)
