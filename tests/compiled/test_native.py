@@ -17,7 +17,7 @@ import mpmath
 
 import autograd
 from autograd import OPS, Value, relu, total
-from autograd.compiled.native import Native, bound, elementary, formula, jit, machine
+from autograd.compiled.native import Native, bound, elementary, formula, fusion, jit, machine
 from autograd.compiled.native.block import Batch
 from autograd.compiled.native.ir import Code
 from autograd.compiled.native.moves import CELLS
@@ -329,6 +329,40 @@ def test_slots_take_turns():
     assert sizes[1] < 4 * sizes[0]  # of 16 x 8 layers only the activations stay
 
 
+LIGHT = {"relu": True, "abs": True, "step": True, "tanh": False, "sigmoid": False, "leaky_relu": False, "mul": False}
+
+
+def test_light_operations_run_with_a_matrix():
+    assert {name: fusion.is_light(OPS[name]) for name in LIGHT} == LIGHT
+    tape, _ = network("relu", (2, 8, 8))
+    arena = Arena(CELLS)
+    layout = Batch(arena, tape, 8)
+    with_activation = [[str(step) for step in unit] for unit in layout._forward if len(unit) > 1]
+    assert with_activation == [["matrix 8 x 2 with bias", "8 x ReLU"], ["matrix 8 x 8 with bias", "8 x ReLU"]]
+    assert sum(len(unit) > 1 for unit in layout._backward) == 2
+
+
+@pytest.mark.parametrize("used", ["operand", "result", "both", "neither"])
+def test_an_activation_whose_numbers_are_read_elsewhere_too(used):
+    w = [Value(0.3 * k - 1.2, f"w{k}") for k in range(12)]
+
+    def fn(x):
+        a = [w[3 * k] + w[3 * k + 1] * x[0] + w[3 * k + 2] * x[1] for k in range(2)]
+        h = [relu(each) for each in a]
+        out = w[6] * h[0] + w[7] * h[1]
+        if used in ("operand", "both"):
+            out = out * a[0]
+        if used in ("result", "both"):
+            out = out + (w[8] * h[0] + w[9] * h[1]) ** 2 + h[1]
+        return out
+
+    tape = autograd.compile(fn, w, shapes=[(2,)]).tape
+    theta, X = np.array([each.data for each in w]), examples(45, 2)
+    got, wanted = Native(tape).bind(X).gradient(theta), Plain(tape).bind(X).gradient(theta)
+    assert error(got[0], wanted[0]) < 1e-14
+    assert error(got[1], wanted[1]) < 1e-14
+
+
 def test_a_second_tape_of_the_same_functions_compiles_nothing():
     for sizes in ((3, 8, 8), (2, 12, 4)):
         tape, theta = network("relu", sizes)
@@ -343,8 +377,8 @@ def test_what_is_shown():
     tape, _ = network("relu", (2, 4))
     native = Native(tape, lanes=4)
     assert "matrix 4 x 2 with bias" in native.show("steps")
-    assert "define void @relu.v.x4" in native.show("llvm")
-    assert "relu.v.x4:" in native.show("asm")
+    assert "define void @matrix.shared.relu.4x2x4(" in native.show("llvm")
+    assert "matrix.shared.relu.4x2x4:" in native.show("asm")
     with pytest.raises(ValueError, match='shows "steps", "llvm" or "asm", but not \'hex\''):
         native.show("hex")
 

@@ -9,6 +9,8 @@
     single      kernels of matrices for one example, exact to the last bit
     moves       kernels that move numbers, and the driver
     stream      streams of instructions; the arena that they work on
+    fusion      which steps of a block run as one
+    liveness    which numbers of a block are needed when
     exact       layout of one example
     block       layout of a batch in vectors
     machine     an arena in memory, and the call that runs streams on it; threads

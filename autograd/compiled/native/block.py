@@ -11,6 +11,7 @@ idle lanes add to the sums is wiped before anything else is added.
 from __future__ import annotations
 
 from autograd.compiled.native.exact import Single
+from autograd.compiled.native.fusion import Unit, backward_units, forward_units
 from autograd.compiled.native.jit import UNROLL
 from autograd.compiled.native.liveness import Turns
 from autograd.compiled.native.matrices import COLUMNS, MatrixForward, MatrixOperands, MatrixWeights, Tile
@@ -51,7 +52,8 @@ class Batch:
         self.zeros = arena.take(max(self._slot, HEIGHT * self.vector))
         self.full, self.partial = arena.take(self._slot), arena.take(self.vector)
         self._copied = self._inputs_to_copy()
-        turns = Turns(tape, self.steps, self._copied)
+        self._forward, self._backward = forward_units(self.steps), backward_units(tape, self.steps)
+        turns = Turns(tape, self._forward, self._backward, self._copied)
         first = arena.take(turns.count * self._slot)
         self._primal = {slot: first + place * self._slot for slot, place in turns.primal.items()}
         self._adjoint = {slot: first + place * self._slot for slot, place in turns.adjoint.items()}
@@ -156,12 +158,12 @@ class Batch:
         if self._copied:
             words = [word for slot in self._copied for word in (self._in_data(slot, vectors), self._primal[slot])]
             stream.add(Examples(self.lanes), len(self._copied), vectors, DATA, *words)
-        for step in self.steps:
-            if isinstance(step, Rows):
-                places.forward(stream, step)
+        for first, *rest in self._forward:
+            if isinstance(first, Rows):
+                places.forward(stream, first)
             else:
-                for band in self._bands[step.out[0]]:
-                    self._matrix_forward(stream, vectors, band)
+                for band in self._bands[first.out[0]]:
+                    self._matrix_forward(stream, vectors, band, rest)
 
     def outputs(self, stream: Stream, vectors: int) -> None:
         """Give out the outputs that differ between examples."""
@@ -181,7 +183,7 @@ class Batch:
         actions = Actions(self.tape.active, [output, *self._sum])
         places = self._places(vectors, actions)
         begun: set[object] = set()
-        for step in reversed(self.steps):
+        for step, *rest in self._backward:
             if isinstance(step, Rows):
                 places.backward(stream, step)
                 continue
@@ -189,8 +191,9 @@ class Batch:
                 continue
             if step.start and self.tape.per_example[step.start[0]]:
                 places.backward(stream, Rows(ADD, step.start, step.start, step.out), only_first=True)
-            for band in self._bands[step.out[0]]:
-                self._matrix_operands(stream, vectors, band, actions)
+            bands = self._bands[step.out[0]]
+            for band in bands:
+                self._matrix_operands(stream, vectors, band, actions, rest if band is bands[-1] else [])
                 self._matrix_weights(stream, vectors, band, first and band.key not in begun)
                 begun.add(band.key)
 
@@ -207,29 +210,36 @@ class Batch:
 
     # --- matrices ----------------------------------------------------------------------------------------------------
 
-    def _matrix_forward(self, stream: Stream, vectors: int, band: Band) -> None:
-        kernel = MatrixForward(Tile(self.lanes, vectors, band.height), band.start)
+    def _matrix_forward(self, stream: Stream, vectors: int, band: Band, activation: Unit) -> None:
+        kernel = MatrixForward(Tile(self.lanes, vectors, band.height), band.start, _name(activation))
         words = self._operands(band.step, vectors)
         for tile in band.tiles():
             words += [self._primal[band.step.out[i]] for i in tile]
             if band.start == "example":
                 words += [self._primal[band.step.start[i]] for i in tile]
+            words += [self._primal[step.out[i]] for step in activation for i in tile]
         pack = self._pack + self._packed[band.key] * WORD
         stream.add(kernel, len(band.tiles()), len(band.step.operands), pack, *words)
 
-    def _matrix_operands(self, stream: Stream, vectors: int, band: Band, actions: Actions) -> None:
+    def _matrix_operands(self, stream: Stream, vectors: int, band: Band, actions: Actions, activation: Unit) -> None:
         step, words, columns = band.step, list[int](), 0
+        given = {out: x for rows in activation if isinstance(rows, Rows) for x, out in zip(rows.x, rows.out, strict=True)}
         for j, slot in enumerate(step.operands):
             action = actions(slot)
             if action != "none":
                 columns += 1
                 adjoint = self._adjoint[slot]
-                words += [band.column(j) * WORD, adjoint if action == "add" else self.zeros, adjoint]
+                words += [band.column(j) * WORD, adjoint if action == "add" else self.zeros]
+                if slot in given:
+                    actions(given[slot])
+                    words += [self._adjoint[given[slot]], self._primal[given[slot]], self._primal[slot]]
+                else:
+                    words.append(adjoint)
         if columns:
             words += [self._adjoint[step.out[i]] for i in range(band.first, band.stop)]
             pack = self._pack + self._packed[band.key] * WORD
             counts = (len(band.tiles()), columns, pack, columns // COLUMNS * COLUMNS, band.size() * WORD)
-            stream.add(MatrixOperands(Tile(self.lanes, vectors, band.height)), *counts, *words)
+            stream.add(MatrixOperands(Tile(self.lanes, vectors, band.height), _name(activation)), *counts, *words)
 
     def _matrix_weights(self, stream: Stream, vectors: int, band: Band, begin: bool) -> None:
         step = band.step
@@ -271,6 +281,11 @@ class Band:
             for column in zip(*(self.step.weights[i] for i in tile), strict=True):
                 slots += column
         return slots
+
+
+def _name(activation: Unit) -> str:
+    """The operation that runs with a matrix, if there is one."""
+    return "".join(step.op.name for step in activation if isinstance(step, Rows))
 
 
 def split(examples: int, lanes: int) -> tuple[int, int, int]:

@@ -1,6 +1,6 @@
 """Which numbers are needed when: slots of a block take turns in the same memory, so that a block fits into the fast cache.
 
-Time goes through the steps forward, then backward. A primal lives from the step that makes it to the last that reads it, which may
+Time goes through the steps forward, then backward, those that run as one at the same time. A primal lives from the step that makes it to the last that reads it, which may
 be a local derivative on the way back; an adjoint from its first contribution to the step that passes it on.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from autograd.compiled.native.fusion import Unit
 from autograd.compiled.steps import Matrix, Rows, Step
 from autograd.compiled.tape import Tape
 from autograd.language import names_in
@@ -19,14 +20,14 @@ class Turns:
     What a step reads is free for others only after it. ``inputs`` are those that stand in slots, for good.
     """
 
-    def __init__(self, tape: Tape, steps: Sequence[Step], inputs: Sequence[int]) -> None:
+    def __init__(self, tape: Tape, forward: Sequence[Unit], backward: Sequence[Unit], inputs: Sequence[int]) -> None:
         self._tape = tape
         self.primal: dict[int, int] = {slot: i for i, slot in enumerate(inputs)}
         self.adjoint: dict[int, int] = {}
         self.count = len(self.primal)
         self._free: list[int] = []
         last: dict[tuple[bool, int], int] = {}
-        moments = [*self._forward(steps), *self._backward(steps)]
+        moments = [*self._forward(forward), *self._backward(backward)]
         for time, (_, read) in enumerate(moments):
             last |= dict.fromkeys(read, time)
         ending: list[list[tuple[bool, int]]] = [[] for _ in moments]
@@ -51,19 +52,20 @@ class Turns:
         tape = self._tape
         return [(adjoint, slot) for slot in slots if tape.per_example[slot] and (tape.active[slot] or not adjoint)]
 
-    def _forward(self, steps: Sequence[Step]) -> Iterator[tuple[list[tuple[bool, int]], list[tuple[bool, int]]]]:
-        """For each step what it makes, and what it reads; at the end the outputs are read."""
-        for step in steps:
-            out = self._varies(step.out)
-            yield out, out + self._varies(_sources(step))
+    def _forward(self, units: Sequence[Unit]) -> Iterator[tuple[list[tuple[bool, int]], list[tuple[bool, int]]]]:
+        """For each unit what it makes, and what it reads; at the end the outputs are read."""
+        for unit in units:
+            out = self._varies([slot for step in unit for slot in step.out])
+            yield out, out + self._varies([slot for step in unit for slot in _sources(step)])
         outputs = self._varies(self._tape.outputs)
         seeds = self._varies(self._tape.outputs, adjoint=True)
         yield seeds, outputs + seeds
 
-    def _backward(self, steps: Sequence[Step]) -> Iterator[tuple[list[tuple[bool, int]], list[tuple[bool, int]]]]:
-        for step in reversed(steps):
-            given = self._varies(_sources(step), adjoint=True)
-            yield given, given + self._varies(step.out, adjoint=True) + self._varies(_read_backward(step))
+    def _backward(self, units: Sequence[Unit]) -> Iterator[tuple[list[tuple[bool, int]], list[tuple[bool, int]]]]:
+        for unit in units:
+            given = self._varies([slot for step in unit for slot in _sources(step)], adjoint=True)
+            received = self._varies([slot for step in unit for slot in step.out], adjoint=True)
+            yield given, given + received + self._varies([slot for step in unit for slot in _read_backward(step)])
 
 
 def _sources(step: Step) -> list[int]:

@@ -14,10 +14,14 @@ over the examples that went through that lane; lanes are added when the call end
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from autograd.compiled.native.ir import Code
+from autograd.compiled.native.formula import Formula
+from autograd.compiled.native.ir import Code, Number
 from autograd.compiled.native.jit import ARGUMENTS, next_kernel
+from autograd.language import names_in
+from autograd.row import OPS
 
 WORD = 8
 COLUMNS = 4  # of a tile of the transposed product
@@ -42,6 +46,11 @@ class Tile(NamedTuple):
         """The vectors of one slot."""
         return [code.load(code.at(address, u * self.vector)) for u in range(self.unroll)]
 
+    def put(self, code: Code, vectors: Sequence[Number], address: str) -> None:
+        """Store the vectors of one slot."""
+        for u, vector in enumerate(vectors):
+            code.store(vector, code.at(address, u * self.vector))
+
     def zeros(self, code: Code, rows: int) -> list[list[str]]:
         """Sums of ``rows`` x ``unroll`` vectors that start at 0, as variables."""
         return [[code.variable(code.type, "zeroinitializer") for _ in range(self.unroll)] for _ in range(rows)]
@@ -63,16 +72,18 @@ class MatrixForward(NamedTuple):
     """``start`` is "shared" (with the weights), "example" (a slot for each row) or "none".
 
     The instruction: kernel, tiles, columns, the offset of the weights; the cell with the base of the operands, which may be the
-    data themselves, and their offsets; for each tile the offsets of its results, and of its starts if they are per example.
+    data themselves, and their offsets; for each tile the offsets of its results, of its starts if they are per example, and with
+    an activation ``op`` of its results.
     """
 
     tile: Tile
     start: str
+    op: str = ""
 
     @property
     def name(self) -> str:
-        """For example ``matrix.shared.4x4x8``."""
-        return f"matrix.{self.start}.{self.tile}"
+        """For example ``matrix.shared.relu.4x4x8``."""
+        return ".".join(["matrix", self.start, *filter(None, [self.op]), str(self.tile)])
 
     def write(self) -> Code:
         """For each tile: take the starts, add the columns, store the results."""
@@ -94,12 +105,16 @@ class MatrixForward(NamedTuple):
                     w = code.broadcast(code.at(column, r * WORD))
                     for u in range(tile.unroll):
                         _write(code, code.multiply_add(w, x[u], _read(code, sums[r][u])), sums[r][u])
-            for r in range(tile.height):
-                out = code.at("%base", code.word(row, r))
-                for u in range(tile.unroll):
-                    code.store(_read(code, sums[r][u]), code.at(out, u * tile.vector))
-            code.end(f"store ptr {code.at(weight, code.times(columns, tile.height * WORD))}, ptr {weights}")
             words = tile.height * (2 if self.start == "example" else 1)
+            for r in range(tile.height):
+                results_of_row = [_read(code, each) for each in sums[r]]
+                tile.put(code, results_of_row, code.at("%base", code.word(row, r)))
+                if self.op:
+                    formula = Formula(code, exact=False)
+                    activated = [formula.of(OPS[self.op].value, {"x": x}) for x in results_of_row]
+                    tile.put(code, activated, code.at("%base", code.word(row, words + r)))
+            words += tile.height if self.op else 0
+            code.end(f"store ptr {code.at(weight, code.times(columns, tile.height * WORD))}, ptr {weights}")
             code.end(f"store ptr {code.at(row, words * WORD)}, ptr {results}")
         next_kernel(code, code.let(f"load ptr, ptr {results}"))
         return code
@@ -122,35 +137,44 @@ class MatrixOperands(NamedTuple):
     The instruction: kernel, tiles, columns, the offset of the weights, columns in fours, the offset from one tile's weights to
     the next; for each column the offset of its weights in a tile, of the adjoint to begin with (zeros for a first
     contribution), and of the adjoint; then for each row the offset of its adjoint.
+
+    With an activation ``op`` the operands are its results, and what is stored are the adjoints of its own operands; the offsets of
+    the primals of both follow those of the column.
     """
 
     tile: Tile
+    op: str = ""
 
     @property
     def name(self) -> str:
-        """For example ``operands.4x4x8``."""
-        return f"operands.{self.tile}"
+        """For example ``operands.relu.4x4x8``."""
+        return ".".join(["operands", *filter(None, [self.op]), str(self.tile)])
+
+    @property
+    def words(self) -> int:
+        """The words of a column."""
+        return 5 if self.op else 3
 
     def write(self) -> Code:
         """Four columns at a time while there are four, then the others."""
         code = _start(self.name, self.tile)
         tiles, columns, weights, fours, stride = (code.word("%pc", i) for i in (1, 2, 3, 4, 5))
         table = code.at("%pc", 6 * WORD)
-        rows = code.at(table, code.times(columns, 3 * WORD))
+        rows = code.at(table, code.times(columns, self.words * WORD))
         base = code.at("%base", weights)
         with code.unless_equal(fours, 0), code.repeat(fours, step=COLUMNS) as j:
-            self._columns(code, COLUMNS, code.at(table, code.times(j, 3 * WORD)), rows, base, tiles, stride)
+            self._columns(code, COLUMNS, code.at(table, code.times(j, self.words * WORD)), rows, base, tiles, stride)
         with code.unless_equal(fours, columns), code.repeat(columns, start=fours) as j:
-            self._columns(code, 1, code.at(table, code.times(j, 3 * WORD)), rows, base, tiles, stride)
+            self._columns(code, 1, code.at(table, code.times(j, self.words * WORD)), rows, base, tiles, stride)
         next_kernel(code, code.at(rows, code.times(tiles, self.tile.height * WORD)))
         return code
 
     def _columns(self, code: Code, width: int, table: str, rows: str, base: str, tiles: str, stride: str) -> None:
         tile = self.tile
-        weights = [code.at(base, code.word(table, 3 * c)) for c in range(width)]
+        weights = [code.at(base, code.word(table, self.words * c)) for c in range(width)]
         sums = tile.zeros(code, width)
         for c in range(width):
-            for u, vector in enumerate(tile.block(code, code.at("%base", code.word(table, 3 * c + 1)))):
+            for u, vector in enumerate(tile.block(code, code.at("%base", code.word(table, self.words * c + 1)))):
                 _write(code, vector, sums[c][u])
         with code.repeat(tiles) as t:
             distance = code.let(f"mul nuw nsw i64 {t}, {stride}")
@@ -163,9 +187,22 @@ class MatrixOperands(NamedTuple):
                     for u in range(tile.unroll):
                         _write(code, code.multiply_add(w, adjoint[u], _read(code, sums[c][u])), sums[c][u])
         for c in range(width):
-            out = code.at("%base", code.word(table, 3 * c + 2))
-            for u in range(tile.unroll):
-                code.store(_read(code, sums[c][u]), code.at(out, u * tile.vector))
+            adjoints: list[Number] = [_read(code, each) for each in sums[c]]
+            if self.op:
+                adjoints = self._passed_on(code, adjoints, *(code.word(table, self.words * c + i) for i in (3, 4)))
+            tile.put(code, adjoints, code.at("%base", code.word(table, self.words * c + 2)))
+
+    def _passed_on(self, code: Code, adjoints: list[Number], x: str, out: str) -> list[Number]:
+        """The adjoints of the activation's operands."""
+        [text], passed = OPS[self.op].partials, list[Number]()
+        for u, adjoint in enumerate(adjoints):
+            names: dict[str, Number] = {
+                name: code.load(code.at(code.at("%base", place), u * self.tile.vector))
+                for name, place in (("x", x), ("out", out))
+                if name in names_in(text)
+            }
+            passed.append(code.binary("fmul", Formula(code, exact=False).of(text, names), adjoint))
+        return passed
 
 
 class MatrixWeights(NamedTuple):

@@ -204,8 +204,11 @@ class Tally(NamedTuple):
         """Vector by vector."""
         code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD
         vectors, values, total = code.word("%pc", 1), *(code.at("%base", code.word("%pc", i)) for i in (2, 3))
+        so_far = code.variable(code.type, code.load(total))
         with code.repeat(vectors) as u:
-            code.store(code.binary("fadd", code.load(total), code.load(code.at(values, code.times(u, vector)))), total)
+            x = code.load(code.at(values, code.times(u, vector)))
+            code.end(f"store {code.type} {code.binary('fadd', code.let(f'load {code.type}, ptr {so_far}'), x)}, ptr {so_far}")
+        code.store(code.let(f"load {code.type}, ptr {so_far}"), total)
         next_kernel(code, code.at("%pc", 4 * WORD))
         return code
 
