@@ -335,11 +335,28 @@ LIGHT = {"relu": True, "abs": True, "step": True, "tanh": False, "sigmoid": Fals
 def test_light_operations_run_with_a_matrix():
     assert {name: fusion.is_light(OPS[name]) for name in LIGHT} == LIGHT
     tape, _ = network("relu", (2, 8, 8))
-    arena = Arena(CELLS)
-    layout = Batch(arena, tape, 8)
+    layout = Batch(Arena(CELLS), tape, 8)
     with_activation = [[str(step) for step in unit] for unit in layout._forward if len(unit) > 1]
     assert with_activation == [["matrix 8 x 2 with bias", "8 x ReLU"], ["matrix 8 x 8 with bias", "8 x ReLU"]]
     assert sum(len(unit) > 1 for unit in layout._backward) == 2
+
+
+@pytest.mark.parametrize("name", sorted(fusion.IDEMPOTENT))
+def test_the_derivative_of_an_idempotent_operation_is_that_at_its_result(name):
+    kernel = OPS[name].ieee
+    for x in EDGES:
+        out, slope = kernel(x)
+        again, same = kernel(out)
+        np.testing.assert_array_equal([again, same], [out, slope])
+
+
+def test_what_only_an_activation_reads_gets_no_memory():
+    tape, _ = network("relu", (2, 8, 8))
+    layout = Batch(Arena(CELLS), tape, 8)
+    relus = [step for unit in layout._forward for step in unit[1:]]
+    assert len(relus) == 2
+    assert all(slot not in layout._primal for step in relus for slot in step.x)
+    assert all(slot in layout._primal for step in relus for slot in step.out)
 
 
 @pytest.mark.parametrize("used", ["operand", "result", "both", "neither"])
@@ -377,8 +394,8 @@ def test_what_is_shown():
     tape, _ = network("relu", (2, 4))
     native = Native(tape, lanes=4)
     assert "matrix 4 x 2 with bias" in native.show("steps")
-    assert "define void @matrix.shared.relu.4x2x4(" in native.show("llvm")
-    assert "matrix.shared.relu.4x2x4:" in native.show("asm")
+    assert "define void @matrix.shared.relu.passing.4x2x4(" in native.show("llvm")
+    assert "matrix.shared.relu.passing.4x2x4:" in native.show("asm")
     with pytest.raises(ValueError, match='shows "steps", "llvm" or "asm", but not \'hex\''):
         native.show("hex")
 

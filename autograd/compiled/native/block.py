@@ -11,7 +11,7 @@ idle lanes add to the sums is wiped before anything else is added.
 from __future__ import annotations
 
 from autograd.compiled.native.exact import Single
-from autograd.compiled.native.fusion import Unit, backward_units, forward_units
+from autograd.compiled.native.fusion import Unit, backward_units, forward_units, passing
 from autograd.compiled.native.jit import UNROLL
 from autograd.compiled.native.liveness import Turns
 from autograd.compiled.native.matrices import COLUMNS, MatrixForward, MatrixOperands, MatrixWeights, Tile
@@ -202,7 +202,9 @@ class Batch:
         return Places(
             Shape(self.lanes, False),
             vectors,
-            lambda slot: self._primal[slot] if varies[slot] else shared[slot],
+            lambda slot: (
+                self._primal.get(slot, 0) if varies[slot] else shared[slot]
+            ),  # 0: of one that is passing, and never read
             lambda slot: self._adjoint[slot] if varies[slot] else self._sum[slot],
             lambda slot: "v" if varies[slot] else "s",
             actions,
@@ -211,10 +213,11 @@ class Batch:
     # --- matrices ----------------------------------------------------------------------------------------------------
 
     def _matrix_forward(self, stream: Stream, vectors: int, band: Band, activation: Unit) -> None:
-        kernel = MatrixForward(Tile(self.lanes, vectors, band.height), band.start, _name(activation))
+        unseen = passing(self.tape, [band.step, *activation])
+        kernel = MatrixForward(Tile(self.lanes, vectors, band.height), band.start, _name(activation), bool(unseen))
         words = self._operands(band.step, vectors)
         for tile in band.tiles():
-            words += [self._primal[band.step.out[i]] for i in tile]
+            words += [self._primal[band.step.out[i]] for i in tile if not unseen]
             if band.start == "example":
                 words += [self._primal[band.step.start[i]] for i in tile]
             words += [self._primal[step.out[i]] for step in activation for i in tile]
@@ -232,7 +235,7 @@ class Batch:
                 words += [band.column(j) * WORD, adjoint if action == "add" else self.zeros]
                 if slot in given:
                     actions(given[slot])
-                    words += [self._adjoint[given[slot]], self._primal[given[slot]], self._primal[slot]]
+                    words += [self._adjoint[given[slot]], self._primal.get(given[slot], 0), self._primal[slot]]
                 else:
                     words.append(adjoint)
         if columns:

@@ -14,7 +14,12 @@ from typing import TypeAlias
 from autograd.compiled.steps import Matrix, Rows, Step
 from autograd.compiled.tape import Tape
 from autograd.ieee import PRIMITIVES
+from autograd.language import names_in
 from autograd.row import OPS, Op
+
+IDEMPOTENT = frozenset({"relu"})
+"""Operations that change nothing when done again: relu(relu(x)) = relu(x). Their derivative at the operand is that at the result, for
+it is the same branch that is taken; so the operand need not be kept."""
 
 Unit: TypeAlias = list[Step]
 """Steps that run as one, in the order in which they run: one, or a matrix and an activation."""
@@ -48,6 +53,20 @@ def backward_units(tape: Tape, steps: Sequence[Step]) -> list[Unit]:
             units[-1].append(activation)
             taken.add(activation.out[0])
     return units
+
+
+def read_backward(op: Op) -> set[str]:
+    """What the local derivatives of an operation read: of x, y and out."""
+    names = {name for text in op.partials for name in names_in(text)} & {"x", "y", "out"}
+    return {"out"} if names and op.name in IDEMPOTENT else names
+
+
+def passing(tape: Tape, unit: Unit) -> frozenset[int]:
+    """The results of a matrix that nothing reads but its activation, and that only going forward: they stay in registers."""
+    match unit:
+        case [Matrix(out=made), Rows(op=op)] if "x" not in read_backward(op) and all(tape.uses[slot] == 1 for slot in made):
+            return frozenset(made)
+    return frozenset()
 
 
 def is_light(op: Op) -> bool:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from autograd.compiled.native.fusion import Unit
+from autograd.compiled.native.fusion import Unit, passing, read_backward
 from autograd.compiled.steps import Matrix, Rows, Step
 from autograd.compiled.tape import Tape
-from autograd.language import names_in
 
 
 class Turns:
@@ -55,8 +54,9 @@ class Turns:
     def _forward(self, units: Sequence[Unit]) -> Iterator[tuple[list[tuple[bool, int]], list[tuple[bool, int]]]]:
         """For each unit what it makes, and what it reads; at the end the outputs are read."""
         for unit in units:
-            out = self._varies([slot for step in unit for slot in step.out])
-            yield out, out + self._varies([slot for step in unit for slot in _sources(step)])
+            unseen = passing(self._tape, unit)
+            out = self._varies([slot for step in unit for slot in step.out if slot not in unseen])
+            yield out, out + self._varies([slot for step in unit for slot in _sources(step) if slot not in unseen])
         outputs = self._varies(self._tape.outputs)
         seeds = self._varies(self._tape.outputs, adjoint=True)
         yield seeds, outputs + seeds
@@ -76,5 +76,5 @@ def _read_backward(step: Step) -> list[int]:
     """The slots whose primals the local derivatives read."""
     if isinstance(step, Matrix):
         return step.operands
-    names = {name for partial in step.op.partials for name in names_in(partial)}
+    names = read_backward(step.op)
     return [slot for name, slots in (("x", step.x), ("y", step.y), ("out", step.out)) if name in names for slot in slots]

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from autograd.compiled.native.formula import Formula
+from autograd.compiled.native.fusion import read_backward
 from autograd.compiled.native.ir import Code, Number
 from autograd.compiled.native.jit import ARGUMENTS, next_kernel
 from autograd.language import names_in
@@ -72,18 +73,24 @@ class MatrixForward(NamedTuple):
     """``start`` is "shared" (with the weights), "example" (a slot for each row) or "none".
 
     The instruction: kernel, tiles, columns, the offset of the weights; the cell with the base of the operands, which may be the
-    data themselves, and their offsets; for each tile the offsets of its results, of its starts if they are per example, and with
-    an activation ``op`` of its results.
+    data themselves, and their offsets; for each tile the offsets of its results (unless they are ``passing``, on to an activation
+    alone), of its starts if they are per example, and with an activation ``op`` those of its results.
     """
 
     tile: Tile
     start: str
     op: str = ""
+    passing: bool = False
 
     @property
     def name(self) -> str:
         """For example ``matrix.shared.relu.4x4x8``."""
-        return ".".join(["matrix", self.start, *filter(None, [self.op]), str(self.tile)])
+        return ".".join(["matrix", self.start, *filter(None, [self.op, "passing" * self.passing]), str(self.tile)])
+
+    @property
+    def fields(self) -> list[str]:
+        """What stands in the instruction for each tile, of each of its rows."""
+        return ["result"] * (not self.passing) + ["start"] * (self.start == "example") + ["activated"] * bool(self.op)
 
     def write(self) -> Code:
         """For each tile: take the starts, add the columns, store the results."""
@@ -105,26 +112,29 @@ class MatrixForward(NamedTuple):
                     w = code.broadcast(code.at(column, r * WORD))
                     for u in range(tile.unroll):
                         _write(code, code.multiply_add(w, x[u], _read(code, sums[r][u])), sums[r][u])
-            words = tile.height * (2 if self.start == "example" else 1)
             for r in range(tile.height):
-                results_of_row = [_read(code, each) for each in sums[r]]
-                tile.put(code, results_of_row, code.at("%base", code.word(row, r)))
+                result = [_read(code, each) for each in sums[r]]
+                if not self.passing:
+                    tile.put(code, result, self._place(code, row, "result", r))
                 if self.op:
                     formula = Formula(code, exact=False)
-                    activated = [formula.of(OPS[self.op].value, {"x": x}) for x in results_of_row]
-                    tile.put(code, activated, code.at("%base", code.word(row, words + r)))
-            words += tile.height if self.op else 0
+                    activated = [formula.of(OPS[self.op].value, {"x": x}) for x in result]
+                    tile.put(code, activated, self._place(code, row, "activated", r))
             code.end(f"store ptr {code.at(weight, code.times(columns, tile.height * WORD))}, ptr {weights}")
-            code.end(f"store ptr {code.at(row, words * WORD)}, ptr {results}")
+            code.end(f"store ptr {code.at(row, len(self.fields) * tile.height * WORD)}, ptr {results}")
         next_kernel(code, code.let(f"load ptr, ptr {results}"))
         return code
+
+    def _place(self, code: Code, row: str, field: str, r: int) -> str:
+        """The address of a field of row r of a tile."""
+        return code.at("%base", code.word(row, self.fields.index(field) * self.tile.height + r))
 
     def _take_starts(self, code: Code, sums: list[list[str]], row: str, weight: str) -> None:
         for r in range(self.tile.height):
             if self.start == "shared":
                 start = [code.broadcast(code.at(weight, r * WORD))] * self.tile.unroll
             elif self.start == "example":
-                start = self.tile.block(code, code.at("%base", code.word(row, self.tile.height + r)))
+                start = self.tile.block(code, self._place(code, row, "start", r))
             else:
                 return
             for u in range(self.tile.unroll):
@@ -195,11 +205,11 @@ class MatrixOperands(NamedTuple):
     def _passed_on(self, code: Code, adjoints: list[Number], x: str, out: str) -> list[Number]:
         """The adjoints of the activation's operands."""
         [text], passed = OPS[self.op].partials, list[Number]()
+        places = {"x": x if "x" in read_backward(OPS[self.op]) else out, "out": out}
         for u, adjoint in enumerate(adjoints):
             names: dict[str, Number] = {
-                name: code.load(code.at(code.at("%base", place), u * self.tile.vector))
-                for name, place in (("x", x), ("out", out))
-                if name in names_in(text)
+                name: code.load(code.at(code.at("%base", places[name]), u * self.tile.vector))
+                for name in names_in(text) & {*places}
             }
             passed.append(code.binary("fmul", Formula(code, exact=False).of(text, names), adjoint))
         return passed

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from autograd.compiled.native.formula import LARGEST_PRODUCT, Formula
+from autograd.compiled.native.fusion import read_backward
 from autograd.compiled.native.ir import Code, Number
 from autograd.compiled.native.jit import ARGUMENTS, next_kernel
 from autograd.language import names_in
@@ -93,7 +94,8 @@ class RowKernel(NamedTuple):
         names = dict(constants)
         for operand, kind in zip(op.operands, self.kinds, strict=True):
             if any(operand in names_in(text) for text in texts):
-                address = addresses[operand]
+                kept = not self.actions or self.shape.exact or operand in read_backward(op)
+                address = addresses[operand if kept else "out"]
                 names[operand] = code.broadcast(address) if kind == "s" else code.load(code.at(address, offset))
         if not self.actions:
             code.store(formula.of(op.value, names), code.at(addresses["out"], offset))
