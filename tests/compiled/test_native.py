@@ -196,6 +196,24 @@ def test_idle_lanes_leave_no_trace(lanes):
         assert gradient.tolist() == [math.inf]
 
 
+@pytest.mark.parametrize("bad", [math.inf, -math.inf, math.nan])
+def test_idle_lanes_of_a_matrix_leave_no_trace(bad):
+    """An infinite input makes an infinite derivative in its own weights; the lane that repeats it must not make that nan."""
+    w = [Value(0.5, f"w{k}") for k in range(9)]
+
+    def fn(x):
+        hidden = [relu(w[3 * k] + w[3 * k + 1] * x[0] + w[3 * k + 2] * x[1]) for k in range(2)]
+        return w[6] + w[7] * hidden[0] + w[8] * hidden[1]
+
+    tape, theta = autograd.compile(fn, w, shapes=[(2,)]).tape, np.array([each.data for each in w])
+    for lanes in (8, 4, 2):
+        X = np.abs(examples(11, 2))
+        X[0, 1] = bad
+        got, wanted = Native(tape, lanes=lanes).bind(X).gradient(theta), Plain(tape).bind(X).gradient(theta)
+        np.testing.assert_allclose(got[0], wanted[0])
+        np.testing.assert_allclose(got[1], wanted[1], rtol=1e-13)
+
+
 def test_a_nan_stays_in_its_own_example():
     tape, theta = network("relu")
     X = examples(20, 4)

@@ -4,8 +4,8 @@ In the arena stand, after what all examples share (``exact.py``): the slots of a
 the weights of matrices, packed in the order of the tiles; and the sums, one vector for each weight and each shared operand,
 which collect adjoints over all blocks.
 
-A batch of N examples is first a vector that is not full, if N does not divide by the lanes, then single vectors, then blocks. What
-idle lanes add to the sums is wiped before anything else is added.
+A batch of N examples is first a vector that is not full, if N does not divide by the lanes, then single vectors, then blocks. Idle
+lanes repeat its examples with a seed of 0; what they would add to the sums is wiped, for 0 times infinity is nan.
 """
 
 from __future__ import annotations
@@ -138,8 +138,9 @@ class Batch:
         return len(self._receivers) if gradient else self.lanes
 
     def wipe(self, stream: Stream, gradient: bool) -> None:
-        """After the vector that is not full."""
-        stream.add(Wipe(self.lanes), self._sums(gradient), self.total, self.partial)
+        """After the vector that is not full: the sums of values and of shared operands."""
+        places = [self.total, *(self._sum.values() if gradient else ())]
+        stream.add(Wipe(self.lanes), len(places), self.partial, *places)
 
     def after(self, stream: Stream, gradient: bool) -> None:
         """Add up the lanes, and go back through what is shared."""
@@ -191,11 +192,20 @@ class Batch:
                 continue
             if step.start and self.tape.per_example[step.start[0]]:
                 places.backward(stream, Rows(ADD, step.start, step.start, step.out), only_first=True)
+            if mask == self.partial:
+                self._wipe_factors(stream, step)
             bands = self._bands[step.out[0]]
             for band in bands:
                 self._matrix_operands(stream, vectors, band, actions, rest if band is bands[-1] else [])
                 self._matrix_weights(stream, vectors, band, first and band.key not in begun)
                 begun.add(band.key)
+
+    def _wipe_factors(self, stream: Stream, step: Matrix) -> None:
+        """Let idle lanes add 0 to the sums of the weights: 0 times 0, whatever was there."""
+        places = [self._adjoint[slot] for slot in step.out]
+        if not self._from_data(step):
+            places += [self._primal[slot] for slot in step.operands]
+        stream.add(Wipe(self.lanes), len(places), self.partial, *places)
 
     def _places(self, vectors: int, actions: Actions) -> Places:
         varies, shared = self.tape.per_example, self.shared.primal

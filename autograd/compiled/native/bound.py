@@ -147,8 +147,12 @@ class BatchBound:
         """The data as the kernels read them: for each vector or block the lanes of input 1, of input 2, and so on."""
         lanes, (partial, singles, blocks) = self._native.lanes, self._parts
         width = self._layout.unroll * lanes
-        parts: list[Array] = [np.resize(examples[:partial], (lanes, self._tape.inputs)).T] if partial else []
         start = partial
+        parts: list[Array] = []
+        if partial:
+            vector = np.resize(examples[:partial], (lanes, self._tape.inputs))
+            vector[partial:] = np.where(np.isfinite(vector[partial:]), vector[partial:], 0.0)
+            parts = [vector.T]
         for count, size in ((singles, lanes), (blocks, width)):
             stop = start + count * size
             parts.append(examples[start:stop].reshape(count, size, self._tape.inputs).transpose(0, 2, 1))

@@ -214,8 +214,8 @@ class Tally(NamedTuple):
 
 
 class Wipe(NamedTuple):
-    """Set the sums to 0 in lanes where the mask is 0, which held no example: a product of 0 and infinity may stand there. The
-    instruction: kernel, n vectors, the offsets of the sums and of the mask."""
+    """Set vectors to 0 in lanes where the mask is 0, which hold no example: even a product of 0 and infinity may stand there. The
+    instruction: kernel, n vectors, the offset of the mask, n offsets."""
 
     lanes: int
 
@@ -226,15 +226,15 @@ class Wipe(NamedTuple):
 
     def write(self) -> Code:
         """Vector by vector."""
-        code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD
-        count, sums, mask = code.word("%pc", 1), code.at("%base", code.word("%pc", 2)), code.at("%base", code.word("%pc", 3))
+        code = Code(self.name, ARGUMENTS, self.lanes)
+        count, mask, table = code.word("%pc", 1), code.at("%base", code.word("%pc", 2)), code.at("%pc", 3 * WORD)
         kind = f"<{self.lanes} x i1>" if self.lanes > 1 else "i1"
         used = code.let(f"fcmp une {code.type} {code.load(mask)}, {code.number(0.0)}")
         with code.repeat(count) as i:
-            place = code.at(sums, code.times(i, vector))
+            place = code.at("%base", code.word(table, i))
             x = code.let(f"select {kind} {used}, {code.type} {code.load(place)}, {code.type} {code.number(0.0)}")
             code.store(x, place)
-        next_kernel(code, code.at("%pc", 4 * WORD))
+        next_kernel(code, code.at(table, code.times(count, WORD)))
         return code
 
 
