@@ -10,6 +10,8 @@ lanes repeat its examples with a seed of 0; what they would add to the sums is w
 
 from __future__ import annotations
 
+from itertools import chain
+
 from autograd.compiled.native.exact import Single
 from autograd.compiled.native.fusion import Unit, backward_units, forward_units, passing
 from autograd.compiled.native.jit import UNROLL
@@ -235,24 +237,25 @@ class Batch:
         stream.add(kernel, len(band.tiles()), len(band.step.operands), pack, *words)
 
     def _matrix_operands(self, stream: Stream, vectors: int, band: Band, actions: Actions, activation: Unit) -> None:
-        step, words, columns = band.step, list[int](), 0
+        columns: list[list[int]] = []
         given = {out: x for rows in activation if isinstance(rows, Rows) for x, out in zip(rows.x, rows.out, strict=True)}
-        for j, slot in enumerate(step.operands):
+        for j, slot in enumerate(band.step.operands):
             action = actions(slot)
-            if action != "none":
-                columns += 1
-                adjoint = self._adjoint[slot]
-                words += [band.column(j) * WORD, adjoint if action == "add" else self.zeros]
-                if slot in given:
-                    actions(given[slot])
-                    words += [self._adjoint[given[slot]], self._primal.get(given[slot], 0), self._primal[slot]]
-                else:
-                    words.append(adjoint)
-        if columns:
-            words += [self._adjoint[step.out[i]] for i in range(band.first, band.stop)]
-            pack = self._pack + self._packed[band.key] * WORD
-            counts = (len(band.tiles()), columns, pack, columns // COLUMNS * COLUMNS, band.size() * WORD)
-            stream.add(MatrixOperands(Tile(self.lanes, vectors, band.height), _name(activation)), *counts, *words)
+            if action == "none":
+                continue
+            adjoint = self._adjoint[slot]
+            columns.append([band.column(j) * WORD, adjoint if action == "add" else self.zeros, adjoint])
+            if slot in given:
+                actions(given[slot])
+                columns[-1][2:] = [self._adjoint[given[slot]], self._primal.get(given[slot], 0), self._primal[slot]]
+        rows = [self._adjoint[band.step.out[i]] for i in range(band.first, band.stop)]
+        pack = self._pack + self._packed[band.key] * WORD
+        fours = len(columns) // COLUMNS * COLUMNS
+        for width, some in ((COLUMNS, columns[:fours]), (1, columns[fours:])):
+            if some:
+                kernel = MatrixOperands(Tile(self.lanes, vectors, band.height), width, _name(activation))
+                counts = (len(band.tiles()), len(some), pack, band.size() * WORD)
+                stream.add(kernel, *counts, *chain(*some), *rows)
 
     def _matrix_weights(self, stream: Stream, vectors: int, band: Band, begin: bool) -> None:
         step = band.step

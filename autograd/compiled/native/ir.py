@@ -166,16 +166,6 @@ class Code:
         self.end(f"br i1 {self.let(f'icmp ult i64 {following}, {count}')}, label %{label}, label %{label}.end")
         self.end(f"{label}.end:")
 
-    @contextmanager
-    def unless_equal(self, x: str, y: str | int) -> Iterator[None]:
-        """Run what is written inside if two whole numbers differ."""
-        label = self.fresh("then")
-        self.end(f"br i1 {self.let(f'icmp ne i64 {x}, {y}')}, label %{label}, label %{label}.end")
-        self.end(f"{label}:")
-        yield
-        self.end(f"br label %{label}.end")
-        self.end(f"{label}.end:")
-
     # --- whole numbers, for addresses -------------------------------------------------------------------------------
 
     def times(self, x: str, factor: int) -> str:

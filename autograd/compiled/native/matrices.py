@@ -142,23 +142,24 @@ class MatrixForward(NamedTuple):
 
 
 class MatrixOperands(NamedTuple):
-    """The adjoints of the operands, four columns at a time, then one at a time.
+    """The adjoints of the operands, ``width`` columns at a time: four, and one for those that are left.
 
-    The instruction: kernel, tiles, columns, the offset of the weights, columns in fours, the offset from one tile's weights to
-    the next; for each column the offset of its weights in a tile, of the adjoint to begin with (zeros for a first
-    contribution), and of the adjoint; then for each row the offset of its adjoint.
+    The instruction: kernel, tiles, columns, the offset of the weights, and from one tile's weights to the next; for each column the
+    offset of its weights in a tile, of the adjoint to begin with (zeros for a first contribution), and of the adjoint; then for each
+    row the offset of its adjoint.
 
     With an activation ``op`` the operands are its results, and what is stored are the adjoints of its own operands; the offsets of
     the primals of both follow those of the column.
     """
 
     tile: Tile
+    width: int
     op: str = ""
 
     @property
     def name(self) -> str:
-        """For example ``operands.relu.4x4x8``."""
-        return ".".join(["operands", *filter(None, [self.op]), str(self.tile)])
+        """For example ``operands.4.relu.4x4x8``."""
+        return ".".join(["operands", str(self.width), *filter(None, [self.op]), str(self.tile)])
 
     @property
     def words(self) -> int:
@@ -166,21 +167,19 @@ class MatrixOperands(NamedTuple):
         return 5 if self.op else 3
 
     def write(self) -> Code:
-        """Four columns at a time while there are four, then the others."""
+        """For so many columns at a time: take what was there, add up the rows, store the sums."""
         code = _start(self.name, self.tile)
-        tiles, columns, weights, fours, stride = (code.word("%pc", i) for i in (1, 2, 3, 4, 5))
-        table = code.at("%pc", 6 * WORD)
+        tiles, columns, weights, stride = (code.word("%pc", i) for i in (1, 2, 3, 4))
+        table = code.at("%pc", 5 * WORD)
         rows = code.at(table, code.times(columns, self.words * WORD))
         base = code.at("%base", weights)
-        with code.unless_equal(fours, 0), code.repeat(fours, step=COLUMNS) as j:
-            self._columns(code, COLUMNS, code.at(table, code.times(j, self.words * WORD)), rows, base, tiles, stride)
-        with code.unless_equal(fours, columns), code.repeat(columns, start=fours) as j:
-            self._columns(code, 1, code.at(table, code.times(j, self.words * WORD)), rows, base, tiles, stride)
+        with code.repeat(columns, step=self.width) as j:
+            self._columns(code, code.at(table, code.times(j, self.words * WORD)), rows, base, tiles, stride)
         next_kernel(code, code.at(rows, code.times(tiles, self.tile.height * WORD)))
         return code
 
-    def _columns(self, code: Code, width: int, table: str, rows: str, base: str, tiles: str, stride: str) -> None:
-        tile = self.tile
+    def _columns(self, code: Code, table: str, rows: str, base: str, tiles: str, stride: str) -> None:
+        tile, width = self.tile, self.width
         weights = [code.at(base, code.word(table, self.words * c)) for c in range(width)]
         sums = tile.zeros(code, width)
         for c in range(width):
