@@ -17,6 +17,7 @@ import mpmath
 
 import autograd
 from autograd import OPS, Value, relu, total
+from autograd.compiled import choice
 from autograd.compiled.native import Native, bound, elementary, formula, fusion, jit, machine
 from autograd.compiled.native.block import Batch
 from autograd.compiled.native.ir import Code
@@ -429,6 +430,17 @@ def test_a_hundred_thousand_operations_are_laid_out():
     value, gradient = Native(tape).bind(np.empty((1, 0))).gradient(np.array([0.5, 0.25]))
     node.backward()
     assert (value, gradient.tolist()) == (node.data, [w[0].grad, w[1].grad])
+
+
+@pytest.mark.parametrize(
+    ("release", "executor"), [("0.44.1", "numpy"), ("0.45.0", "native"), ("1.0", "native"), ("odd", "native")]
+)
+def test_an_old_llvmlite_is_left_alone(monkeypatch, release, executor):
+    monkeypatch.setattr(choice, "version", lambda name: release)
+    assert choice.chosen("auto") == executor
+    if executor == "numpy":
+        with pytest.raises(ImportError, match="native code needs llvmlite"):
+            choice.chosen("native")
 
 
 # --- nothing is read or written past the ends ----------------------------------------------------------------------------
