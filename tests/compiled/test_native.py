@@ -1,11 +1,7 @@
-"""The native executor: agreement at every width, exactness for one example, threads, and what is compiled when."""
+"""The native executor: agreement at every width, exactness for one example, and numbers that are none."""
 
-import ctypes
 import math
 import random
-import subprocess
-import sys
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -13,40 +9,19 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-import mpmath
 
 import autograd
 from autograd import OPS, Value, relu, total
-from autograd.compiled import choice
-from autograd.compiled.native import Native, bound, elementary, formula, fusion, jit, machine
-from autograd.compiled.native.block import Batch
-from autograd.compiled.native.ir import Code
-from autograd.compiled.native.moves import CELLS
-from autograd.compiled.native.stream import Arena
+from autograd.compiled.native import Native, fusion
 from autograd.compiled.plain import Plain
 from autograd.compiled.tape import Row, Tape
 from nn import MLP
+from tests.compiled.networks import examples, network, tape_of
 from tests.compiled.oracle import eager, error
 from tests.compiled.tapes import drawn
 
 ROOT = Path(__file__).parents[2]
 LANES = [8, 4, 2, 1]
-
-
-def network(activation="tanh", sizes=(3, 5, 6), seed=0, penalty=0.0):
-    """The tape of a loss of a network, and its parameters' numbers."""
-    model = MLP(sizes[0], [*sizes[1:], 1], activation=activation, seed=seed)
-
-    def loss(x, y):
-        data = (model(x) - y) ** 2
-        return data + penalty * total(p * p for p in model.parameters()) if penalty else data
-
-    compiled = autograd.compile(loss, model.parameters(), shapes=[(sizes[0],), ()])
-    return compiled.tape, compiled.parameters()
-
-
-def examples(count, width, seed=0):
-    return np.random.default_rng(seed).normal(size=(count, width))
 
 
 # --- agreement -------------------------------------------------------------------------------------------------------
@@ -111,20 +86,6 @@ def unrolled(count, activation, penalty):
     return total(losses) / count + penalty * total(p * p for p in model.parameters()), model.parameters()
 
 
-def tape_of(output, parameters):
-    """The tape of a graph that is there."""
-    slots = {each: k for k, each in enumerate(parameters)}
-    order = autograd.topological_order(output)
-    constants = list(dict.fromkeys(float(each.data) for each in order if not each.inputs and each not in slots))
-    slots |= {
-        each: len(parameters) + constants.index(float(each.data)) for each in order if not each.inputs and each not in slots
-    }
-    rows = [each for each in order if each.inputs]
-    slots |= {each: len(parameters) + len(constants) + k for k, each in enumerate(rows)}
-    listed = tuple(Row(each.op, *(slots[operand] for operand in each.inputs)) for each in rows)
-    return Tape(len(parameters), 0, tuple(constants), listed, (slots[output],), wanted=len(parameters))
-
-
 @pytest.mark.parametrize("activation", ["relu", "tanh", "softplus"])
 @pytest.mark.parametrize("penalty", [0.0, 1e-3])
 def test_an_unrolled_loss_is_eager_s_to_the_last_bit(activation, penalty):
@@ -185,6 +146,15 @@ def test_edges_are_those_of_ieee_754(name, lanes):
     assert agree.all(), [(pairs[k], slopes[k], wanted[k]) for k in np.flatnonzero(~agree)][:5]
 
 
+@pytest.mark.parametrize("name", sorted(fusion.IDEMPOTENT))
+def test_the_derivative_of_an_idempotent_operation_is_that_at_its_result(name):
+    kernel = OPS[name].ieee
+    for x in EDGES:
+        out, slope = kernel(x)
+        again, same = kernel(out)
+        np.testing.assert_array_equal([again, same], [out, slope])
+
+
 @pytest.mark.parametrize("lanes", LANES)
 def test_idle_lanes_leave_no_trace(lanes):
     """The derivative of sqrt is infinite at 0; the lanes that repeat the example with adjoint 0 make nan of it, and are wiped."""
@@ -224,244 +194,3 @@ def test_a_nan_stays_in_its_own_example():
     outputs = Native(tape).bind(X).outputs(theta)[:, 0]
     assert [k for k in range(20) if math.isnan(outputs[k])] == [7]
     assert math.isnan(Native(tape).bind(X).gradient(theta)[0])
-
-
-# --- functions of vectors ----------------------------------------------------------------------------------------------
-
-
-class Applied:
-    """A kernel of the tests: a primitive on one vector."""
-
-    def __init__(self, name, lanes):
-        self.function, self.lanes, self.name = name, lanes, f"applied.{name}.x{lanes}"
-
-    def write(self):
-        code = Code(self.name, "ptr %x, ptr %y", self.lanes)
-        code.store(formula.Formula(code, exact=False).of(f"{self.function}(x)", {"x": code.load("%x")}), "%y")
-        code.end("ret void")
-        return code
-
-
-def applied(name, lanes, numbers):
-    kernel = Applied(name, lanes)
-    call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(jit.library().addresses([kernel])[kernel.name])
-    results = np.empty_like(numbers)
-    for start in range(0, len(numbers), lanes):
-        call(numbers[start:].ctypes.data, results[start:].ctypes.data)
-    return results
-
-
-@pytest.mark.parametrize("lanes", [8, 4, 2])
-@pytest.mark.parametrize("name", [*elementary.FUNCTIONS])
-def test_functions_written_out_are_good_to_4_units_in_the_last_place(name, lanes):
-    rng = np.random.default_rng(0)
-    numbers = np.concatenate([scale * rng.normal(size=400) for scale in (1e-8, 1e-3, 0.3, 1.0, 5.0, 150.0)])
-    numbers = numbers[np.abs(numbers) < 700]
-    numbers = numbers[: len(numbers) // 8 * 8]
-    with mpmath.workdps(40):
-        for x, y in zip(numbers.tolist(), applied(name, lanes, numbers).tolist(), strict=True):
-            truth = getattr(mpmath, name)(mpmath.mpf(x))
-            assert abs(y - truth) <= 4 * math.ulp(float(truth))
-
-
-@pytest.mark.parametrize("lanes", [8, 4, 2])
-def test_functions_written_out_at_the_edges(lanes):
-    numbers = np.array(
-        [math.nan, math.inf, -math.inf, 0.0, -0.0, 709.7, 710.5, -745.1, -746.5, 5e-324, 1e308, -1e308, 0, 0, 0, 0]
-    )
-    exps, tanhs = (applied(name, lanes, numbers) for name in ("exp", "tanh"))
-    wanted = [math.nan, math.inf, 0.0, 1.0, 1.0, math.exp(709.7), math.inf, 5e-324, 0.0, 1.0, math.inf, 0.0, 1, 1, 1, 1]
-    np.testing.assert_allclose(exps, wanted, rtol=1e-15)
-    np.testing.assert_array_equal(tanhs[:12], [math.nan, 1, -1, 0, -0.0, 1, 1, -1, -1, 5e-324, 1, -1])
-    assert np.signbit(tanhs[4])
-    assert not np.signbit(tanhs[3])
-
-
-def test_without_vector_functions_lanes_go_one_by_one(monkeypatch):
-    monkeypatch.setattr(formula, "vector_function", lambda name, lanes: None)
-    fresh = jit.Library()
-    monkeypatch.setattr(machine, "library", lambda: fresh)
-    tape, theta = network("sigmoid")
-    tape = autograd.compile(lambda x: autograd.log(1 + autograd.sin(x) ** 2) ** 1.5, shapes=[()]).tape
-    X = examples(19, 1)
-    assert error(Native(tape).bind(X).outputs(theta[:0]), Plain(tape).bind(X).outputs(theta[:0])) < 1e-14
-
-
-# --- threads, memory, compilation ----------------------------------------------------------------------------------------
-
-
-def test_threads_agree_and_repeat_themselves(monkeypatch):
-    monkeypatch.setattr(bound, "OPERATIONS_PER_THREAD", 1)
-    tape, theta = network(penalty=0.01)
-    X = examples(500, 4)
-    one = Native(tape).bind(X).gradient(theta)
-    for threads in (2, 3):
-        step = Native(tape, threads=threads).bind(X)
-        assert len(step._machines) == threads
-        value, gradient = step.gradient(theta)
-        assert error(value, one[0]) < 1e-14
-        assert error(gradient, one[1]) < 1e-14
-        for _ in range(20):
-            again, same = step.gradient(theta)
-            assert again == value
-            assert (same == gradient).all()
-        assert error(step.outputs(theta), Native(tape).bind(X).outputs(theta)) == 0.0
-        assert error(step.value(theta), one[0]) < 1e-14
-
-
-def test_calls_from_several_threads_take_turns():
-    tape, theta = network()
-    for count in (1, 100):
-        step = Native(tape).bind(examples(count, 4))
-        wanted = {k: step.gradient(k * theta)[1].tolist() for k in (1, 2, 3)}
-        wrong = []
-
-        def work(k, step=step, wanted=wanted, wrong=wrong):
-            wrong.extend(1 for _ in range(300) if step.gradient(k * theta)[1].tolist() != wanted[k])
-
-        threads = [threading.Thread(target=work, args=(k,)) for k in wanted]
-        for each in threads:
-            each.start()
-        for each in threads:
-            each.join()
-        assert not wrong
-
-
-def test_little_work_stays_in_one_thread():
-    tape, _ = network()
-    assert len(Native(tape, threads=2).bind(examples(100, 4))._machines) == 1
-    assert len(Native(tape, threads=2).bind(examples(100_000, 4))._machines) == 2
-
-
-def test_memory_is_that_of_a_block_whatever_the_batch():
-    tape, _ = network()
-    small, large = (Native(tape).bind(examples(count, 4)) for count in (40, 4000))
-    assert small._machines[0]._memory.size == large._machines[0]._memory.size
-
-
-def test_slots_take_turns():
-    """A block has room for a few layers, however deep the network is."""
-    tapes = [network("tanh", (2, *[16] * depth))[0] for depth in (2, 8)]
-    sizes = []
-    for tape in tapes:
-        arena = Arena(CELLS)
-        layout = Batch(arena, tape, 8)
-        sizes.append(max([*layout._primal.values(), *layout._adjoint.values()]) - min(layout._primal.values()))
-    assert sizes[1] < 4 * sizes[0]  # of 16 x 8 layers only the activations stay
-
-
-LIGHT = {"relu": True, "abs": True, "step": True, "tanh": False, "sigmoid": False, "leaky_relu": False, "mul": False}
-
-
-def test_light_operations_run_with_a_matrix():
-    assert {name: fusion.is_light(OPS[name]) for name in LIGHT} == LIGHT
-    tape, _ = network("relu", (2, 8, 8))
-    layout = Batch(Arena(CELLS), tape, 8)
-    with_activation = [[str(step) for step in unit] for unit in layout._forward if len(unit) > 1]
-    assert with_activation == [["matrix 8 x 2 with bias", "8 x ReLU"], ["matrix 8 x 8 with bias", "8 x ReLU"]]
-    assert sum(len(unit) > 1 for unit in layout._backward) == 2
-
-
-@pytest.mark.parametrize("name", sorted(fusion.IDEMPOTENT))
-def test_the_derivative_of_an_idempotent_operation_is_that_at_its_result(name):
-    kernel = OPS[name].ieee
-    for x in EDGES:
-        out, slope = kernel(x)
-        again, same = kernel(out)
-        np.testing.assert_array_equal([again, same], [out, slope])
-
-
-def test_what_only_an_activation_reads_gets_no_memory():
-    tape, _ = network("relu", (2, 8, 8))
-    layout = Batch(Arena(CELLS), tape, 8)
-    relus = [step for unit in layout._forward for step in unit[1:]]
-    assert len(relus) == 2
-    assert all(slot not in layout._primal for step in relus for slot in step.x)
-    assert all(slot in layout._primal for step in relus for slot in step.out)
-
-
-@pytest.mark.parametrize("used", ["operand", "result", "both", "neither"])
-def test_an_activation_whose_numbers_are_read_elsewhere_too(used):
-    w = [Value(0.3 * k - 1.2, f"w{k}") for k in range(12)]
-
-    def fn(x):
-        a = [w[3 * k] + w[3 * k + 1] * x[0] + w[3 * k + 2] * x[1] for k in range(2)]
-        h = [relu(each) for each in a]
-        out = w[6] * h[0] + w[7] * h[1]
-        if used in ("operand", "both"):
-            out = out * a[0]
-        if used in ("result", "both"):
-            out = out + (w[8] * h[0] + w[9] * h[1]) ** 2 + h[1]
-        return out
-
-    tape = autograd.compile(fn, w, shapes=[(2,)]).tape
-    theta, X = np.array([each.data for each in w]), examples(45, 2)
-    got, wanted = Native(tape).bind(X).gradient(theta), Plain(tape).bind(X).gradient(theta)
-    assert error(got[0], wanted[0]) < 1e-14
-    assert error(got[1], wanted[1]) < 1e-14
-
-
-def test_a_second_tape_of_the_same_functions_compiles_nothing():
-    for sizes in ((3, 8, 8), (2, 12, 4)):
-        tape, theta = network("relu", sizes)
-        Native(tape).bind(examples(77, sizes[0] + 1)).gradient(theta)
-        known = {*jit.library()._addresses}
-    tape, theta = network("relu", (5, 16, 8))
-    Native(tape).bind(examples(77, 6)).gradient(theta)
-    assert {*jit.library()._addresses} == known
-
-
-def test_what_is_shown():
-    tape, _ = network("relu", (2, 4))
-    native = Native(tape, lanes=4)
-    assert "matrix 4 x 2 with bias" in native.show("steps")
-    assert "define void @matrix.shared.relu.passing.4x2x4(" in native.show("llvm")
-    assert "matrix.shared.relu.passing.4x2x4:" in native.show("asm")
-    with pytest.raises(ValueError, match='shows "steps", "llvm" or "asm", but not \'hex\''):
-        native.show("hex")
-
-
-def test_a_hundred_thousand_operations_are_laid_out():
-    w = [Value(0.5, "a"), Value(0.25, "b")]
-    node = w[0]
-    for _ in range(50_000):
-        node = (node * w[1]).tanh()
-    tape = tape_of(node, w)
-    value, gradient = Native(tape).bind(np.empty((1, 0))).gradient(np.array([0.5, 0.25]))
-    node.backward()
-    assert (value, gradient.tolist()) == (node.data, [w[0].grad, w[1].grad])
-
-
-@pytest.mark.parametrize(
-    ("release", "executor"), [("0.44.1", "numpy"), ("0.45.0", "native"), ("1.0", "native"), ("odd", "native")]
-)
-def test_an_old_llvmlite_is_left_alone(monkeypatch, release, executor):
-    monkeypatch.setattr(choice, "version", lambda name: release)
-    assert choice.chosen("auto") == executor
-    if executor == "numpy":
-        with pytest.raises(ImportError, match="native code needs llvmlite"):
-            choice.chosen("native")
-
-
-# --- nothing is read or written past the ends ----------------------------------------------------------------------------
-
-
-def guarded(*arguments):
-    command = [sys.executable, "-m", "tests.compiled.guarded", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no mprotect")
-@pytest.mark.parametrize("side", ["after", "before"])
-@pytest.mark.parametrize("lanes", LANES)
-def test_guard_pages(lanes, side):
-    done = guarded(lanes, side)
-    assert done.stdout.strip() == "no access past the ends", done.stderr
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no mprotect")
-@pytest.mark.parametrize("bug", ["after writes behind", "before reads ahead", "after small arena"])
-def test_a_planted_overrun_is_caught(bug):
-    done = guarded(8, *bug.split())
-    assert done.returncode < 0, done.stdout
-    assert not done.stdout
