@@ -151,6 +151,11 @@ def test_what_is_shown():
         native.show("hex")
 
 
+def test_vectors_of_three_lanes_are_refused():
+    with pytest.raises(ValueError, match="vectors have 8, 4, 2, 1 lanes, but got 3"):
+        Native(network()[0], lanes=3)
+
+
 def test_a_hundred_thousand_operations_are_laid_out():
     w = [Value(0.5, "a"), Value(0.25, "b")]
     node = w[0]

@@ -59,20 +59,23 @@ class SingleBound:
 
     def outputs(self, theta: Array) -> Array:
         """All outputs of each example: (N, K)."""
-        return self._rows(self._outputs_call, theta)
+        [outputs] = self._rows(self._outputs_call, theta, slice(None))
+        return outputs
 
     def per_example(self, theta: Array) -> tuple[Array, Array]:
         """The value (N,) and the gradient (N, wanted) of each example."""
-        rows = self._rows(self._per_example_call, theta)
-        return rows[:, 0].copy(), rows[:, 1:].copy()
+        values, gradients = self._rows(self._per_example_call, theta, 0, slice(1, None))
+        return values, gradients
 
-    def _rows(self, prepared: tuple[Callable[[], None], Array], theta: Array) -> Array:
-        """What a call gives out, a row for each example."""
+    def _rows(self, prepared: tuple[Callable[[], None], Array], theta: Array, *columns: Any) -> list[Array]:
+        """What a call gives out, a row for each example, in arrays of these columns."""
         call, results = prepared
         with self._lock:
             self._machine.theta[:] = theta
             call()
-            return np.repeat(results.reshape(self._runs, -1), self._times, axis=0)
+            rows = results.reshape(self._runs, -1)
+            parts = [rows[:, each] for each in columns]
+            return [part.copy() if self._times == 1 else np.repeat(part, self._times, axis=0) for part in parts]
 
     @cached_property
     def _gradient_call(self) -> tuple[Callable[[], None], Array]:

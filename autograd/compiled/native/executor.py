@@ -11,7 +11,7 @@ from autograd.compiled.native import machine
 from autograd.compiled.native.block import Batch
 from autograd.compiled.native.bound import BatchBound, SingleBound
 from autograd.compiled.native.exact import Single
-from autograd.compiled.native.jit import Halt, assembly, assembly_text, native_lanes
+from autograd.compiled.native.jit import UNROLL, Halt, assembly, assembly_text, native_lanes
 from autograd.compiled.native.machine import Crew
 from autograd.compiled.native.moves import CELLS
 from autograd.compiled.native.stream import Arena, Stream
@@ -32,6 +32,9 @@ class Native:
         threads: at most so many, and none for less than about 0.15 ms of work; if left out one. The number decides how sums are
             grouped, so results are the same for the same number.
 
+    Raises:
+        ValueError: if vectors do not have so many lanes.
+
     >>> import numpy as np
     >>> from autograd import OPS
     >>> from autograd.compiled.tape import Row
@@ -43,6 +46,8 @@ class Native:
 
     def __init__(self, tape: Tape, lanes: int | None = None, threads: int | None = None) -> None:
         self.tape, self.lanes, self.threads = tape, lanes or native_lanes(), threads or 1
+        if self.lanes not in UNROLL:
+            raise ValueError(f"vectors have {', '.join(map(str, UNROLL))} lanes, but got {lanes!r}")
         self._streams: dict[tuple[str, int], Stream] = {}
         self._crew: Crew | None = None
         self._lock = threading.Lock()

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 
 from autograd.compiled.native import elementary
 from autograd.compiled.native.ir import Code, Number
+from autograd.compiled.native.jit import native_lanes
 from autograd.compiled.native.symbols import scalar_function, vector_function
 from autograd.ieee import PRIMITIVES
 from autograd.language import Floats
@@ -114,7 +115,7 @@ class Formula:
             return code.call(scalar_function(name), *given)
         if not self.exact and name in elementary.FUNCTIONS:
             return elementary.FUNCTIONS[name](code, *given)
-        if vector := vector_function(name, code.lanes):
+        if code.lanes <= native_lanes() and (vector := vector_function(name, code.lanes)):
             return code.call(vector.name, *given, convention=vector.convention)
         return self._lane_by_lane(scalar_function(name), given)
 

@@ -90,6 +90,7 @@ def target_machine() -> llvm.TargetMachine:
     )
 
 
+@cache
 def native_lanes() -> int:
     """How many doubles the host's widest vectors have: 8 with AVX-512, 4 with AVX2, 2 with SSE2 or NEON, else 1."""
     features = llvm.get_host_cpu_features()
