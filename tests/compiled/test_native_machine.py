@@ -12,13 +12,14 @@ pytest.importorskip("llvmlite")
 
 
 import autograd
-from autograd import OPS, Value, relu
+from autograd import OPS, Op, Value, relu
 from autograd.compiled import choice
 from autograd.compiled.native import Native, bound, fusion, jit
 from autograd.compiled.native.block import Batch
 from autograd.compiled.native.moves import CELLS
 from autograd.compiled.native.stream import Arena
 from autograd.compiled.plain import Plain
+from autograd.compiled.tape import Row, Tape
 from tests.compiled.networks import examples, network, tape_of
 from tests.compiled.oracle import error
 
@@ -139,6 +140,22 @@ def test_a_second_tape_of_the_same_functions_compiles_nothing():
     tape, theta = network("relu", (5, 16, 8))
     Native(tape).bind(examples(77, 6)).gradient(theta)
     assert {*jit.library()._addresses} == known
+
+
+def test_rows_of_your_own_are_not_taken_for_others(monkeypatch):
+    """Neither one with the name of a kernel's, nor one that had a name before."""
+
+    def doubled(text, partial):
+        monkeypatch.delitem(OPS, "pow2", raising=False)
+        op = Op("pow2", text, (partial,))
+        tape = Tape(0, 1, (), (Row(op, 0),), (1,), wanted=1)
+        return Native(tape).bind(np.full((9, 1), 3.0)).outputs(np.empty(0))[0, 0]
+
+    square = Tape(0, 1, (), (Row(OPS["pow"].at(2), 0),), (1,), wanted=1)
+    assert Native(square).bind(np.full((9, 1), 3.0)).outputs(np.empty(0))[0, 0] == 9.0
+    assert doubled("2 * x", "2") == 6.0
+    assert doubled("3 * x", "3") == 9.0
+    monkeypatch.delitem(OPS, "pow2")
 
 
 def test_what_is_shown():

@@ -38,6 +38,7 @@ from autograd.compiled.native.stream import WORD, Actions, Arena, Places, Stream
 from autograd.compiled.steps import Matrix, Rows, steps_by_level, steps_in_order
 from autograd.compiled.tape import Tape
 from autograd.ops import ADD
+from autograd.row import Op
 
 HEIGHT = 4  # rows of a tile
 
@@ -226,7 +227,7 @@ class Batch:
 
     def _matrix_forward(self, stream: Stream, vectors: int, band: Band, activation: Unit) -> None:
         unseen = passing(self.tape, [band.step, *activation])
-        kernel = MatrixForward(Tile(self.lanes, vectors, band.height), band.start, _name(activation), bool(unseen))
+        kernel = MatrixForward(Tile(self.lanes, vectors, band.height), band.start, _operation(activation), bool(unseen))
         words = self._operands(band.step, vectors)
         for tile in band.tiles():
             words += [self._primal[band.step.out[i]] for i in tile if not unseen]
@@ -253,7 +254,7 @@ class Batch:
         fours = len(columns) // COLUMNS * COLUMNS
         for width, some in ((COLUMNS, columns[:fours]), (1, columns[fours:])):
             if some:
-                kernel = MatrixOperands(Tile(self.lanes, vectors, band.height), width, _name(activation))
+                kernel = MatrixOperands(Tile(self.lanes, vectors, band.height), width, _operation(activation))
                 counts = (len(band.tiles()), len(some), pack, band.size() * WORD)
                 stream.add(kernel, *counts, *chain(*some), *rows)
 
@@ -299,9 +300,9 @@ class Band:
         return slots
 
 
-def _name(activation: Unit) -> str:
+def _operation(activation: Unit) -> Op | None:
     """The operation that runs with a matrix, if there is one."""
-    return "".join(step.op.name for step in activation if isinstance(step, Rows))
+    return next((step.op for step in activation if isinstance(step, Rows)), None)
 
 
 def split(examples: int, lanes: int) -> tuple[int, int, int]:

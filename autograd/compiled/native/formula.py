@@ -19,7 +19,7 @@ from autograd.compiled.native.jit import native_lanes
 from autograd.compiled.native.symbols import scalar_function, vector_function
 from autograd.ieee import PRIMITIVES
 from autograd.language import Floats
-from autograd.row import OPS
+from autograd.row import OPS, Op
 
 INSTRUCTIONS: dict[type[ast.AST], str] = {ast.Add: "fadd", ast.Sub: "fsub", ast.Mult: "fmul", ast.Div: "fdiv"}
 COMPARISONS: dict[type[ast.AST], str] = {
@@ -125,3 +125,16 @@ class Formula:
             parts = [code.lane(argument, k) for argument in arguments]
             result = code.with_lane(result, k, code.call_of_doubles(function, *parts))
         return result
+
+
+_SPELLED: dict[str, tuple[object, ...]] = {}
+
+
+def spelled(op: Op, constant: float | None = None) -> str:
+    """A name for an operation in the names of kernels, which no other has: a row of your own may be called ``pow2``, or have been
+    called as another is now."""
+    name = op.name + ("" if constant is None else f"{constant:g}")
+    texts = (op.name, op.value, op.partials)
+    while _SPELLED.setdefault(name, texts) != texts:
+        name += "_"
+    return name

@@ -131,18 +131,6 @@ class Code:
         """The vector with another double in one lane."""
         return value if self.lanes == 1 else self.let(f"insertelement {self.type} {x}, double {value}, i64 {k}")
 
-    def sum_of_lanes(self, x: str) -> str:
-        """All lanes added, halves first: in a fixed order, whatever the machine."""
-        width = self.lanes
-        while width > 1:
-            half = width // 2
-            low, high = (", ".join(f"i32 {k}" for k in range(start, start + half)) for start in (0, half))
-            kind = f"<{width} x double>"
-            parts = [self.let(f"shufflevector {kind} {x}, {kind} poison, <{half} x i32> <{mask}>") for mask in (low, high)]
-            x = self.let(f"fadd <{half} x double> {parts[0]}, {parts[1]}")
-            width = half
-        return self.let(f"extractelement <1 x double> {x}, i64 0") if self.lanes > 1 else x
-
     # --- control ----------------------------------------------------------------------------------------------------
 
     def variable(self, kind: str, start: str) -> str:

@@ -17,12 +17,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from autograd.compiled.native.formula import Formula
+from autograd.compiled.native.formula import Formula, spelled
 from autograd.compiled.native.fusion import read_backward
 from autograd.compiled.native.ir import Code, Number
 from autograd.compiled.native.jit import ARGUMENTS, next_kernel
 from autograd.language import names_in
-from autograd.row import OPS
+from autograd.row import Op
 
 WORD = 8
 COLUMNS = 4  # of a tile of the transposed product
@@ -79,13 +79,14 @@ class MatrixForward(NamedTuple):
 
     tile: Tile
     start: str
-    op: str = ""
+    op: Op | None = None
     passing: bool = False
 
     @property
     def name(self) -> str:
         """For example ``matrix.shared.relu.4x4x8``."""
-        return ".".join(["matrix", self.start, *filter(None, [self.op, "passing" * self.passing]), str(self.tile)])
+        op = spelled(self.op) if self.op else ""
+        return ".".join(filter(None, ["matrix", self.start, op, "passing" * self.passing, str(self.tile)]))
 
     @property
     def fields(self) -> list[str]:
@@ -118,7 +119,7 @@ class MatrixForward(NamedTuple):
                     tile.put(code, result, self._place(code, row, "result", r))
                 if self.op:
                     formula = Formula(code, exact=False)
-                    activated = [formula.of(OPS[self.op].value, {"x": x}) for x in result]
+                    activated = [formula.of(self.op.value, {"x": x}) for x in result]
                     tile.put(code, activated, self._place(code, row, "activated", r))
             code.end(f"store ptr {code.at(weight, code.times(columns, tile.height * WORD))}, ptr {weights}")
             code.end(f"store ptr {code.at(row, len(self.fields) * tile.height * WORD)}, ptr {results}")
@@ -154,12 +155,13 @@ class MatrixOperands(NamedTuple):
 
     tile: Tile
     width: int
-    op: str = ""
+    op: Op | None = None
 
     @property
     def name(self) -> str:
         """For example ``operands.4.relu.4x4x8``."""
-        return ".".join(["operands", str(self.width), *filter(None, [self.op]), str(self.tile)])
+        op = spelled(self.op) if self.op else ""
+        return ".".join(filter(None, ["operands", str(self.width), op, str(self.tile)]))
 
     @property
     def words(self) -> int:
@@ -198,13 +200,13 @@ class MatrixOperands(NamedTuple):
         for c in range(width):
             adjoints: list[Number] = [_read(code, each) for each in sums[c]]
             if self.op:
-                adjoints = self._passed_on(code, adjoints, *(code.word(table, self.words * c + i) for i in (3, 4)))
+                adjoints = self._passed_on(code, self.op, adjoints, *(code.word(table, self.words * c + i) for i in (3, 4)))
             tile.put(code, adjoints, code.at("%base", code.word(table, self.words * c + 2)))
 
-    def _passed_on(self, code: Code, adjoints: list[Number], x: str, out: str) -> list[Number]:
+    def _passed_on(self, code: Code, op: Op, adjoints: list[Number], x: str, out: str) -> list[Number]:
         """The adjoints of the activation's operands."""
-        [text], passed = OPS[self.op].partials, list[Number]()
-        places = {"x": x if "x" in read_backward(OPS[self.op]) else out, "out": out}
+        [text], passed = op.partials, list[Number]()
+        places = {"x": x if "x" in read_backward(op) else out, "out": out}
         for u, adjoint in enumerate(adjoints):
             names: dict[str, Number] = {
                 name: code.load(code.at(code.at("%base", places[name]), u * self.tile.vector))

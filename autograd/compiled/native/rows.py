@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from autograd.compiled.native.formula import LARGEST_PRODUCT, Formula
+from autograd.compiled.native.formula import LARGEST_PRODUCT, Formula, spelled
 from autograd.compiled.native.fusion import read_backward
 from autograd.compiled.native.ir import Code, Number
 from autograd.compiled.native.jit import ARGUMENTS, next_kernel
 from autograd.language import names_in
-from autograd.row import OPS, Op
+from autograd.row import Op
 
 WORD = 8  # bytes of a word of the stream, and of a double
 
@@ -43,7 +43,7 @@ def fixed_constant(op: Op, exact: bool) -> float | None:
 class RowKernel(NamedTuple):
     """``actions`` is empty for the forward kernel, else it says for each operand what becomes of its adjoint."""
 
-    op: str
+    op: Op
     constant: float | None
     shape: Shape
     kinds: str
@@ -52,19 +52,18 @@ class RowKernel(NamedTuple):
     @property
     def name(self) -> str:
         """For example ``mul.vs.first.add.x8``."""
-        constant = "" if self.constant is None else f"{self.constant:g}"
-        return ".".join([self.op + constant, self.kinds, *self.actions, str(self.shape)])
+        return ".".join([spelled(self.op, self.constant), self.kinds, *self.actions, str(self.shape)])
 
     @property
     def fields(self) -> list[str]:
         """What stands in the instruction for each row: offsets of primals, and of adjoints where there are any."""
-        operands = OPS[self.op].operands
+        operands = self.op.operands
         adjoints = [f"{each} adjoint" for each, action in zip(operands, self.actions, strict=False) if action != "none"]
         return [*operands, "out", *(["out adjoint"] if self.actions else []), *adjoints]
 
     def write(self) -> Code:
         """The loop over rows. The instruction: kernel, n, vectors, the constant if it is not fixed, and the fields of each row."""
-        op, shape = OPS[self.op], self.shape
+        op, shape = self.op, self.shape
         code = Code(self.name, ARGUMENTS, shape.lanes, fused=not shape.exact)
         count, vectors = code.word("%pc", 1), code.word("%pc", 2)
         constants: dict[str, Number] = {}

@@ -93,7 +93,7 @@ class Places(NamedTuple):
         kinds = "".join(self.kind(operands[0]) for operands in (step.x, step.y) if operands)
         columns = [step.x, step.y, step.out] if step.y else [step.x, step.out]
         words = [self.primal(slot) for row in zip(*columns, strict=True) for slot in row]
-        kernel = RowKernel(step.op.name, fixed_constant(step.op, self.shape.exact), self.shape, kinds)
+        kernel = RowKernel(step.op, fixed_constant(step.op, self.shape.exact), self.shape, kinds)
         stream.add(kernel, *self._head(step.op, len(step.out)), *words)
 
     def backward(self, stream: Stream, step: Rows, only_first: bool = False) -> None:
@@ -114,7 +114,7 @@ class Places(NamedTuple):
                 runs[-1][1].extend([*map(self.primal, (*operands, out)), self.adjoint(out), *receivers])
         for actions, words in runs:
             if words:
-                kernel = RowKernel(step.op.name, fixed_constant(step.op, self.shape.exact), self.shape, kinds, actions)
+                kernel = RowKernel(step.op, fixed_constant(step.op, self.shape.exact), self.shape, kinds, actions)
                 stream.add(kernel, *self._head(step.op, len(words) // len(kernel.fields)), *words)
 
 
