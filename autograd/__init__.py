@@ -150,10 +150,12 @@ _ON_DEMAND = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in _ON_DEMAND:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    if name == "compiled":
+        return import_module("autograd.compiled")
+    if name not in _ON_DEMAND:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(import_module(f"autograd.{_ON_DEMAND[name]}"), name)
     globals()[name] = found
     return found

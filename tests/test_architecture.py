@@ -35,7 +35,7 @@ FLOORS = [
         "compiled.wengert",
     },
     {"compiled.faults", "compiled.sums", "compiled.ufuncs"},
-    {"compiled.sheets"},
+    {"compiled.listing", "compiled.sheets"},
     {"compiled.arrays"},
     {"compiled.native.symbols", "compiled.native.ir", "compiled.native.fusion"},
     {"compiled.native.elementary", "compiled.native.jit", "compiled.native.liveness"},

@@ -37,11 +37,7 @@ def load(path: str | PathLike[str], executor: str = "auto", threads: int | None 
     >>> loaded.value([1.0, 2.0]), loaded.values
     (4.5, [Value(data=3.0, grad=0.0, label='w')])
     """
-    from autograd.compiled.program import Program
-    from autograd.compiled.saving import from_json
-    from autograd.value import Value
+    from autograd.compiled.program import loaded
 
     with open(path, encoding="utf-8") as file:
-        tape, reduction, numbers = from_json(file.read())
-    values = [Value(number, label=name) for number, name in zip(numbers, tape.names, strict=False)]
-    return Program(None, values, reduction, executor, threads, check, tape)
+        return loaded(file.read(), executor, threads, check)

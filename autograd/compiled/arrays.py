@@ -63,14 +63,10 @@ class Arrays:
         return ArraysBound(self, examples, len(examples) if mean else 1)
 
     def show(self, what: str) -> str:
-        """The steps, one line each; "once" those that all examples share.
-
-        Raises:
-            ValueError: for anything else.
-        """
-        if what != "steps":
-            raise ValueError(f"the NumPy executor has its 'steps' to show, and no {what!r}; native code has 'llvm' and 'asm'")
-        return "\n".join([*(f"once: {step}" for step in self.once), *map(str, self.steps)])
+        """There is nothing to show but the steps of the tape."""
+        raise ValueError(
+            f"the NumPy executor runs the steps of the tape, and has no {what!r}; native code has 'llvm' and 'asm'"
+        )
 
 
 class ArraysBound:

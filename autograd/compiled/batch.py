@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
+from math import prod
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograd.compiled.tape import Shape
+from autograd.compiled.tape import Shape, shown
 from autograd.value import Value
 
 if TYPE_CHECKING:
@@ -44,13 +46,19 @@ def batch(names: Sequence[str], data: Sequence[Any], shapes: Sequence[Shape] | N
     found = tuple(each.shape[1:] for each in arrays)
     for name, got, wanted in zip(names, found, found if shapes is None else shapes, strict=True):
         if got != wanted:
-            raise ValueError(f"the program was compiled for {name} of {_shown(wanted)} in each example, but got {_shown(got)}")
+            raise ValueError(
+                f"in each example {name} is {shown(wanted)}, as the program was compiled, but got {shown(got)}{_column(got, wanted)}"
+            )
     return found, np.ascontiguousarray(np.concatenate([each.reshape(len(each), -1) for each in arrays], axis=1))
 
 
 def _array(name: str, data: Any) -> Array:
     if isinstance(data, Value) or (hasattr(data, "__iter__") and not hasattr(data, "__array__") and _holds_values(data)):
         raise TypeError(f"{name} holds Values, but a program takes numbers: the Values that it reads are its parameters")
+    if isinstance(data, Mapping | Set | Iterator):
+        raise TypeError(
+            f"{name} needs an array, or lists, with one entry for each example, but got a {type(data).__name__}: make a list of it"
+        )
     try:
         array = np.asarray(data)
     except ValueError:
@@ -69,14 +77,17 @@ def _array(name: str, data: Any) -> Array:
 def _exact(name: str, array: Any) -> Any:
     """Fractions and long ints as floats."""
     try:
-        if array.dtype.kind == "O":
-            from numbers import Real
-
-            if all(isinstance(each, Real) for each in array.flat):
-                return array.astype(np.float64)
+        if array.dtype.kind == "O" and all(isinstance(each, Real) for each in array.flat):
+            return array.astype(np.float64)
     except OverflowError:
         raise OverflowError(f"{name} has a number beyond the largest float, 1.8e308") from None
-    raise TypeError(f"{name} needs real numbers, but has the dtype {array.dtype}")
+    raise TypeError(f"{name} needs real numbers, but has the dtype {array.dtype}{_first(array)}")
+
+
+def _first(array: Any) -> str:
+    """The first entry that is no real number, if the array has objects."""
+    strange = next((each for each in array.flat if not isinstance(each, Real)), None) if array.dtype.kind == "O" else None
+    return f", with an entry of type {type(strange).__name__}" if array.dtype.kind == "O" else ""
 
 
 def _holds_values(data: Any) -> bool:
@@ -84,10 +95,11 @@ def _holds_values(data: Any) -> bool:
     return isinstance(first, Value) or (isinstance(first, list | tuple) and _holds_values(first))
 
 
-def _shown(shape: Shape) -> str:
-    if not shape:
-        return "one number"
-    return f"{' x '.join(map(str, shape))} numbers"
+def _column(got: Shape, wanted: Shape) -> str:
+    """What to do about a column where numbers are wanted, or the other way round."""
+    if prod(got) != prod(wanted):
+        return ""
+    return f"; there are as many numbers: give them in the shape {('N', *wanted)}".replace("'N'", "N")
 
 
 def _arguments(count: int) -> str:
@@ -102,6 +114,8 @@ def flat(values: Any, count: int) -> Array:
     """
     if type(values) is np.ndarray and values.dtype == np.float64 and values.shape == (count,) and values.flags.c_contiguous:
         return values
+    if not np.ndim(values):
+        raise ValueError(f"theta needs all {count} parameters in one flat array, in their order, but got {values!r}")
     array = _array("theta", values)
     if array.shape != (count,):
         raise ValueError(

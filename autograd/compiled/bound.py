@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
@@ -32,6 +35,18 @@ class PerExample(NamedTuple):
 _ARRAY, _FLOAT, _evaluated = np.ndarray, np.dtype(np.float64), partial(tuple.__new__, Evaluated)
 
 
+@contextmanager
+def _nothing_is_garbage() -> Iterator[None]:
+    """Python's search for garbage waits: of a long tape hundreds of thousands of objects are made, and all of them are kept."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 class BoundProgram:
     """A program with its data, checked and converted once: ``program.bind(X, Y)``. Its calls cost microseconds.
 
@@ -49,20 +64,26 @@ class BoundProgram:
     def __init__(self, program: Program, examples: Array) -> None:
         self.program = program
         self.examples = examples
-        self._bound: Bound = program._ready().bind(examples, program.reduction == "mean")
+        with _nothing_is_garbage():
+            self._bound: Bound = program._ready().bind(examples, program.reduction == "mean")
         self._gradient = self._bound.gradient
         self._count = len(program.values)
         self._flat = (self._count,)  # the shape of theta
         self._scalar = len(program.tape.outputs) == 1 and not program.tape.output_shape and program.reduction != "none"
-        self._direct = self._scalar and not program._check
+        self._direct = self._scalar and not program._check and not program.tape.frozen
 
     def __call__(self, theta: Any = None) -> Evaluated:
         """The value and the gradient; without theta the parameters are read from the Values."""
         if not (self._direct and type(theta) is _ARRAY and theta.dtype is _FLOAT and theta.shape == self._flat):
             if not self._scalar:
                 self._refuse()
+            self.program._differentiable()
             theta = self._numbers(theta)
         return _evaluated(self._gradient(theta))
+
+    def __reduce__(self) -> Any:
+        """Copied and pickled as its program and its data."""
+        return BoundProgram, (self.program, self.examples)
 
     def value(self, theta: Any = None) -> Any:
         """The value, forward only; see ``Program.value``."""
@@ -75,6 +96,7 @@ class BoundProgram:
     def per_example(self, theta: Any = None) -> PerExample:
         """The value and the gradient of each example."""
         self.program._one_output("per_example")
+        self.program._differentiable()
         return PerExample(*self._bound.per_example(self._numbers(theta)))
 
     def _refuse(self) -> NoReturn:

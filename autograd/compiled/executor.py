@@ -44,7 +44,7 @@ class Executor(Protocol):
         """Take in the data, a C-contiguous float64 array (N, F) with N >= 1; reductions are means, or else sums."""
 
     def show(self, what: str) -> str:
-        """What it runs, as text: ``"steps"``, and what else an executor has (``"llvm"``, ``"asm"``).
+        """What it runs, as text, if an executor has such a thing: ``"llvm"``, ``"asm"``.
 
         Raises:
             ValueError: if it has no such thing, saying what there is.

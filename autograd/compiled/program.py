@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd.closure import Closure
-from autograd.compiled import saving, wengert
+from autograd.compiled import listing, saving, wengert
 from autograd.compiled.batch import batch, flat
 from autograd.compiled.bound import BoundProgram, Evaluated, PerExample
 from autograd.compiled.choice import chosen, executor
@@ -86,6 +86,8 @@ def compile(  # noqa: A001  (as jax.jit and torch.compile; Python's own compile 
     b.grad = v2.grad
     w.grad = x·v1.grad
     """
+    if not callable(fn):
+        raise TypeError(f"compile takes a function of one example, or a model, but got {fn!r} of type {type(fn).__name__}")
     model = hasattr(fn, "parameters")
     values = _parameters(fn.parameters() if parameters is None and model else parameters)  # type: ignore[attr-defined]
     if reduction not in (None, *REDUCTIONS):
@@ -161,7 +163,7 @@ class Program:
 
     @property
     def steps(self) -> str:
-        """What the executor runs: the matrices that were recognised, and the operations that stand together."""
+        """The matrices that were recognised in the tape, and the operations that stand together; see ``listing``."""
         return self.show("steps")
 
     def show(self, what: str = "tape") -> str:
@@ -172,6 +174,8 @@ class Program:
         """
         if what in ("tape", "latex"):
             return wengert.to_text(self.tape) if what == "tape" else wengert.to_latex(self.tape)
+        if what == "steps":
+            return listing.to_text(self.tape)
         return self._ready().show(what)
 
     def to_latex(self) -> str:
@@ -191,8 +195,8 @@ class Program:
         if self._tape is None:
             return f"<Program {name}, not traced yet>"
         return (
-            f"<Program {name}: {self._tape.parameters} parameters, {self._tape.inputs} inputs, {len(self._tape.rows)} operations, "
-            f"{self.executor}>"
+            f"<Program {name}: {_counted(self._tape.parameters, 'parameter')}, {_counted(self._tape.inputs, 'input')}, "
+            f"{_counted(len(self._tape.rows), 'operation')}, {self.executor}>"
         )
 
     # --- running it ----------------------------------------------------------------------------------------------------
@@ -225,6 +229,19 @@ class Program:
                 "derivatives are jacobian(...), and those in the data input_jacobian(...)"
             )
 
+    def _differentiable(self) -> None:
+        """Refuse a gradient in parameters where they were forgotten, for it would be empty or all 0."""
+        frozen, count = self.tape.frozen, self.tape.parameters
+        if frozen and not any(self.tape.uses[:count]):
+            names = ", ".join([each or "one without a label" for each in frozen[:3]] + ["..."] * (len(frozen) > 3))
+            given = (
+                f"the function reads none of the {_counted(count, 'parameter')}" if count else "the program has no parameters"
+            )
+            raise ValueError(
+                f"a gradient is in the parameters, but {given}, and other Values are constants in it ({names}): compile it with "
+                "parameters=[...], the Values to differentiate in"
+            )
+
     def input_gradients(self, *data: Any, theta: Any = None) -> tuple[Array, ...]:
         """The gradient of the value in the data: for each argument an array of its shape. A mean divides it by N."""
         found = self.input_jacobian(*data, theta=theta)
@@ -233,7 +250,9 @@ class Program:
 
     def jacobian(self, *data: Any, theta: Any = None) -> Array:
         """The derivatives of each example's outputs in the parameters: (N, ..., P), where the dots are the outputs' shape."""
-        return self._jacobian(self._batch(data), theta, False)
+        examples = self._batch(data)
+        self._differentiable()
+        return self._jacobian(examples, theta, False)
 
     def input_jacobian(self, *data: Any, theta: Any = None) -> tuple[Array, ...]:
         """The derivatives of each example's outputs in its inputs: for each argument (N, outputs' shape, argument's shape)."""
@@ -300,6 +319,10 @@ class Program:
     def _theta(self, given: Any) -> Array:
         return self.parameters() if given is None else flat(given, len(self.values))
 
+    def __reduce__(self) -> Any:
+        """Copied and pickled as it is saved: so a copy has Values of its own, and neither function nor machine code."""
+        return loaded, (self.to_json(), self.executor, self._threads, self._check)
+
     def to_json(self) -> str:
         """The tape and the parameters' numbers as JSON; ``autograd.compiled.load`` reads it."""
         return saving.to_json(self.tape, self._reduction, self.parameters().tolist())
@@ -310,6 +333,13 @@ class Program:
             file.write(self.to_json())
 
 
+def loaded(text: str, executor: str = "auto", threads: int | None = None, check: bool = False) -> Program:
+    """The program of a text that ``Program.to_json`` gave."""
+    tape, reduction, numbers = saving.from_json(text)
+    values = [Value(number, label=name) for number, name in zip(numbers, tape.names, strict=False)]
+    return Program(None, values, reduction, executor, threads, check, tape)
+
+
 # --- arguments --------------------------------------------------------------------------------------------------------
 
 
@@ -317,7 +347,8 @@ def _parameters(given: Any) -> list[Value]:
     """The parameters as a list of different leaves."""
     given = given.parameters() if hasattr(given, "parameters") else () if given is None else given
     if not hasattr(given, "__iter__"):
-        raise TypeError(f"parameters are a list of Values, but got {given!r} of type {type(given).__name__}")
+        one = ": for one parameter, parameters=[...]" if isinstance(given, Value) else ""
+        raise TypeError(f"parameters are a list of Values, but got {given!r} of type {type(given).__name__}{one}")
     values = list(given)
     for each in values:
         if not isinstance(each, Value):
@@ -342,6 +373,10 @@ def _shapes(given: Any) -> tuple[Shape, ...]:
             f"shapes are those of the arguments for one example, as in [(2,), ()] for two features and a label, but got {given!r}"
         )
     return tuple(map(tuple, sizes))
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _whole(threads: int | None) -> int | None:

@@ -41,7 +41,7 @@ class Sheet:
             self._forward.append(self._forwards(step))
         for step in reversed(steps):
             lines = [executor.place[slot] for slot in step.out]
-            if self._met.isdisjoint(lines) or not any(executor.tape.active[slot] for slot in step.out):
+            if self._met.isdisjoint(lines) or not any(executor.tape.leads[slot] for slot in step.out):
                 continue
             self._clear(lines)
             self._backward += self._backwards(step)
@@ -138,7 +138,7 @@ class Sheet:
         actions = []
         for index, slots in enumerate((step.x, step.y)[: len(reads)]):
             text = step.op.partials[index]
-            if text == "0" or not any(self._executor.tape.active[slot] for slot in slots):
+            if text == "0" or not any(self._executor.tape.leads[slot] for slot in slots):
                 continue
             give = self._giver(slots)
             if text in ("1", "-1"):
@@ -149,7 +149,7 @@ class Sheet:
 
     def _sum_back(self, step: Sum) -> list[Action]:
         adjoint = self._lines(self.adjoints, step.out)
-        wanted = [slot for slot in step.terms if self._executor.tape.active[slot]]
+        wanted = [slot for slot in step.terms if self._executor.tape.leads[slot]]
         return [
             _passes_on(self._giver(slots), np.broadcast_to(adjoint, (len(slots), adjoint.shape[1])))
             for slots in self._by_kind(wanted)
@@ -160,18 +160,18 @@ class Sheet:
         adjoint, x, actions = self._lines(self.adjoints, step.out), self._reader(step.operands), []
         weights, slopes = self._once.gathered(step.weights)
         scratch = np.empty_like(slopes)
-        active = self._executor.tape.active
+        leads = self._executor.tape.leads
 
         def add_slopes() -> None:
             _product(adjoint, x().T, scratch)
             np.add(slopes, scratch, out=slopes)
 
-        if any(active[slot] for row in step.weights for slot in row):
+        if any(leads[slot] for row in step.weights for slot in row):
             actions.append(add_slopes)
-        if any(active[slot] for slot in step.operands):
+        if any(leads[slot] for slot in step.operands):
             give, back = self._giver(step.operands), weights.T
             actions.append(lambda: give(back @ adjoint))
-        if step.start and any(active[slot] for slot in step.start):
+        if step.start and any(leads[slot] for slot in step.start):
             actions.append(_passes_on(self._giver(step.start), adjoint))
         return actions
 
@@ -288,7 +288,8 @@ def _read(numbers: Array, lines: Sequence[int], as_slice: Callable[[Sequence[int
 
 def _together(lines: Sequence[int]) -> slice | None:
     """The lines as a slice, if they follow each other; if all are one line, that one, for NumPy to repeat."""
-    return slice(lines[0], lines[0] + 1) if all(line == lines[0] for line in lines) else _following(lines)
+    one = len(lines) == 1 or all(line == lines[0] for line in lines)
+    return slice(lines[0], lines[0] + 1) if one else _following(lines)
 
 
 def _following(lines: Sequence[int]) -> slice | None:

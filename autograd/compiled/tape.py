@@ -12,6 +12,18 @@ from autograd.row import Op
 
 Shape = tuple[int, ...]
 
+
+def shown(shape: Shape) -> str:
+    """A shape in words.
+
+    >>> shown(()), shown((3,)), shown((2, 3))
+    ('one number', 'a list of 3', 'lists of 2 x 3')
+    """
+    if not shape:
+        return "one number"
+    return f"a list of {shape[0]}" if len(shape) == 1 else f"lists of {' x '.join(map(str, shape))}"
+
+
 NONE = -1
 """The second operand of an operation that has one."""
 
@@ -53,6 +65,7 @@ class Tape:
         shapes: of the arguments, for one example: ``((2,), ())`` for two features and a label.
         output_shape: of the result: ``()`` for one scalar.
         lines: where the user's code made each row, if that is known.
+        frozen: the labels of Values that are no leaves here, but constants, with the numbers that they had.
 
     Raises:
         ValueError: if a slot does not stand before its reader, or the numbers of operands or names do not fit.
@@ -75,6 +88,7 @@ class Tape:
     shapes: tuple[Shape, ...] = ()
     output_shape: Shape = ()
     lines: tuple[Any, ...] = field(default=(), compare=False, repr=False)
+    frozen: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -115,6 +129,17 @@ class Tape:
         leads = [True] * self.wanted + [False] * (self.first - self.wanted)
         for _, x, y in self.rows:
             leads.append(leads[x] or (y != NONE and leads[y]))
+        return tuple(leads)
+
+    @cached_property
+    def leads(self) -> tuple[bool, ...]:
+        """For each slot whether its adjoint has a way to a wanted leaf: active, and not by local derivatives of 0 alone.
+
+        What a ``detach`` reads is active and leads nowhere: it changes with the parameters, and has no part in their gradient.
+        """
+        leads = list(self.active[: self.first])
+        for op, x, y in self.rows:
+            leads.append((leads[x] and op.partials[0] != "0") or (y != NONE and leads[y] and op.partials[1] != "0"))
         return tuple(leads)
 
     @cached_property

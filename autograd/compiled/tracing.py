@@ -18,12 +18,12 @@ from typing import Any, NoReturn
 
 from autograd import value
 from autograd.closure import Closure
-from autograd.compiled.tape import NONE, Row, Shape, Tape
+from autograd.compiled.tape import NONE, Row, Shape, Tape, shown
 from autograd.debugging import SKIPPED, Line, caller, debug, users_line
 from autograd.errors import ClosureError, TracingError
 from autograd.functional import argument_names
 from autograd.graph import topological_order
-from autograd.value import Value, as_value
+from autograd.value import Constant, Value, as_value
 
 _tracing: ContextVar[bool] = ContextVar("tracing", default=False)
 _new, _lock = object.__new__, RLock()
@@ -39,6 +39,7 @@ NUMBERS = (
     "autograd.detach(x) where no derivative is to flow; an operation of your own is a row: Op(name, value, partials)"
 )
 FORGOTTEN = "a program does nothing but compute its result; change numbers outside the compiled function"
+ARRAYS = "a compiled function is written in scalars, and its lists are Python's"
 INSIDE = "the program differentiates its result itself; inside the function there is autograd.grad(..., create_graph=True)"
 
 
@@ -71,6 +72,23 @@ def _called(operand: Any) -> str:
     return (operand.label or "a Value") if isinstance(operand, Value) else repr(operand)
 
 
+def _with_no_list(name: str) -> Callable[[Any, Any], Any]:
+    def operate(self: Value, other: Any) -> Any:
+        if isinstance(other, list | tuple):
+            one = "; to compute with the one number in it, give the data of shape (N,) and not (N, 1), or take its [0]" * (
+                len(other) == 1
+            )
+            _refuse(f"{_OPERATIONS[name]} was asked of {_called(self)} and a list of {len(other)}", ARRAYS + one)
+        return getattr(super(Traced, self), name)(other)
+
+    return operate
+
+
+_OPERATIONS = {
+    f"__{side}{name}__": sign
+    for name, sign in {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**"}.items()
+    for side in ("", "r")
+}
 _COMPARISONS = {"<": "__lt__", "<=": "__le__", ">": "__gt__", ">=": "__ge__"}
 
 
@@ -124,6 +142,28 @@ class Traced(Value):
     def __index__(self) -> int:
         _refuse(f"{_called(self)} was used as a whole number", CLASSES)
 
+    def _rounded(self, *_: Any) -> NoReturn:
+        _refuse(f"{_called(self)} was rounded", NUMBERS)
+
+    __round__ = __floor__ = __ceil__ = __trunc__ = _rounded
+
+    __add__, __radd__, __sub__, __rsub__, __mul__, __rmul__, __truediv__, __rtruediv__, __pow__, __rpow__ = map(
+        _with_no_list, _OPERATIONS
+    )
+
+    def __matmul__(self, other: Any) -> NoReturn:
+        _refuse(f"{_called(self)} @ ... was asked", f"{ARRAYS}; for the product of two of them there is autograd.dot(a, b)")
+
+    __rmatmul__ = __matmul__
+
+    @property
+    def partials(self) -> tuple[Any, ...]:
+        """Refused, for they are no numbers yet: it is how ``autograd.grad`` computes numbers."""
+        numbers = super().partials
+        if _tracing.get() and any(number != number for number in numbers):
+            _refuse(f"a derivative of {_called(self)} was asked for as a number", INSIDE)
+        return numbers
+
     def backward(self) -> None:
         """Refused: it would leave nan in the parameters' gradients."""
         if _tracing.get():
@@ -144,6 +184,9 @@ class Lent(Traced):
         return math.nan
 
     data = property(_hidden, Traced._set_number)
+
+
+Traced.__name__ = Lent.__name__ = "Value"  # so Python's own messages call them
 
 
 @lru_cache(maxsize=256)
@@ -199,9 +242,20 @@ def trace(fn: Callable[..., Any], parameters: Sequence[Value], shapes: Sequence[
         inputs: list[Value] = []
         arguments = [_unknown(name, shape, inputs) for name, shape in zip(names, shapes, strict=True)]
         outputs: list[Value] = []
-        output_shape = _flattened(fn, fn(*arguments), outputs)
+        output_shape = _flattened(fn, _called_once(fn, names, shapes, arguments), outputs)
         leaves = [*parameters, *inputs]
         return _tape(leaves, len(parameters), outputs, tuple(map(tuple, shapes)), output_shape)
+
+
+def _called_once(fn: Callable[..., Any], names: Sequence[str], shapes: Sequence[Shape], arguments: list[Any]) -> Any:
+    """What the function gives; an error of its own says what it was called with, where Python can note that (3.11)."""
+    try:
+        return fn(*arguments)
+    except (TypeError, LookupError) as error:
+        if hasattr(error, "add_note") and not isinstance(error, TracingError):
+            told = ", ".join(f"{name} {shown(shape)}" for name, shape in zip(names, shapes, strict=True))
+            error.add_note(f"(autograd.compile called the function for one example, with {told or 'no argument'})")
+        raise
 
 
 def _unknown(name: str, shape: Shape, inputs: list[Value]) -> Any:
@@ -234,7 +288,7 @@ def _flattened(fn: Any, result: Any, outputs: list[Value]) -> Shape:
 
 
 def _tape(leaves: list[Value], parameters: int, outputs: list[Value], shapes: tuple[Shape, ...], result: Shape) -> Tape:
-    order = topological_order(*outputs)
+    order, known_leaves = topological_order(*outputs), set(leaves)
     slots = {node: k for k, node in enumerate(leaves)}
     constants: dict[bytes, float] = {}
     operations = [node for node in order if node.op is not None]
@@ -265,6 +319,9 @@ def _tape(leaves: list[Value], parameters: int, outputs: list[Value], shapes: tu
         shapes=shapes,
         output_shape=result,
         lines=tuple(each.made_at for each in operations),
+        frozen=tuple(
+            node.label for node in order if node not in known_leaves and node.op is None and type(node) is not Constant
+        ),
     )
 
 

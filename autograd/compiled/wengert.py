@@ -87,7 +87,7 @@ class Writer:
             if slot not in met:
                 continue
             for index, source in enumerate(row.operands):
-                if self.tape.active[source] and row.op.partials[index] != "0":
+                if self.tape.leads[source] and row.op.partials[index] != "0":
                     yield Statement(self.notation.adjoint(self.names[source]), self._passed_on(slot, index), source in met)
                     met.add(source)
 

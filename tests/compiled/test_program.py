@@ -1,6 +1,9 @@
 """Programs as they are used: data of every form in, values and gradients out, and what is refused at the door."""
 
+import copy
+import gc
 import logging
+import pickle
 import subprocess
 import sys
 import tracemalloc
@@ -246,8 +249,16 @@ def test_the_data_are_copied():
 
 
 REFUSED = {
-    "other features": ((np.ones((3, 3)), Y), ValueError, "compiled for x of 2 numbers in each example, but got 3 numbers"),
-    "a column of labels": ((X, Y[:, None]), ValueError, "compiled for y of one number in each example, but got 1 numbers"),
+    "other features": (
+        (np.ones((3, 3)), Y),
+        ValueError,
+        "in each example x is a list of 2, as the program was compiled, but got a list of 3$",
+    ),
+    "a column of labels": (
+        (X, Y[:, None]),
+        ValueError,
+        r"y is one number, .* but got a list of 1; .* give them in the shape \(N,\)",
+    ),
     "a row alone": ((X[0], Y), ValueError, "equally many examples, but there are 2 of x, 3 of y"),
     "fewer labels": ((X, Y[:2]), ValueError, "equally many examples, but there are 3 of x, 2 of y"),
     "no examples": ((X[:0], Y[:0]), ValueError, "there are no examples: x is empty"),
@@ -261,7 +272,9 @@ REFUSED = {
     ),
     "text": ((X, ["a", "b", "c"]), TypeError, "y needs real numbers, but has the dtype <U1"),
     "complex": ((X * 1j, Y), TypeError, "x needs real numbers, but has the dtype complex128"),
-    "nothing": ((X, None), TypeError, "y needs real numbers, but has the dtype object"),
+    "nothing": ((X, None), TypeError, "y needs real numbers, but has the dtype object, with an entry of type NoneType"),
+    "a generator": ((X, (y for y in Y)), TypeError, "y needs an array, or lists, .* but got a generator: make a list of it"),
+    "a dictionary": ((X, {"y": Y}), TypeError, "y needs an array, or lists, .* but got a dict: make a list of it"),
     "dates": ((X, np.array(["2020-01-01"] * 3, dtype="M8[D]")), TypeError, "y needs real numbers, but has the dtype"),
     "Values": (([[Value(1.0), Value(2.0)]], [1.0]), TypeError, "x holds Values"),
     "huge": ((X, [10**400, 1, 1]), OverflowError, "y has a number beyond the largest float"),
@@ -281,7 +294,9 @@ def test_refused_at_the_door(case):
 def test_theta_is_checked():
     model, loss = model_and_loss()
     step = autograd.compile(loss, model.parameters(), executor="plain").bind(X, Y)
-    for wrong in (np.zeros(3), np.zeros((17, 1)), [0.0] * 16, 1.0):
+    with pytest.raises(ValueError, match=r"theta needs all 17 parameters in one flat array, in their order, but got 1\.0"):
+        step(1.0)
+    for wrong in (np.zeros(3), np.zeros((17, 1)), [0.0] * 16):
         with pytest.raises(ValueError, match="theta needs"):
             step(wrong)
     with pytest.raises(TypeError, match="real numbers"):
@@ -294,6 +309,10 @@ def test_arguments_of_compile_are_checked():
     w = Value(1.0, "w")
     with pytest.raises(TypeError, match="parameters are a list of Values, but got 3"):
         autograd.compile(lambda x: x, 3)
+    with pytest.raises(TypeError, match=r"but got Value\(.*\) of type Value: for one parameter, parameters=\[\.\.\.\]"):
+        autograd.compile(lambda x: x, w)
+    with pytest.raises(TypeError, match=r"compile takes a function of one example, or a model, but got 3\.0 of type float"):
+        autograd.compile(3.0, [w])  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"parameters are Values, but one of them is 2\.0"):
         autograd.compile(lambda x: x, [w, 2.0])
     with pytest.raises(ValueError, match="a parameter is a leaf, but one of them was computed, by mul"):
@@ -331,7 +350,7 @@ def test_traced_at_once_from_shapes():
         _ = late.tape
     assert repr(late) == str(late) == "<Program <lambda>, not traced yet>"
     late([1.0])
-    assert repr(late) == "<Program <lambda>: 1 parameters, 1 inputs, 1 operations, plain>"
+    assert repr(late) == "<Program <lambda>: 1 parameter, 1 input, 1 operation, plain>"
 
 
 # --- executors ----------------------------------------------------------------------------------------------------------
@@ -346,11 +365,17 @@ def test_without_llvmlite_numpy_runs_it_and_says_so_once(monkeypatch, caplog):
             program = autograd.compile(lambda x: w * x, [w])
             assert (program.executor, program([3.0]).value) == ("numpy", 6.0)
     assert [each.message for each in caplog.records] == [
-        'compiled programs run on NumPy; with llvmlite they run about ten times faster: pip install "chainrule[fast]"'
+        'compiled programs run on NumPy; with llvmlite they run as machine code, which is faster: pip install "chainrule[fast]"'
     ]
     with pytest.raises(ImportError, match=r"native code needs llvmlite: pip install"):
         autograd.compile(lambda x: w * x, [w], executor="native")
     choice._note.cache_clear()
+
+
+def test_compiled_is_there_without_an_import_of_its_own():
+    code = "import sys, autograd; assert 'numpy' not in sys.modules; print(autograd.compiled.load.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True)
+    assert done.stdout == "load\n"
 
 
 def test_numpy_and_llvmlite_are_imported_when_they_are_used():
@@ -371,7 +396,70 @@ def test_what_there_is_to_show():
     with pytest.raises(ValueError, match=r"native code has 'llvm' and 'asm'"):
         program.show("llvm")
     with pytest.raises(ValueError, match="the plain executor runs the tape as it is"):
-        autograd.compile(loss, model.parameters(), shapes=[(2,), ()], executor="plain").show("steps")
+        autograd.compile(loss, model.parameters(), shapes=[(2,), ()], executor="plain").show("asm")
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_steps_are_listed_alike_for_all_executors(executor):
+    model = nn.MLP(2, [3, 3, 3, 3, 1], activation="tanh", seed=0)
+
+    def loss(x):
+        return model(x) + 0.1 * sum(p * p for p in model.parameters())
+
+    def unrolled(x):
+        for _ in range(50):
+            x = (w * x + 1).tanh()
+        return x
+
+    w = Value(0.5)
+    program = autograd.compile(loss, model.parameters(), shapes=[(2,)], executor=executor)
+    assert program.steps.splitlines() == [
+        f"once: {len(model.parameters())} x *",
+        f"once: sum of {len(model.parameters())}",
+        "once: 1 x *",
+        "matrix 3 x 2 with bias",
+        "3 x tanh",
+        "3 times: matrix 3 x 3 with bias; 3 x tanh",
+        "matrix 1 x 3 with bias",
+        "1 x +",
+    ]
+    assert autograd.compile(unrolled, [w], shapes=[()], executor=executor).steps == "50 times: 1 x *; 1 x +; 1 x tanh"
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_forgotten_parameters_are_told_where_a_gradient_is_asked(executor):
+    w, b, other = Value(2.0, "w"), Value(1.0), Value(1.0, "other")
+    for parameters, words in (((), "the program has no parameters"), ([other], "the function reads none of the 1 parameter")):
+        program = autograd.compile(lambda x: w * x + b, parameters, executor=executor)
+        step = program.bind([1.0, 2.0])
+        for ask in (step, step.per_example, lambda: program([1.0]), lambda: program.jacobian([1.0])):  # noqa: B023
+            with pytest.raises(
+                ValueError, match=rf"{words}, and other Values are constants in it \(w, one without a label\): .*parameters="
+            ):
+                ask()
+        with pytest.raises(ValueError, match=words):
+            step(np.ones(len(parameters)))
+        assert (step.value(), program.value([1.0])) == (4.0, 3.0)
+        assert program.input_gradients([1.0, 2.0])[0].tolist() == [1.0, 1.0]
+    assert autograd.compile(lambda x: w * x + b, [w], executor=executor)([3.0]).gradients.tolist() == [3.0]
+    assert autograd.compile(lambda x: 3 * x, executor=executor)([3.0]).gradients.tolist() == []
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
+def test_copies_have_values_of_their_own(executor, duplicate):
+    w = Value(2.0, "w")
+    program = autograd.compile(lambda x, y: (w * x - y) ** 2, [w], executor=executor, reduction="sum")
+    step = program.bind([1.0, 2.0], [1.0, 1.0])
+    expected = step()
+    again, other = duplicate(step), duplicate(program)
+    w.data = 5.0
+    assert again() == other([1.0, 2.0], [1.0, 1.0]) == expected
+    assert (other.executor, again.program.executor) == (executor, executor)
+    other.write([7.0])
+    assert w.data == 5.0
+    with pytest.raises(ValueError, match="traced at the first call"):  # its function may read the Values of the original
+        duplicate(autograd.compile(lambda x: w * x, [w], executor=executor))
 
 
 # --- check=True -----------------------------------------------------------------------------------------------------------
@@ -458,3 +546,13 @@ def test_memory_is_that_of_a_block():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 12e6  # all numbers and adjoints of the batch would be 192 MB
+
+
+def test_garbage_is_collected_again_once_data_are_bound():
+    w = Value(2.0)
+    program = autograd.compile(lambda x: w * x, [w], executor="numpy")
+    for enabled in (True, False):
+        (gc.enable if enabled else gc.disable)()
+        program.bind([1.0])
+        assert gc.isenabled() == enabled
+    gc.enable()

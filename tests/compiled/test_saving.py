@@ -66,7 +66,7 @@ def test_a_program_saved_and_loaded(tmp_path):
     assert [p.label for p in loaded.values] == [p.label for p in model.parameters()]
     loaded.write(np.zeros(13))
     assert loaded(*data).value != program(*data).value
-    with pytest.raises(ValueError, match="2 numbers in each example"):
+    with pytest.raises(ValueError, match="in each example x1 is a list of 2"):
         loaded([[1.0]], [1.0])
 
 

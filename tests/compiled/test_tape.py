@@ -4,7 +4,7 @@ import pytest
 
 import autograd
 import nn
-from autograd import OPS, Value
+from autograd import OPS, Value, detach
 from autograd.compiled import wengert
 from autograd.compiled.tape import Row, Tape
 from autograd.compiled.tracing import trace
@@ -73,6 +73,15 @@ def test_shared_operands_and_several_outputs():
         "w.grad = w·v1.grad",
         "w.grad += w·v1.grad",
     ]
+
+
+def test_what_leads_into_a_detach_alone_has_no_adjoint_statement():
+    w = Value(2.0, "w")
+    tape = trace(lambda x: w * detach(w * x), [w], [()])
+    text = wengert.to_text(tape)
+    assert tape.active == (True, False, True, True, True)
+    assert tape.leads == (True, False, True, False, True)
+    assert [line for line in text.splitlines() if "grad" in line] == ["adjoints, from v3.grad = 1", "w.grad = v2·v3.grad"]
 
 
 def test_names_are_each_one_of_its_own():

@@ -3,6 +3,7 @@
 import math
 import random
 import re
+import sys
 import threading
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 import autograd
 import nn
-from autograd import ClosureError, TracingError, Value, grad, topological_order
+from autograd import ClosureError, TracingError, Value, grad, hessian, scope, topological_order
 from autograd import value as value_module
 from autograd.compiled import tracing
 from autograd.compiled.tracing import trace
@@ -105,6 +106,30 @@ def numbers_of_a_gradient(x):
     return slope * w
 
 
+def labels_in_a_column(y):
+    return (w - y) ** 2
+
+
+def a_factor_from_a_column(y):
+    return y * w
+
+
+def matrix_product(x):
+    return x @ w
+
+
+def rounded(x):
+    return w * round(x, 2)
+
+
+def next_whole(x):
+    return w * math.floor(x)
+
+
+def number_of_a_hessian(x):
+    return hessian(w * x * x, [x])[0][0]
+
+
 CHOICES, NUMBERS = "autograd.maximum, minimum, relu, abs, or with step", "autograd.detach"
 REFUSED = {
     branch: ("x > 0", "if x > 0:", CHOICES),
@@ -125,16 +150,29 @@ REFUSED = {
     choice_by_data: ("the number of x", "return x if x.data > 0 else w", NUMBERS),
     assignment: (".data of w was assigned", "w.data = 3.0", "outside the compiled function"),
     gradient_that_was: (".grad of w", "return x * w.grad", "create_graph=True"),
+    rounded: ("x was rounded", "return w * round(x, 2)", NUMBERS),
+    next_whole: ("x was rounded", "return w * math.floor(x)", NUMBERS),
+    number_of_a_hessian: ("as a number", "return hessian(w * x * x, [x])[0][0]", "create_graph=True"),
     backward_inside: ("backward() was called", "y.backward()", "create_graph=True"),
-    numbers_of_a_gradient: ("a constant of the function is nan", "return slope * w", NUMBERS),
+    numbers_of_a_gradient: (
+        "a derivative of a Value was asked for as a number",
+        "[slope] = grad(w * x * x, [x])",
+        "create_graph=True",
+    ),
+}
+
+COLUMNS = {
+    labels_in_a_column: ("- was asked of w and a list of 1", "return (w - y) ** 2", "(N,) and not (N, 1)"),
+    a_factor_from_a_column: ("* was asked of w and a list of 1", "return y * w", "(N,) and not (N, 1)"),
+    matrix_product: ("w @ ... was asked", "return x @ w", "autograd.dot"),
 }
 
 
-@pytest.mark.parametrize("function", REFUSED, ids=lambda function: function.__name__)
+@pytest.mark.parametrize("function", [*REFUSED, *COLUMNS], ids=lambda function: function.__name__)
 def test_refusals_name_the_line_and_what_to_try(function):
-    did, line, remedy = REFUSED[function]
+    did, line, remedy = {**REFUSED, **COLUMNS}[function]
     with pytest.raises(TracingError, match=re.escape(did)) as caught:
-        trace(function, [w], [()])
+        trace(function, [w], [(1,) if function in COLUMNS else ()])
     text = str(caught.value)
     first = function.__code__.co_firstlineno
     number = int(re.search(r"test_tracing.py, line (\d+): ", text)[1])
@@ -147,7 +185,7 @@ def test_refusals_name_the_line_and_what_to_try(function):
 @pytest.mark.parametrize("function", [f for f in REFUSED if f not in (gradient_that_was, assignment)], ids=lambda f: f.__name__)
 def test_in_eager_mode_none_of_this_is_refused(function):
     x = Value(1.0)
-    if function in (choice, as_float, exponential):  # refused everywhere, but not for being traced
+    if function in (choice, as_float, exponential, rounded, next_whole):  # refused everywhere, but not for being traced
         with pytest.raises(TypeError) as caught:
             function(x)
         assert not isinstance(caught.value, TracingError)
@@ -170,6 +208,33 @@ def test_what_is_known_may_be_looked_at():
         return (x * c if c else x) + w
 
     assert trace(function, [w], [()]).constants == (3.0,)
+
+
+def test_errors_of_the_function_itself_say_what_it_was_called_with():
+    for function, words in (
+        (lambda x: x[0] * w, "'Value' object is not subscriptable"),
+        (lambda x: sum(x), "'Value' object is not iterable"),
+        (lambda x: len(x), "object of type 'Value' has no len"),
+        (lambda x, y, z: x, "missing 1 required positional argument: 'z'"),
+    ):
+        with pytest.raises(TypeError, match=words) as caught:
+            trace(function, [w], [(), (2, 3)] if "z" in words else [()])
+        if sys.version_info >= (3, 11):
+            told = "x one number, y lists of 2 x 3" if "z" in words else "x one number"
+            assert caught.value.__notes__ == [f"(autograd.compile called the function for one example, with {told})"]
+
+
+def test_an_interrupt_leaves_the_graph_engine_as_it_was():
+    def interrupted(x):
+        assert repr(2 * w * x) == "Value(data=nan)"
+        raise KeyboardInterrupt
+
+    with scope("outside"), pytest.raises(KeyboardInterrupt):
+        trace(interrupted, [w], [()])
+    y = w * 3.0
+    y.backward()
+    assert (type(y), type(w), y.data, w.grad, y.scope, y.made_at) == (Value, Value, 6.0, 3.0, (), None)
+    w.grad = 0.0
 
 
 def test_a_closure_is_refused_with_its_line():
