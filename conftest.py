@@ -1,10 +1,15 @@
 """What holds for every test and every example of the documentation."""
 
 import gc
+from importlib.util import find_spec
 
 import pytest
 
 from autograd import OPS
+
+# Native code is optional: without llvmlite its examples are not looked at, and its tests skip themselves with the reason.
+NATIVE = ["autograd/compiled/native/*", "docs/flat-and-fast.md", "tests/compiled/guarded.py"]
+collect_ignore_glob = [] if find_spec("llvmlite") else NATIVE
 
 
 def pytest_collection_finish():

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from autograd.compositions import dot, logsumexp, softmax, total
 from autograd.derivatives import grad, hessian, hvp, jacobian, jvp, vjp
-from autograd.errors import ClosureError, DomainError, ExactPowerError, PoleError
+from autograd.errors import ClosureError, DomainError, ExactPowerError, PoleError, TracingError
 from autograd.functions import (
     abs,  # noqa: A004
     acos,
@@ -55,6 +55,7 @@ from autograd.value import Constant, Value, apply
 
 if _TYPE_CHECKING:
     from autograd.checking import check_gradients
+    from autograd.compiled.program import compile  # noqa: A004
     from autograd.debugging import debug
     from autograd.diagnosis import diagnose
     from autograd.exercises import quiz
@@ -73,6 +74,7 @@ __all__ = [
     "Op",
     "Path",
     "PoleError",
+    "TracingError",
     "Value",
     "abs",
     "acos",
@@ -81,6 +83,7 @@ __all__ = [
     "atan",
     "check_gradients",
     "compare_modes",
+    "compile",
     "cos",
     "cosh",
     "count_paths",
@@ -135,6 +138,7 @@ __all__ = [
 # What asks questions of a graph is imported when it is first used: a program that only trains need not wait for it.
 _ON_DEMAND = {
     "check_gradients": "checking",
+    "compile": "compiled.program",
     "debug": "debugging",
     "diagnose": "diagnosis",
     "explain": "explanation",
@@ -147,10 +151,12 @@ _ON_DEMAND = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in _ON_DEMAND:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    if name == "compiled":
+        return import_module("autograd.compiled")
+    if name not in _ON_DEMAND:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(import_module(f"autograd.{_ON_DEMAND[name]}"), name)
     globals()[name] = found
     return found

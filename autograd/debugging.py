@@ -85,13 +85,24 @@ def _current_place() -> Scope:
     scope = current_scope()
     if not _depth.get():
         return scope  # another thread is in a block
+    line = users_line()
+    return scope if line is None else _place(scope, line)  # None: a thread that runs one of our functions
+
+
+def users_line() -> Line | None:
+    """The innermost line of code that is running and is the user's; None if there is no code of the user's at all."""
     frame = sys._getframe(1)
     while frame.f_code.co_filename.startswith(SKIPPED):
         if frame.f_back is None:
-            return scope  # no code of the user's at all: a thread that runs one of our functions
+            return None
         frame = frame.f_back
     file, number = frame.f_code.co_filename, frame.f_lineno
-    return _place(scope, Line(file, number, linecache.getline(file, number, frame.f_globals).strip()))
+    return Line(file, number, linecache.getline(file, number, frame.f_globals).strip())
+
+
+def caller(depth: int) -> str:
+    """The file of the code so many calls above the function that asks."""
+    return sys._getframe(depth + 1).f_code.co_filename
 
 
 @lru_cache(maxsize=4096)

@@ -4,7 +4,8 @@ ValueError
  └─ DomainError         a finite operand outside the domain of an operation: log(-1), asin(2)
      └─ PoleError       the same, and a ZeroDivisionError: 1 / 0, 0 ** -1
 TypeError
- └─ ClosureError        a derivative asked of an operation that is only a closure
+ ├─ ClosureError        a derivative asked of an operation that is only a closure
+ └─ TracingError        a compiled function chooses by a number, or looks at one, that there is not yet
 OverflowError
  └─ ExactPowerError     a power of exact numbers that would have hundreds of thousands of digits
 """
@@ -56,4 +57,18 @@ class ExactPowerError(OverflowError):
         ...
     autograd.errors.ExactPowerError: the exact power x ** y of x = 3 and a y of 1330 bits would have more than 300000 digits; \
 take a smaller exponent, or a float for x, whose powers are rounded
+    """
+
+
+class TracingError(TypeError):
+    """A function that ``autograd.compile`` traces chooses by the number of a ``Value``, or looks at it.
+
+    >>> import autograd
+    >>> autograd.compile(lambda x: x if x > 0 else 0 * x)([1.0, 2.0])
+    Traceback (most recent call last):
+        ...
+    autograd.errors.TracingError: x > 0 was asked while autograd.compile traces the function (<doctest \
+autograd.errors.TracingError[1]>, line 1: autograd.compile(lambda x: x if x > 0 else 0 * x)([1.0, 2.0])): a choice by a number is \
+made once, while tracing, and would hold for all examples; say it with autograd.maximum, minimum, relu, abs, or with step, sign or \
+heaviside as a factor
     """

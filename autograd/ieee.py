@@ -15,13 +15,15 @@ INF, NAN = math.inf, math.nan
 class Primitive(NamedTuple):
     """A function that the rows of the table may call: Python's, and the answers of IEEE 754 where Python raises.
 
-    ``sympy`` is the same function as an expression that SymPy reads.
+    ``sympy`` is the same function as an expression that SymPy reads; ``llvm`` the machine's instruction for it in LLVM's terms,
+    where there is one (the others are functions of the C library, of the same name).
     """
 
     function: Callable[..., float]
     sympy: str
     overflow: Callable[[float], float] = lambda x: INF
     poles: Mapping[float, float] = {}
+    llvm: str = ""
 
     def ieee(self, x: float) -> float:
         """The value, where Python's function raises too."""
@@ -35,12 +37,12 @@ class Primitive(NamedTuple):
 
 # One line each. `abs` keeps ints and Fractions exact; all others give floats.
 PRIMITIVES = {
-    "abs":   Primitive(abs,        "Abs(x)"),
+    "abs":   Primitive(abs,        "Abs(x)",     llvm="llvm.fabs"),
     "exp":   Primitive(math.exp,   "exp(x)"),
     "expm1": Primitive(math.expm1, "exp(x) - 1"),
     "log":   Primitive(math.log,   "log(x)",     poles={0.0: -INF}),
     "log1p": Primitive(math.log1p, "log(1 + x)", poles={-1.0: -INF}),
-    "sqrt":  Primitive(math.sqrt,  "sqrt(x)"),
+    "sqrt":  Primitive(math.sqrt,  "sqrt(x)",    llvm="llvm.sqrt"),
     "sin":   Primitive(math.sin,   "sin(x)"),
     "cos":   Primitive(math.cos,   "cos(x)"),
     "tan":   Primitive(math.tan,   "tan(x)"),

@@ -18,6 +18,7 @@ too, so that the same text can be evaluated by the rules of IEEE 754 or recorded
 import ast
 import math
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from functools import lru_cache
 from types import FunctionType
 from typing import Any
 
@@ -104,9 +105,10 @@ def _foreign(tree: ast.expr, names: Container[str], calls: Mapping[str, int], co
             yield tree
 
 
-def names_in(text: str) -> set[str]:
+@lru_cache(maxsize=4096)
+def names_in(text: str) -> frozenset[str]:
     """The names that a text reads, called functions included."""
-    return {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    return frozenset(node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name))
 
 
 # --- readers ------------------------------------------------------------------------------------------------------

@@ -34,10 +34,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+from common import positive, refuse_if_different
+
 WIDTHS = [2, 16, 16, 1]
 EXAMPLES = 100
 CHAIN = 99_999  # nodes of the chain that memory is measured on, three for each link
-TOLERANCE = 1e-9  # relative to the largest entry: far above rounding (1e-15 here), far below any error in a derivative
 IMPORTS = 11  # fresh interpreters that time `import autograd`
 
 
@@ -287,16 +288,6 @@ def child(task: str, name: str, *arguments: str) -> Any:
     return json.loads(output_of(__file__, task, name, *arguments))
 
 
-def refuse_if_different(reference: Run, run: Run, name: str) -> None:
-    for what, expected, got in (("loss", [reference.loss], [run.loss]), ("gradient", reference.gradient, run.gradient)):
-        largest = max(map(abs, expected))
-        difference = max((abs(e - g) for e, g in zip(expected, got, strict=True)), default=math.inf)
-        if not difference <= TOLERANCE * largest:
-            sys.exit(
-                f"no ratios: the {what} of {name} differs from that of {OURS} by {difference:.3g}, the largest is {largest:.3g}"
-            )
-
-
 def measure(rounds: int, steps: int) -> dict[str, Any]:
     from rich.console import Console
     from rich.progress import track
@@ -307,7 +298,9 @@ def measure(rounds: int, steps: int) -> dict[str, Any]:
         for name in names:
             count = max(1, round(ENGINES[name].share * steps))
             runs[name].append(Run(*child("--steps-of", name, "--steps", str(count))))
-            refuse_if_different(runs[OURS][0], runs[name][-1], name)
+            reference, run = runs[OURS][0], runs[name][-1]
+            refuse_if_different("loss", [reference.loss], [run.loss], OURS, name)
+            refuse_if_different("gradient", reference.gradient, run.gradient, OURS, name)
     times = {name: [run.seconds for run in runs[name]] for name in names}
     return {
         "python": platform.python_version(),
@@ -359,13 +352,6 @@ def show(result: dict[str, Any]) -> None:
     console.print(f"import autograd: {result['import_ms']:.0f} ms (target: under 50)")
     versions = [f"{name} {r['version']}" for name, r in result["engines"].items() if r["version"]]
     console.print(", ".join([f"Python {result['python']}", result["machine"], *versions]))
-
-
-def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"needs a whole number of at least 1, but got {text}")
-    return number
 
 
 def main() -> None:

@@ -104,13 +104,15 @@ def cli(context: click.Context) -> None:
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default="chainrule-demo", help="Where the pictures go."
 )
+@click.option("--eager", is_flag=True, help="Train on the graph engine, scalar by scalar, instead of compiled.")
 def demo(**options: Any) -> None:
-    """Train a network scalar by scalar on real data, and watch the chain rule at work.
+    """Train a network written in scalars on real data, and watch the chain rule at work.
 
     \b
     Examples:
       chainrule demo
       chainrule demo --data digits
+      chainrule demo --data digits --eager
       chainrule demo --data spirals --activation relu --epochs 50
       chainrule demo --data flowers.csv --target species --layers 8
     """

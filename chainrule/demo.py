@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+import autograd
 import nn
 import viz
 from autograd import Value, scope, topological_order
@@ -25,6 +26,9 @@ from viz.digraph import Digraph
 HELD_OUT = 0.2
 TOLERANCE = 1e-12  # of the largest gradient: float64 keeps 16 digits, and a thousand roundings cost two or three
 """How far the gradients of the scalars may be from those of the matrices."""
+
+RECORDED = 200
+"""On how many examples at most the gradients of recorded graphs are compared: compiled ones are, on all."""
 
 INPUTS, FEATURES, CLASSES = 4, 2, 3
 """How much fits a table and a picture: inputs of the neuron; features and classes of the loss. What is left out is said."""
@@ -40,6 +44,7 @@ def run(
     batch_size: int,
     seed: int,
     out: Path,
+    eager: bool = False,
 ) -> None:
     """Load, show one neuron, check all gradients against NumPy, train, report, draw."""
     console = Console(highlight=False, markup=False)  # names in the data may have brackets
@@ -59,8 +64,13 @@ def run(
     console.print(
         f"training: {epochs} epochs in batches of {batch_size}, learning rate {lr:g} (change it: --epochs, --batch-size, --lr)"
     )
+    console.print(
+        "each batch is recorded as a graph, and backward() differentiates it"
+        if eager
+        else "the scalars of one example are compiled to a program for whole batches (the same graph by graph: --eager)"
+    )
     started = time.perf_counter()
-    _train(console, model, train, epochs, lr, batch_size, rng)
+    _train(console, model, train, epochs, lr, batch_size, rng, eager)
     console.print(
         f"\ntrained in {time.perf_counter() - started:.1f} s; accuracy on the training data {_accuracy(model, train):.1%}, "
         f"on the {len(test)} held-out examples {_accuracy(model, test):.1%}"
@@ -141,22 +151,31 @@ def _largest(numbers: Sequence[float], count: int) -> list[int]:
 
 
 def _check(console: Console, model: nn.MLP, data: Dataset) -> None:
-    """Compare every gradient of the untrained model with the matrix implementation."""
+    """Compare every gradient of the untrained model with the matrix implementation: recorded ones, and compiled ones."""
+    few = data.take(range(min(RECORDED, len(data))))
     model.zero_grad()
     with console.status("checking all gradients"):
-        for x, y in zip(data.x, data.y, strict=True):  # a pass for each example: its graph is freed before the next is made
-            (nn.cross_entropy_logits(model(x), y) / len(data)).backward()
-    scalars = np.array([p.grad for p in model.parameters()])
+        for x, y in zip(few.x, few.y, strict=True):  # a pass for each example: its graph is freed before the next is made
+            (nn.cross_entropy_logits(model(x), y) / len(few)).backward()
+    recorded = np.array([p.grad for p in model.parameters()])
     model.zero_grad()
-    matrices = MatrixMLP.from_model(model).gradients(np.array(data.x), np.array(data.y), loss="cross_entropy_logits").flat()
-    largest = float(np.max(np.abs(matrices)))
-    difference = float(np.max(np.abs(scalars - matrices))) / (largest or 1.0)
-    console.print(
-        f"\nall {len(scalars)} gradients of the untrained model, by scalars and by matrices in NumPy: "
-        f"largest relative difference {difference:.1e} (of the largest gradient, {largest:.4g})\n"
-    )
-    if not difference <= TOLERANCE:
-        raise click.ClickException(f"scalars and matrices disagree by {difference:.1e}, more than {TOLERANCE:.0e}")
+    program = autograd.compile(lambda x, y: nn.cross_entropy_logits(model(x), y), model.parameters())
+    compiled = program(data.x, [nn.one_hot(y, len(data.classes)) for y in data.y]).gradients
+    console.print(f"\nall {len(recorded)} gradients of the untrained model, beside those by matrices in NumPy")
+    for how, gradients, examples in (("recorded graphs", recorded, few), ("compiled scalars", compiled, data)):
+        matrices = (
+            MatrixMLP.from_model(model)
+            .gradients(np.array(examples.x), np.array(examples.y), loss="cross_entropy_logits")
+            .flat()
+        )
+        largest = float(np.max(np.abs(matrices)))
+        difference = float(np.max(np.abs(gradients - matrices))) / (largest or 1.0)
+        console.print(
+            f"  {how}, {len(examples)} examples: largest relative difference {difference:.1e} (of the largest gradient, {largest:.4g})"
+        )
+        if not difference <= TOLERANCE:
+            raise click.ClickException(f"scalars and matrices disagree by {difference:.1e}, more than {TOLERANCE:.0e}")
+    console.print()
 
 
 # --- pictures -------------------------------------------------------------------------------------------------------
@@ -199,32 +218,20 @@ def _write(path: Path, picture: Digraph) -> list[Path]:
 # --- training -------------------------------------------------------------------------------------------------------
 
 
-def _train(console: Console, model: nn.MLP, data: Dataset, epochs: int, lr: float, batch_size: int, rng: random.Random) -> None:
-    optimizer = nn.SGD(model.parameters(), lr)
-    columns = ("training", BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.4f}"))
-    more = (TextColumn("accuracy {task.fields[accuracy]:.1%}"), TimeRemainingColumn())
-    with Progress(*columns, *more, console=console) as progress:
-        task = progress.add_task("training", total=epochs, loss=math.nan, accuracy=0.0)
-        for epoch in range(1, epochs + 1):
-            total_loss, correct = 0.0, 0
-            for xs, ys in nn.batches(data.x, data.y, batch_size, rng):
-                outputs = [model(x) for x in xs]
-                loss = nn.mean([nn.cross_entropy_logits(o, y) for o, y in zip(outputs, ys, strict=True)])
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                total_loss += loss.data * len(xs)
-                correct += sum(_argmax(o) == y for o, y in zip(outputs, ys, strict=True))
-                progress.update(task, advance=len(xs) / len(data))
-            if not math.isfinite(total_loss):
-                raise click.ClickException(f"the loss became {total_loss} in epoch {epoch}: try a smaller --lr than {lr:g}")
-            progress.update(task, completed=epoch, loss=total_loss / len(data), accuracy=correct / len(data))
+def _train(
+    console: Console, model: nn.MLP, data: Dataset, epochs: int, lr: float, batch_size: int, rng: random.Random, eager: bool
+) -> None:
+    columns = ("training", BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.4f}"), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("training", total=epochs, loss=math.nan)
+        for epoch in nn.fit(model, data.x, data.y, lr=lr, epochs=epochs, batch_size=batch_size, rng=rng, eager=eager):
+            if not math.isfinite(epoch.loss):
+                raise click.ClickException(
+                    f"the loss became {epoch.loss} in epoch {epoch.number}: try a smaller --lr than {lr:g}"
+                )
+            progress.update(task, completed=epoch.number, loss=epoch.loss)
 
 
 def _accuracy(model: nn.MLP, data: Dataset) -> float:
-    return sum(_argmax(model(x)) == y for x, y in zip(data.x, data.y, strict=True)) / len(data)
-
-
-def _argmax(outputs: list[Value] | Value) -> int:
-    assert isinstance(outputs, list)  # at least two classes
-    return max(range(len(outputs)), key=lambda k: outputs[k].data)
+    outputs = autograd.compile(model).value(data.x)
+    return float(np.mean(np.argmax(outputs, axis=1) == data.y))

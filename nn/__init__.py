@@ -31,6 +31,7 @@ from nn.module import Module
 from nn.notations import NOTATIONS, Notation, backward_quantities, compare_notations
 from nn.optim import SGD, batches
 from nn.summary import summary
+from nn.training import Epoch, fit
 
 __all__ = [
     "ACTIVATIONS",
@@ -41,6 +42,7 @@ __all__ = [
     "NOTATIONS",
     "SGD",
     "Embedding",
+    "Epoch",
     "Layer",
     "LayerTrace",
     "Module",
@@ -57,6 +59,7 @@ __all__ = [
     "elementary",
     "export_gradients",
     "export_parameters",
+    "fit",
     "half_sum_of_squares",
     "hinge",
     "import_parameters",

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 from autograd import Value, log, logsumexp, relu, total
 from autograd.number import number
-from autograd.value import Operand, as_value
+from autograd.value import Operand, as_value, data_of
 
 Outputs: TypeAlias = Value | Sequence[Value]
 Target: TypeAlias = Operand | Sequence[Operand]
@@ -118,6 +118,8 @@ def cross_entropy_logits(logits: Outputs, target: Target) -> Value:
 def hinge(outputs: Outputs, target: Target) -> Value:
     r""":math:`\sum_j\max(0, 1 - y_j a_j)` with each :math:`y_j` -1 or 1: micrograd's loss on the moons.
 
+    (While ``autograd.compile`` traces it, the targets have no numbers yet, and are taken to be -1 or 1.)
+
     Raises:
         ValueError: if a target is neither -1 nor 1, or their number does not fit the outputs.
 
@@ -126,7 +128,8 @@ def hinge(outputs: Outputs, target: Target) -> Value:
     """
     pairs = _pairs("hinge", outputs, target)
     for _, y in pairs:
-        if not _is_number(y, 1) and not _is_number(y, -1):
+        unknown = isinstance(y, Value) and y.data != y.data
+        if not unknown and data_of(y) not in (1, -1):
             given = f"{target!r} for {len(pairs)} outputs" if len(pairs) > 1 else repr(target)
             raise ValueError(f"hinge needs targets of -1 or 1, one for each output, but got {given}")
     return total(relu(1 + -y * a) for a, y in pairs)  # type: ignore[no-any-return]
@@ -155,6 +158,11 @@ def _pairs(name: str, outputs: Outputs, target: Target, classes: bool = False) -
 
 
 def _label(label: Any) -> int:
+    if isinstance(label, Value):
+        raise ValueError(
+            f"a label is a whole number, which chooses an output, but got {label!r}: no number of a graph can choose a node. In a "
+            "compiled loss, and wherever targets are Values, give them one-hot: one_hot(label, classes), a number for each output"
+        )
     try:
         return label.__index__()  # type: ignore[no-any-return]
     except AttributeError:

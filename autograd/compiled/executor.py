@@ -1,0 +1,51 @@
+"""What an executor is: something that runs a tape over a batch. There are three, and a program does not care which it has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from autograd.compiled.tape import Tape
+
+    Array: TypeAlias = NDArray[np.float64]
+else:
+    Array: TypeAlias = Any
+
+
+class Bound(Protocol):
+    """A tape with the data of N examples, checked and converted once.
+
+    Parameters come as theta, a float64 array (P,) of any strides, and are copied. All results are new arrays, or the caller could
+    not keep two of them.
+    """
+
+    def gradient(self, theta: Array) -> tuple[float, Array]:
+        """The value and its gradient (P,), reduced over the examples. Of a tape with one output."""
+
+    def value(self, theta: Array) -> float:
+        """The value alone, reduced over the examples. Of a tape with one output."""
+
+    def outputs(self, theta: Array) -> Array:
+        """All outputs of each example: (N, K)."""
+
+    def per_example(self, theta: Array) -> tuple[Array, Array]:
+        """The value (N,) and the gradient (N, tape.wanted) of each example. Of a tape with one output."""
+
+
+class Executor(Protocol):
+    """A tape made ready to run: compiled, or laid out in arrays."""
+
+    tape: Tape
+
+    def bind(self, examples: Array, mean: bool = True) -> Bound:
+        """Take in the data, a C-contiguous float64 array (N, F) with N >= 1; reductions are means, or else sums."""
+
+    def show(self, what: str) -> str:
+        """What it runs, as text, if an executor has such a thing: ``"llvm"``, ``"asm"``.
+
+        Raises:
+            ValueError: if it has no such thing, saying what there is.
+        """

@@ -1,0 +1,113 @@
+"""Native: a tape as machine code, over a batch in vectors or for one example to the last bit."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from autograd.compiled.native import machine
+from autograd.compiled.native.block import Batch
+from autograd.compiled.native.bound import BatchBound, SingleBound
+from autograd.compiled.native.exact import Single
+from autograd.compiled.native.jit import UNROLL, Halt, assembly, assembly_text, native_lanes
+from autograd.compiled.native.machine import Crew
+from autograd.compiled.native.moves import CELLS
+from autograd.compiled.native.stream import Arena, Stream
+from autograd.compiled.steps import steps_in_order
+from autograd.compiled.tape import Tape
+
+if TYPE_CHECKING:
+    from autograd.compiled.executor import Array, Bound
+
+
+class Native:
+    """The executor of a tape in machine code.
+
+    Args:
+        tape: what to run.
+        lanes: doubles in a vector, 8, 4, 2 or 1; if left out, what the host has. One lane is exact: each example's gradient is
+            that of ``backward()``, bit for bit. So is a batch of one example, and ``per_example``.
+        threads: at most so many, and none for less than about 0.15 ms of work; if left out one. The number decides how sums are
+            grouped, so results are the same for the same number.
+
+    Raises:
+        ValueError: if vectors do not have so many lanes.
+
+    >>> import numpy as np
+    >>> from autograd import OPS
+    >>> from autograd.compiled.tape import Row
+    >>> line = Tape(1, 1, (), (Row(OPS["mul"], 0, 1),), (2,), wanted=1)
+    >>> value, gradient = Native(line).bind(np.array([[1.0], [2.0], [6.0]])).gradient(np.array([10.0]))
+    >>> value, gradient.tolist()
+    (30.0, [3.0])
+    """
+
+    def __init__(self, tape: Tape, lanes: int | None = None, threads: int | None = None) -> None:
+        self.tape, self.lanes, self.threads = tape, lanes or native_lanes(), threads or 1
+        if self.lanes not in UNROLL:
+            raise ValueError(f"vectors have {', '.join(map(str, UNROLL))} lanes, but got {lanes!r}")
+        self._streams: dict[tuple[str, int], Stream] = {}
+        self._crew: Crew | None = None
+        self._lock = threading.Lock()
+
+    def bind(self, examples: Array, mean: bool = True, allocate: Callable[[int], Any] = machine.zeros) -> Bound:
+        """Take in the data, (N, F): they are copied to the order of the lanes."""
+        varies = any(self.tape.per_example[slot] for slot in self.tape.outputs)
+        if self.lanes == 1 or len(examples) == 1 or not varies:
+            return SingleBound(self, examples, mean, allocate)
+        return BatchBound(self, examples, mean, allocate)
+
+    def show(self, what: str) -> str:
+        """``"steps"``, ``"llvm"`` (as it is written here) or ``"asm"`` (after LLVM)."""
+        if what == "steps":
+            if self.batch[1].steps:
+                return "\n".join(map(str, [*self.batch[1].shared.steps, *self.batch[1].steps]))
+            return "\n".join(map(str, self.single[1].steps))
+        if what not in ("llvm", "asm"):
+            raise ValueError(f'native code shows "steps", "llvm" or "asm", but not {what!r}')
+        kernels = [kernel for kernel in Stream(self._there_and_back).kernels if kernel.name != Halt.name]
+        return assembly_text(kernels) if what == "llvm" else assembly(kernels)
+
+    def _there_and_back(self, stream: Stream) -> None:
+        differentiable = len(self.tape.outputs) == 1 and self.tape.wanted
+        if self.batch[1].steps and self.lanes > 1:
+            layout = self.batch[1]
+            layout.forward(stream, layout.unroll)
+            if differentiable:
+                layout.backward(stream, layout.unroll, layout.full, first=False)
+        else:
+            self.single[1].forward(stream)
+            if differentiable:
+                self.single[1].backward(stream, self.tape.outputs[0])
+
+    # --- layouts, made when they are needed, and their streams --------------------------------------------------------
+
+    @cached_property
+    def batch(self) -> tuple[Arena, Batch]:
+        """The layout of blocks."""
+        arena = Arena(CELLS)
+        return arena, Batch(arena, self.tape, self.lanes)
+
+    @cached_property
+    def single(self) -> tuple[Arena, Single]:
+        """The layout of one example."""
+        arena = Arena(CELLS)
+        return arena, Single(arena, self.tape, steps_in_order(self.tape), self.lanes if self.lanes > 1 else native_lanes())
+
+    def stream(self, name: str, vectors: int, *write: Callable[[Stream], None]) -> Stream:
+        """The stream of this name, written at first use."""
+        if (name, vectors) not in self._streams:
+            self._streams[name, vectors] = Stream(*write)
+        return self._streams[name, vectors]
+
+    def run(self, calls: list[Callable[[], None]]) -> None:
+        """Run the calls, each in a thread."""
+        if len(calls) == 1:
+            calls[0]()
+            return
+        with self._lock:
+            if self._crew is None:
+                self._crew = Crew(self.threads - 1)
+            self._crew.run(calls)

@@ -1,0 +1,169 @@
+"""Code: the text of one function in LLVM's intermediate representation (IR), written line by line.
+
+Only what the kernels need: numbers are ``double`` or vectors of them, addresses are ``ptr``, words of the instruction stream
+are ``i64``. Variables that change live in memory (``alloca``), as in any naive compiler; LLVM's first pass moves them into
+registers.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+Number = float | str
+"""A constant, or the name of a computed value: ``%v7``."""
+
+
+class Code:
+    """A function under construction; ``lanes`` is the width of its vectors. In ``fused`` code a product and a sum may become one
+    instruction with one rounding.
+
+    >>> code = Code("twice", "ptr %x", lanes=2)
+    >>> x = code.load("%x")
+    >>> code.store(code.binary("fadd", x, x), "%x")
+    >>> code.end("ret void")
+    >>> print(code.text())
+    define void @twice(ptr %x) {
+    begin:
+      %v1 = load <2 x double>, ptr %x, align 8
+      %v2 = fadd <2 x double> %v1, %v1
+      store <2 x double> %v2, ptr %x, align 8
+      ret void
+    }
+    """
+
+    def __init__(self, name: str, arguments: str, lanes: int, fused: bool = False) -> None:
+        self.name, self.arguments, self.lanes = name, arguments, lanes
+        self.flags = " contract" if fused else ""
+        self.type = f"<{lanes} x double>" if lanes > 1 else "double"
+        self.declared: dict[str, str] = {}  # the functions that it calls: name -> declaration
+        self._variables: list[str] = []
+        self._lines: list[str] = []
+        self._made = 0
+
+    def text(self) -> str:
+        """The function; what it calls must be declared in the module."""
+        body = "\n".join(f"  {line}" if not line.endswith(":") else line for line in [*self._variables, *self._lines])
+        return f"define void @{self.name}({self.arguments}) {{\nbegin:\n{body}\n}}"
+
+    # --- instructions -----------------------------------------------------------------------------------------------
+
+    def fresh(self, prefix: str = "%v") -> str:
+        """A name that nothing has yet."""
+        self._made += 1
+        return f"{prefix}{self._made}"
+
+    def let(self, instruction: str) -> str:
+        """Write ``%v = instruction`` and return the new name."""
+        name = self.fresh()
+        self._lines.append(f"{name} = {instruction}")
+        return name
+
+    def end(self, instruction: str) -> None:
+        """Write an instruction that has no result."""
+        self._lines.append(instruction)
+
+    def binary(self, operation: str, x: Number, y: Number) -> str:
+        """``fadd``, ``fsub``, ``fmul`` or ``fdiv`` of two numbers."""
+        return self.let(f"{operation}{self.flags} {self.type} {self.number(x)}, {self.number(y)}")
+
+    def multiply_add(self, x: str, y: str, z: str) -> str:
+        """``x * y + z``, in one instruction and with one rounding where the machine has that."""
+        return self.call(f"llvm.fmuladd.{self.suffix}", x, y, z)
+
+    def call(self, function: str, *arguments: str, convention: str = "") -> str:
+        """Call a function of numbers that depends on its arguments alone."""
+        return self._call(self.type, function, arguments, convention)
+
+    def call_of_doubles(self, function: str, *arguments: str) -> str:
+        """The same for single doubles, in a function that has vectors."""
+        return self._call("double", function, arguments, "")
+
+    def _call(self, kind: str, function: str, arguments: Sequence[str], convention: str) -> str:
+        types = ", ".join([kind] * len(arguments))
+        self.declared[function] = f"declare {convention} {kind} @{function}({types}) memory(none) nounwind willreturn"
+        given = ", ".join(f"{kind} {argument}" for argument in arguments)
+        return self.let(f"call {convention} {kind} @{function}({given})")
+
+    def number(self, x: Number) -> str:
+        """An operand: a computed value as it is, a constant in all lanes."""
+        if isinstance(x, str):
+            return x
+        bits = f"0x{struct.pack('>d', x).hex().upper()}"
+        return f"<{', '.join([f'double {bits}'] * self.lanes)}>" if self.lanes > 1 else bits
+
+    @property
+    def suffix(self) -> str:
+        """What LLVM appends to the name of a function that it has for several types."""
+        return f"v{self.lanes}f64" if self.lanes > 1 else "f64"
+
+    # --- memory -----------------------------------------------------------------------------------------------------
+
+    def at(self, base: str, offset: str | int) -> str:
+        """The address ``offset`` bytes after ``base``."""
+        return base if offset == 0 else self.let(f"getelementptr i8, ptr {base}, i64 {offset}")
+
+    def load(self, address: str, kind: str = "") -> str:
+        """A number, or what ``kind`` says, from memory."""
+        return self.let(f"load {kind or self.type}, ptr {address}, align 8")
+
+    def store(self, x: Number, address: str, kind: str = "") -> None:
+        """Put a number in memory."""
+        self.end(f"store {kind or self.type} {self.number(x) if not kind else x}, ptr {address}, align 8")
+
+    def broadcast(self, address: str) -> str:
+        """One double from memory, in all lanes."""
+        return self.splat(self.load(address, "double"))
+
+    def splat(self, x: str) -> str:
+        """A double in all lanes."""
+        if self.lanes == 1:
+            return x
+        first = self.let(f"insertelement {self.type} poison, double {x}, i64 0")
+        return self.let(f"shufflevector {self.type} {first}, {self.type} poison, <{self.lanes} x i32> zeroinitializer")
+
+    def lane(self, x: str, k: int) -> str:
+        """One double of a vector."""
+        return x if self.lanes == 1 else self.let(f"extractelement {self.type} {x}, i64 {k}")
+
+    def with_lane(self, x: str, k: int, value: str) -> str:
+        """The vector with another double in one lane."""
+        return value if self.lanes == 1 else self.let(f"insertelement {self.type} {x}, double {value}, i64 {k}")
+
+    # --- control ----------------------------------------------------------------------------------------------------
+
+    def variable(self, kind: str, start: str) -> str:
+        """A place for a value that changes, as an address."""
+        name = self.fresh("%a")
+        self._variables.append(f"{name} = alloca {kind}")
+        self.end(f"store {kind} {start}, ptr {name}")
+        return name
+
+    @contextmanager
+    def repeat(self, count: str | int, start: str | int = 0, step: int = 1) -> Iterator[str]:
+        """Run what is written inside for i = start, start + step, ... below ``count``; at least once, as each caller knows."""
+        label = self.fresh("loop")
+        counter = self.variable("i64", str(start))
+        self.end(f"br label %{label}")
+        self.end(f"{label}:")
+        i = self.let(f"load i64, ptr {counter}")
+        yield i
+        following = self.let(f"add nuw nsw i64 {i}, {step}")
+        self.end(f"store i64 {following}, ptr {counter}")
+        self.end(f"br i1 {self.let(f'icmp ult i64 {following}, {count}')}, label %{label}, label %{label}.end")
+        self.end(f"{label}.end:")
+
+    # --- whole numbers, for addresses -------------------------------------------------------------------------------
+
+    def times(self, x: str, factor: int) -> str:
+        """A whole number times a fixed one."""
+        return self.let(f"mul nuw nsw i64 {x}, {factor}")
+
+    def plus(self, x: str, y: str | int) -> str:
+        """The sum of two whole numbers."""
+        return self.let(f"add nuw nsw i64 {x}, {y}")
+
+    def word(self, address: str, i: str | int = 0) -> str:
+        """The word number ``i`` from an address, as a whole number."""
+        return self.load(self.at(address, 8 * i if isinstance(i, int) else self.times(i, 8)), "i64")

@@ -1,0 +1,107 @@
+"""Machines: an arena in memory, and the call that runs streams on it."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from autograd.compiled.native.jit import library
+from autograd.compiled.native.moves import GRADIENT, SELF, THETA, VALUE, Driver
+from autograd.compiled.native.stream import LINE, WORD, Arena, Stream
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from autograd.compiled.executor import Array
+
+    Queue: TypeAlias = SimpleQueue[Callable[[], None] | None]
+
+
+class Phase(NamedTuple):
+    """A stream, how often it runs, and for data and results an address and the bytes from one time to the next."""
+
+    stream: Stream
+    times: int = 1
+    data: int = 0
+    data_step: int = 0
+    results: int = 0
+    results_step: int = 0
+
+
+def zeros(size: int) -> NDArray[np.uint8]:
+    """So many bytes, all 0, that begin with a cache line."""
+    memory = np.zeros(size + LINE, dtype=np.uint8)
+    start = -memory.ctypes.data % LINE
+    return memory[start : start + size]
+
+
+class Machine:
+    """An arena of its own, with room for the parameters and their gradient, which the caller fills and reads."""
+
+    def __init__(self, arena: Arena, parameters: int, allocate: Callable[[int], NDArray[np.uint8]] = zeros) -> None:
+        self._allocate = allocate
+        self._memory = allocate(-(-arena.size // LINE) * LINE)
+        self.doubles: Array = self._memory.view(np.float64)
+        arena.fill(self.doubles)
+        self.theta, self.gradient = (allocate(parameters * WORD).view(np.float64) for _ in range(2))
+        self._value = ctypes.c_double.from_address(self._memory.ctypes.data + VALUE)
+        words = self._memory.view(np.int64)
+        words[SELF // WORD] = self._memory.ctypes.data
+        words[THETA // WORD], words[GRADIENT // WORD] = self.theta.ctypes.data, self.gradient.ctypes.data
+
+    @property
+    def value(self) -> float:
+        """The sum of the values of the examples."""
+        return self._value.value
+
+    def prepared(self, phases: Sequence[Phase]) -> Callable[[], None]:
+        """A call that runs the phases one after the other, without the interpreter's lock; it keeps what it needs alive."""
+        words = [self._memory.ctypes.data, len(phases)]
+        known = library().addresses([Driver(), *(kernel for phase in phases for kernel in phase.stream.kernels)])
+        for stream, times, *rest in phases:
+            words += [stream.words(known).ctypes.data, times, *rest]
+        context = self._allocate(len(words) * WORD).view(np.int64)
+        context[:] = words
+        address = ctypes.c_void_p(context.ctypes.data)
+        run, keep = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(known[Driver().name]), (self, context, phases)
+
+        def call(keep: Any = keep) -> None:
+            run(address)
+
+        return call
+
+
+class Crew:
+    """Threads that wait for work, and end with the crew."""
+
+    def __init__(self, count: int) -> None:
+        self._work: list[Queue] = [SimpleQueue() for _ in range(count)]
+        self._done: SimpleQueue[None] = SimpleQueue()
+        for queue in self._work:
+            threading.Thread(target=_labour, args=(queue, self._done), daemon=True).start()
+        weakref.finalize(self, _dismiss, self._work)
+
+    def run(self, calls: Sequence[Callable[[], None]]) -> None:
+        """All calls at the same time: the first here, each other in a thread of its own."""
+        for queue, call in zip(self._work, calls[1:], strict=False):
+            queue.put(call)
+        calls[0]()
+        for _ in calls[1:]:
+            self._done.get()
+
+
+def _labour(queue: Queue, done: SimpleQueue[None]) -> None:
+    while call := queue.get():
+        call()
+        done.put(None)
+
+
+def _dismiss(queues: Sequence[Queue]) -> None:
+    for queue in queues:
+        queue.put(None)

@@ -1,0 +1,125 @@
+"""The reference: a tape executed in plain Python floats, row by row and example by example, exactly as ``backward()`` goes.
+
+It is slow, as slow as Python, and it is what the other executors are measured by. Per example its gradients equal those of
+``backward()`` on the function's own graph bit for bit: the same kernels, and the same contributions in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autograd.compiled.tape import NONE, Tape
+from autograd.row import Op
+
+if TYPE_CHECKING:
+    from autograd.compiled.executor import Array
+
+
+class Plain:
+    """The executor of a tape in plain floats.
+
+    >>> from autograd import OPS
+    >>> from autograd.compiled.tape import Row
+    >>> square = Tape(1, 0, (), (Row(OPS["mul"], 0, 0),), (1,), wanted=1)
+    >>> value, gradient = Plain(square).bind(np.empty((1, 0))).gradient(np.array([3.0]))
+    >>> value, gradient.tolist()
+    (9.0, [6.0])
+    """
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+
+    def bind(self, examples: Array, mean: bool = True) -> PlainBound:
+        """Take in the data, (N, F)."""
+        return PlainBound(self.tape, examples.tolist(), mean)
+
+    def show(self, what: str) -> str:
+        """There is nothing to show but the tape."""
+        raise ValueError(f"the plain executor runs the tape as it is, and has no {what!r} to show; print the program")
+
+
+class PlainBound:
+    """A tape with examples, given as lists of floats."""
+
+    def __init__(self, tape: Tape, examples: list[list[float]], mean: bool) -> None:
+        self.tape, self._examples, self._share = tape, examples, len(examples) if mean else 1
+
+    def gradient(self, theta: Array) -> tuple[float, Array]:
+        """The value and its gradient, reduced over the examples."""
+        values, gradients = self.per_example(theta)
+        total = [0.0] * self.tape.parameters
+        for gradient in gradients.tolist():
+            total = [a + b for a, b in zip(total, gradient, strict=False)]
+        return self._reduced(values), np.array(total) / self._share
+
+    def value(self, theta: Array) -> float:
+        """The value, reduced over the examples."""
+        return self._reduced(self.outputs(theta)[:, 0])
+
+    def outputs(self, theta: Array) -> Array:
+        """All outputs of each example: (N, K)."""
+        parameters = theta.tolist()
+        rows = [forward(self.tape, parameters, example)[0] for example in self._examples]
+        return np.array([[values[slot] for slot in self.tape.outputs] for values in rows])
+
+    def per_example(self, theta: Array) -> tuple[Array, Array]:
+        """The value and the gradient of each example."""
+        parameters, [output] = theta.tolist(), self.tape.outputs
+        values, gradients = [], np.empty((len(self._examples), self.tape.wanted))
+        for k, example in enumerate(self._examples):
+            slots, partials = forward(self.tape, parameters, example)
+            values.append(slots[output])
+            gradients[k] = backward(self.tape, partials)[: self.tape.wanted]
+        return np.array(values), gradients
+
+    def _reduced(self, values: Array) -> float:
+        total = 0.0
+        for each in values.tolist():
+            total += each
+        return total / self._share
+
+
+def forward(tape: Tape, parameters: Sequence[float], example: Sequence[float]) -> tuple[list[float], list[tuple[float, ...]]]:
+    """The numbers in all slots, and the local derivatives of each row.
+
+    >>> from autograd import OPS
+    >>> from autograd.compiled.tape import Row
+    >>> forward(Tape(1, 1, (), (Row(OPS["mul"], 0, 1),), (2,), wanted=1), [2.0], [5.0])
+    ([2.0, 5.0, 10.0], [(5.0, 2.0)])
+    """
+    values = [*parameters, *example, *tape.constants]
+    partials = []
+    for op, x, y in tape.rows:
+        out, *local = computed(op, values[x]) if y == NONE else computed(op, values[x], values[y])
+        values.append(out)
+        partials.append(tuple(local))
+    return values, partials
+
+
+def computed(op: Op, *operands: float) -> tuple[float, ...]:
+    """The result and the local derivatives of an operation; outside its domain the answers of IEEE 754.
+
+    >>> from autograd import OPS
+    >>> computed(OPS["log"], 0.0)
+    (-inf, inf)
+    """
+    try:
+        return op.kernel(*operands)
+    except (ArithmeticError, ValueError):
+        return tuple(map(float, op.ieee(*operands)))
+
+
+def backward(tape: Tape, partials: Sequence[tuple[float, ...]]) -> list[float]:
+    """The adjoints of all slots, from the local derivatives of the rows; of a tape with one output."""
+    adjoints: list[Any] = [0.0] * tape.size
+    adjoints[tape.outputs[0]] += 1.0
+    slot = tape.size
+    for (_, x, y), local in zip(reversed(tape.rows), reversed(partials), strict=True):
+        slot -= 1
+        adjoints[x] += local[0] * adjoints[slot]
+        if y != NONE:
+            adjoints[y] += local[1] * adjoints[slot]
+    return adjoints

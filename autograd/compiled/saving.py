@@ -1,0 +1,194 @@
+"""Tapes as JSON: names of operations and numbers of slots, so nothing in a file is ever executed; and what does not fit is refused.
+
+    {"format": "chainrule tape", "version": 1,
+     "parameters": 1, "inputs": 1, "constants": [2.0], "rows": [["mul", 0, 1], ["pow", 3, {"c": 2}]], "outputs": [4],
+     "names": ["w", "x"], "shapes": [[]], "output_shape": [], "reduction": "", "numbers": [0.5]}
+
+Floats are written with the digits that give them back exactly; infinities are "inf" and "-inf".
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from fractions import Fraction
+from typing import Any, NoReturn
+
+from autograd.compiled.tape import NONE, Row, Tape
+from autograd.number import Number
+from autograd.row import OPS, Op
+
+FORMAT, VERSION = "chainrule tape", 1
+INFINITIES = {"inf": math.inf, "-inf": -math.inf}
+LARGEST = 2**53  # that a file may have for a count or a slot
+DIMENSIONS = 32  # that an array may have
+KEYS = (
+    "format", "version", "parameters", "inputs", "constants", "rows", "outputs", "names", "shapes", "output_shape", "reduction",
+    "numbers",
+)  # fmt: skip
+
+
+def to_json(tape: Tape, reduction: str, numbers: list[float]) -> str:
+    """The tape, with what a program needs besides: how it reduces, and the numbers of its parameters."""
+    held = {
+        "format": FORMAT,
+        "version": VERSION,
+        "parameters": tape.parameters,
+        "inputs": tape.inputs,
+        "constants": [_written(each) for each in tape.constants],
+        "rows": [
+            [op.name, x, *([] if y == NONE else [y]), *([] if op.c is None else [_constant(op.c)])] for op, x, y in tape.rows
+        ],
+        "outputs": tape.outputs,
+        "names": tape.names,
+        "shapes": tape.shapes,
+        "output_shape": tape.output_shape,
+        "reduction": reduction,
+        "numbers": [_written(each) for each in numbers],
+    }
+    return json.dumps(held, allow_nan=False)
+
+
+def _written(number: float) -> float | str:
+    return number if math.isfinite(number) else str(number)
+
+
+def _constant(c: Number) -> dict[str, Any]:
+    return {"c": str(c) if isinstance(c, Fraction) else _written(c)}
+
+
+def from_json(text: str) -> tuple[Tape, str, list[float]]:
+    """The tape, the reduction and the numbers that ``to_json`` wrote.
+
+    Raises:
+        ValueError: if the text is anything else, saying what is wrong and where.
+
+    >>> from autograd.compiled.tape import Row
+    >>> tape = Tape(1, 1, (0.1,), (Row(OPS["mul"], 0, 1), Row(OPS["pow"].at(3), 3)), (4,), wanted=1)
+    >>> from_json(to_json(tape, "sum", [0.5])) == (tape, "sum", [0.5])
+    True
+    >>> from_json(to_json(tape, "sum", [0.5]).replace('"mul", 0, 1', '"mul", 0, 4'))
+    Traceback (most recent call last):
+        ...
+    ValueError: this is no saved tape: slot 3, mul, needs two operands, from the slots 0 to 2 before it, but reads 0 and 4
+    """
+    try:
+        held = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        _refuse(f"it is not JSON ({str(error)[:100]})")
+    if not isinstance(held, dict) or held.get("format") != FORMAT:
+        _refuse(f'it does not say "format": "{FORMAT}"')
+    if held.get("version") != VERSION or isinstance(held["version"], bool):
+        _refuse(f"its version is {_shown(held.get('version'))}, and this is written for {VERSION}")
+    if set(held) != set(KEYS):
+        _refuse(f"its entries are {', '.join(map(_shown, sorted(held)))}, and should be {', '.join(KEYS)}")
+    count = _whole("parameters", held["parameters"])
+    fields = {
+        "parameters": count,
+        "inputs": _whole("inputs", held["inputs"]),
+        "constants": tuple(_float("constants", each) for each in _list("constants", held["constants"])),
+        "rows": tuple(_row(each) for each in _list("rows", held["rows"])),
+        "outputs": tuple(_whole("outputs", each) for each in _list("outputs", held["outputs"])),
+        "names": tuple(_name(each) for each in _list("names", held["names"])),
+        "shapes": tuple(_shape("shapes", each) for each in _list("shapes", held["shapes"])),
+        "output_shape": _shape("output_shape", held["output_shape"]),
+    }
+    reduction = held["reduction"]
+    if reduction not in ("", "mean", "sum", "none"):
+        _refuse(f"its reduction is {_shown(reduction)}")
+    numbers = [_float("numbers", each, nan=True) for each in _list("numbers", held["numbers"])]
+    if len(numbers) != count:
+        _refuse(f"it has {count} parameters and {len(numbers)} numbers for them")
+    if len(fields["names"]) != count + fields["inputs"]:  # type: ignore[arg-type,operator]
+        _refuse(f"it has {count} parameters, {fields['inputs']} inputs and {len(fields['names'])} names")  # type: ignore[arg-type]
+    try:
+        return Tape(**fields, wanted=count), reduction, numbers  # type: ignore[arg-type]
+    except ValueError as error:
+        _refuse(str(error))
+
+
+# --- entries ----------------------------------------------------------------------------------------------------------
+
+
+def _refuse(reason: str) -> NoReturn:
+    shown = reason if len(reason) <= 300 else reason[:297] + "..."
+    raise ValueError(f"this is no saved tape: {shown}") from None
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _list(where: str, value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        _refuse(f"{where} should be a list, and is {_shown(value)}")
+    return value
+
+
+def _whole(where: str, value: Any) -> int:
+    if type(value) is not int or not 0 <= value < LARGEST:
+        _refuse(f"{where} should hold whole numbers from 0, and has {_shown(value)}")
+    return value
+
+
+def _float(where: str, value: Any, nan: bool = False) -> float:
+    if isinstance(value, str) and (value in INFINITIES or (nan and value == "nan")):
+        return INFINITIES.get(value, math.nan)
+    if type(value) is not float or not math.isfinite(value):
+        _refuse(f"{where} should hold floats, and has {_shown(value)}")
+    return value
+
+
+def _shape(where: str, value: Any) -> tuple[int, ...]:
+    if len(_list(where, value)) > DIMENSIONS:
+        _refuse(f"{where} should hold shapes of at most {DIMENSIONS} dimensions, and has one of {len(value)}")
+    return tuple(_whole(where, each) for each in value)
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable():
+        _refuse(f"names should hold names that can be printed, and has {_shown(value)}")
+    return value
+
+
+def _row(value: Any) -> Row:
+    """An operation by its name, one or two slots, and where it is of a family its constant."""
+    name, *operands = _list("a row", value) or [None]
+    op = OPS.get(name) if isinstance(name, str) else None
+    if op is None:
+        _refuse(f"a row has the operation {_shown(name)}, which is not in the table; a row of your own must be made before")
+    if op.is_family:
+        if not operands:
+            _refuse(f"a row of {name} has no constant")
+        op = _member(op, operands.pop())
+    if len(operands) != op.arity:
+        _refuse(f"a row of {name} has {len(operands)} operands, and needs {op.arity}")
+    x, y = [*(_whole("a row", each) for each in operands), NONE][:2]
+    return Row(op, x, y)
+
+
+def _member(family: Op, held: Any) -> Op:
+    """The member with the constant ``{"c": ...}``: an int, a float, or a Fraction as text."""
+    if not isinstance(held, dict) or set(held) != {"c"}:
+        _refuse(f"a row of {family.name} has the constant {_shown(held)}, and should have {{'c': number}}")
+    c = held["c"]
+    try:
+        if isinstance(c, str):
+            c = INFINITIES[c] if c in INFINITIES else _fraction(c)
+        if type(c) not in (int, float, Fraction) or float(c) != float(c):
+            raise ValueError
+        return family.at(c)
+    except (ValueError, ArithmeticError):
+        _refuse(f"a row of {family.name} has the constant {_shown(held['c'])}, which is no number that a float can hold")
+
+
+def _fraction(text: str) -> Fraction:
+    numerator, slash, denominator = text.partition("/")
+    if not slash or len(text) > 700:
+        raise ValueError
+    return Fraction(int(numerator), int(denominator))

@@ -1,0 +1,351 @@
+"""Tracing: a function runs once, on Values whose numbers nobody knows, and the graph that it records becomes a tape.
+
+What the function decides by a number is decided once and for all examples alike. So a number is not to be had: it is nan, and
+a choice by it, or a look at it, is an error that names the line. All else costs a program that is not being traced nothing:
+nodes made while tracing are of a class of their own, ``Traced``, and parameters are lent to a like one.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache
+from threading import RLock
+from typing import Any, NoReturn
+
+from autograd import value
+from autograd.closure import Closure
+from autograd.compiled.tape import NONE, Row, Shape, Tape, shown
+from autograd.debugging import SKIPPED, Line, caller, debug, users_line
+from autograd.errors import ClosureError, TracingError
+from autograd.functional import argument_names
+from autograd.graph import topological_order
+from autograd.value import Constant, Value, as_value
+
+_tracing: ContextVar[bool] = ContextVar("tracing", default=False)
+_new, _lock = object.__new__, RLock()
+_data, _grad = Value.__dict__["data"], Value.__dict__["grad"]
+
+CHOICES = (
+    "a choice by a number is made once, while tracing, and would hold for all examples; say it with autograd.maximum, minimum, "
+    "relu, abs, or with step, sign or heaviside as a factor"
+)
+CLASSES = "it is no number before the program runs, and cannot choose; give a class label one-hot (nn.one_hot), one number for each class"
+NUMBERS = (
+    "there is none before the program runs, and what is computed from it would be frozen; compute with the Value itself, or with "
+    "autograd.detach(x) where no derivative is to flow; an operation of your own is a row: Op(name, value, partials)"
+)
+FORGOTTEN = "a program does nothing but compute its result; change numbers outside the compiled function"
+ARRAYS = "a compiled function is written in scalars, and its lists are Python's"
+INSIDE = "the program differentiates its result itself; inside the function there is autograd.grad(..., create_graph=True)"
+
+
+# --- Values that have no number -----------------------------------------------------------------------------------------
+
+
+def _refuse(did: str, instead: str) -> NoReturn:
+    line = users_line()
+    raise TracingError(f"{did} while autograd.compile traces the function{f' ({line})' if line else ''}: {instead}")
+
+
+def _asked_by_user() -> bool:
+    return _tracing.get() and not caller(2).startswith(SKIPPED)
+
+
+def _choice(sign: str) -> Callable[[Any, Any], Any]:
+    def compare(self: Value, other: Any) -> Any:
+        if _is_unknown(self) or _is_unknown(other):
+            _refuse(f"{_called(self)} {sign} {_called(other)} was asked", CHOICES)
+        return getattr(super(Traced, self), _COMPARISONS[sign])(other)
+
+    return compare
+
+
+def _is_unknown(operand: Any) -> bool:
+    return _tracing.get() and isinstance(operand, Traced) and (isinstance(operand, Lent) or operand.data != operand.data)
+
+
+def _called(operand: Any) -> str:
+    return (operand.label or "a Value") if isinstance(operand, Value) else repr(operand)
+
+
+def _with_no_list(name: str) -> Callable[[Any, Any], Any]:
+    def operate(self: Value, other: Any) -> Any:
+        if isinstance(other, list | tuple):
+            one = "; to compute with the one number in it, give the data of shape (N,) and not (N, 1), or take its [0]" * (
+                len(other) == 1
+            )
+            _refuse(f"{_OPERATIONS[name]} was asked of {_called(self)} and a list of {len(other)}", ARRAYS + one)
+        return getattr(super(Traced, self), name)(other)
+
+    return operate
+
+
+_OPERATIONS = {
+    f"__{side}{name}__": sign
+    for name, sign in {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**"}.items()
+    for side in ("", "r")
+}
+_COMPARISONS = {"<": "__lt__", "<=": "__le__", ">": "__gt__", ">=": "__ge__"}
+
+
+class Traced(Value):
+    """A node made while tracing. Once the tape is made it is a ``Value`` like any other, with nan for a number."""
+
+    __slots__ = ()
+
+    def _number(self) -> Any:
+        number = _data.__get__(self)
+        if number != number and _asked_by_user():
+            _refuse(f"the number of {_called(self)} was asked for (.data)", NUMBERS)
+        return number
+
+    def _set_number(self, number: Any) -> None:
+        if _asked_by_user():
+            _refuse(f"the .data of {_called(self)} was assigned", FORGOTTEN)
+        _data.__set__(self, number)
+
+    def _gradient(self) -> Any:
+        if _asked_by_user():
+            _refuse(f"the .grad of {_called(self)} was asked for", INSIDE)
+        return _grad.__get__(self)
+
+    data = property(_number, _set_number)
+    grad = property(_gradient, _grad.__set__)
+
+    def __repr__(self) -> str:
+        label = f", label={self.label!r}" if self.label else ""
+        return f"Value(data={_data.__get__(self)}{label})"
+
+    __lt__, __le__, __gt__, __ge__ = map(_choice, _COMPARISONS)
+
+    def __eq__(self, other: object) -> bool:
+        if self is not other and not isinstance(other, Value) and _asked_by_user():
+            _refuse(f"{_called(self)} == {other!r} was asked", CHOICES)
+        return self is other
+
+    __hash__ = Value.__hash__
+
+    def __bool__(self) -> bool:
+        if _is_unknown(self):
+            _refuse(f"whether {_called(self)} is true was asked", CHOICES)
+        return bool(self.data)
+
+    def __float__(self) -> float:
+        if _tracing.get():
+            _refuse(f"float({_called(self)}) was asked for", NUMBERS + "; for functions of a Value there are autograd.exp, ...")
+        return super().__float__()
+
+    def __index__(self) -> int:
+        _refuse(f"{_called(self)} was used as a whole number", CLASSES)
+
+    def _rounded(self, *_: Any) -> NoReturn:
+        _refuse(f"{_called(self)} was rounded", NUMBERS)
+
+    __round__ = __floor__ = __ceil__ = __trunc__ = _rounded
+
+    __add__, __radd__, __sub__, __rsub__, __mul__, __rmul__, __truediv__, __rtruediv__, __pow__, __rpow__ = map(
+        _with_no_list, _OPERATIONS
+    )
+
+    def __matmul__(self, other: Any) -> NoReturn:
+        _refuse(f"{_called(self)} @ ... was asked", f"{ARRAYS}; for the product of two of them there is autograd.dot(a, b)")
+
+    __rmatmul__ = __matmul__
+
+    @property
+    def partials(self) -> tuple[Any, ...]:
+        """Refused, for they are no numbers yet: it is how ``autograd.grad`` computes numbers."""
+        numbers = super().partials
+        if _tracing.get() and any(number != number for number in numbers):
+            _refuse(f"a derivative of {_called(self)} was asked for as a number", INSIDE)
+        return numbers
+
+    def backward(self) -> None:
+        """Refused: it would leave nan in the parameters' gradients."""
+        if _tracing.get():
+            _refuse("backward() was called", INSIDE)
+        super().backward()
+
+
+class Lent(Traced):
+    """A parameter while its function is traced: in that thread its number is nan, in others it is what it was."""
+
+    __slots__ = ()
+
+    def _hidden(self) -> Any:
+        if not _tracing.get():
+            return _data.__get__(self)
+        if _asked_by_user():
+            _refuse(f"the number of {_called(self)} was asked for (.data)", NUMBERS)
+        return math.nan
+
+    data = property(_hidden, Traced._set_number)
+
+
+Traced.__name__ = Lent.__name__ = "Value"  # so Python's own messages call them
+
+
+@lru_cache(maxsize=256)
+def _lent(kind: type) -> type:
+    """The class that parameters of a class are lent to."""
+    return kind if issubclass(kind, Lent) else Lent if kind is Value else type(kind.__name__, (Lent, kind), {"__slots__": ()})
+
+
+def _new_node(kind: type[Value]) -> Value:
+    return _new(Traced if _tracing.get() else kind)
+
+
+@contextmanager
+def _traced(parameters: Sequence[Value]) -> Iterator[None]:
+    """In here, and in this thread, new nodes are Traced and the parameters have no number. One thread traces at a time."""
+    with _lock, debug():
+        kinds, makes_nodes = [type(each) for each in parameters], vars(value)["_new"]
+        token = _tracing.set(True)
+        vars(value)["_new"] = _new_node
+        try:
+            for each, kind in zip(parameters, kinds, strict=True):
+                each.__class__ = _lent(kind)  # type: ignore[arg-type]
+            yield
+        finally:
+            for each, kind in zip(parameters, kinds, strict=True):
+                each.__class__ = kind
+            vars(value)["_new"] = makes_nodes
+            _tracing.reset(token)
+
+
+# --- from the function to the tape --------------------------------------------------------------------------------------
+
+
+def trace(fn: Callable[..., Any], parameters: Sequence[Value], shapes: Sequence[Shape]) -> Tape:
+    """The tape of a function of scalars, from one call of it.
+
+    Args:
+        fn: takes numbers and nested lists of numbers, gives a scalar or a nested list of scalars.
+        parameters: the leaves that it reads besides; all others that it reads are constants.
+        shapes: of the arguments for one example: ``()`` a number, ``(2,)`` a list of two.
+
+    Raises:
+        TracingError: if the function chooses by a number or looks at one.
+        ClosureError: if an operation is a closure, which has no local derivatives.
+
+    >>> w = Value(2.0, "w")
+    >>> tape = trace(lambda x: w * x[0] + x[1], [w], [(2,)])
+    >>> tape.names, [(row.op.name, row.x, row.y) for row in tape.rows]
+    (('w', 'x[0]', 'x[1]'), [('mul', 0, 1), ('add', 3, 2)])
+    """
+    names = argument_names(fn, len(shapes))
+    with _traced(parameters):
+        inputs: list[Value] = []
+        arguments = [_unknown(name, shape, inputs) for name, shape in zip(names, shapes, strict=True)]
+        outputs: list[Value] = []
+        output_shape = _flattened(fn, _called_once(fn, names, shapes, arguments), outputs)
+        leaves = [*parameters, *inputs]
+        return _tape(leaves, len(parameters), outputs, tuple(map(tuple, shapes)), output_shape)
+
+
+def _called_once(fn: Callable[..., Any], names: Sequence[str], shapes: Sequence[Shape], arguments: list[Any]) -> Any:
+    """What the function gives; an error of its own says what it was called with, where Python can note that (3.11)."""
+    try:
+        return fn(*arguments)
+    except (TypeError, LookupError) as error:
+        if hasattr(error, "add_note") and not isinstance(error, TracingError):
+            told = ", ".join(f"{name} {shown(shape)}" for name, shape in zip(names, shapes, strict=True))
+            error.add_note(f"(autograd.compile called the function for one example, with {told or 'no argument'})")
+        raise
+
+
+def _unknown(name: str, shape: Shape, inputs: list[Value]) -> Any:
+    """An argument of the shape, a nested list of inputs."""
+    if shape:
+        return [_unknown(f"{name}[{k}]", shape[1:], inputs) for k in range(shape[0])]
+    node = _new_node(Value)
+    Value.__init__(node, math.nan, name)
+    inputs.append(node)
+    return node
+
+
+def _flattened(fn: Any, result: Any, outputs: list[Value]) -> Shape:
+    """The shape of a result, whose scalars are appended to the outputs."""
+    if not hasattr(result, "__iter__") or isinstance(result, str):
+        try:
+            outputs.append(as_value(result))
+        except TypeError:
+            name = getattr(fn, "__name__", type(fn).__name__)
+            raise TypeError(
+                f"a compiled function gives a scalar or a list of scalars, but {name} gave {result!r} of type "
+                f"{type(result).__name__}"
+            ) from None
+        return ()
+    shapes = {_flattened(fn, each, outputs) for each in result}
+    if len(shapes) != 1:
+        problem = f"rows of the shapes {sorted(shapes)}" if shapes else "an empty list"
+        raise TypeError(f"a compiled function gives a scalar or a list of scalars, all rows of one length, but gave {problem}")
+    return (len(result), *shapes.pop())
+
+
+def _tape(leaves: list[Value], parameters: int, outputs: list[Value], shapes: tuple[Shape, ...], result: Shape) -> Tape:
+    order, known_leaves = topological_order(*outputs), set(leaves)
+    slots = {node: k for k, node in enumerate(leaves)}
+    constants: dict[bytes, float] = {}
+    operations = [node for node in order if node.op is not None]
+    known: dict[bytes, list[Value]] = {}
+    for node in order:
+        if node.op is None and node not in slots:
+            number = _constant(node, operations)
+            bits = struct.pack("d", number)
+            constants[bits] = number
+            known.setdefault(bits, []).append(node)
+    for k, bits in enumerate(constants):
+        slots.update(dict.fromkeys(known[bits], len(leaves) + k))
+    first = len(leaves) + len(constants)
+    rows = []
+    for k, node in enumerate(operations):
+        if isinstance(node.op, Closure):
+            raise _closure(node)
+        slots[node] = first + k
+        rows.append(Row(node.op, slots[node._x], NONE if node._y is None else slots[node._y]))  # type: ignore[arg-type,index]
+    return Tape(
+        parameters,
+        len(leaves) - parameters,
+        tuple(constants.values()),
+        tuple(rows),
+        tuple(slots[each] for each in outputs),
+        wanted=parameters,
+        names=tuple(each.label for each in leaves),
+        shapes=shapes,
+        output_shape=result,
+        lines=tuple(each.made_at for each in operations),
+        frozen=tuple(
+            node.label for node in order if node not in known_leaves and node.op is None and type(node) is not Constant
+        ),
+    )
+
+
+def _constant(node: Value, operations: list[Value]) -> float:
+    """The number of a leaf that is neither parameter nor input."""
+    try:
+        number = float(node.data)
+    except OverflowError:
+        raise OverflowError(f"a program computes with floats, and {node.data!r} is beyond the largest, 1.8e308") from None
+    if number == number:
+        return number
+    line = next((each.made_at for each in operations if any(source is node for source in each.inputs)), None)
+    raise TracingError(
+        f"a constant of the function is nan{_at(line)}: either it is nan in your data, or it was computed from numbers of "
+        f"Values, and while autograd.compile traces the function {NUMBERS}"
+    )
+
+
+def _closure(node: Value) -> ClosureError:
+    return ClosureError(
+        f"{node._op or 'a node with children'!r}{_at(node.made_at)} is a closure: backward() can run it, but a program has no "
+        "local derivatives to compile. State it as a row, Op(name, value, partials), or compose it of operations that are rows."
+    )
+
+
+def _at(line: Line | None) -> str:
+    return f" ({line})" if line else ""

@@ -1,0 +1,107 @@
+"""Memory between two pages that nobody may touch: a program that reads or writes past its buffers dies on the spot.
+
+As a script it runs a native program over batches of every size, in guarded memory: ``python -m tests.compiled.guarded LANES SIDE [BUG]``.
+SIDE is ``after`` or ``before``: the end of each buffer that is guarded without a gap. BUG is planted, see ``plant``.
+"""
+
+import ctypes
+import mmap
+import sys
+from contextlib import nullcontext
+from unittest import mock
+
+import numpy as np
+
+import autograd
+from autograd import Value, tanh, total
+from autograd.compiled.native import Native, bound
+from autograd.compiled.native.exact import Single
+from autograd.compiled.native.machine import Machine
+from autograd.compiled.native.moves import Stretch
+from autograd.compiled.native.stream import Stream
+
+PAGE = mmap.PAGESIZE
+ALIVE = []  # guarded memory is never given back
+
+
+def guarded(side):
+    """An allocator of arrays of bytes with a guard page on both sides, and on one of them no gap."""
+    protect = ctypes.CDLL(None, use_errno=True).mprotect
+    protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+
+    def allocate(size):
+        pages = -(-size // PAGE)
+        memory = mmap.mmap(-1, (pages + 2) * PAGE)
+        address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+        for guard in (address, address + (pages + 1) * PAGE):
+            assert protect(guard, PAGE, 0) == 0
+        ALIVE.append(memory)
+        start = PAGE if side == "before" else (pages + 1) * PAGE - size
+        return np.frombuffer(memory, dtype=np.uint8, count=size, offset=start)
+
+    return allocate
+
+
+def program():
+    """A network with a matrix of five rows, single operations on shared numbers and on an example's own, and a penalty."""
+    w = [Value(0.1 * k - 0.7, f"w{k}") for k in range(21)]
+
+    def loss(x, y):
+        hidden = [tanh(w[k] + w[5 + k] * x[0] + w[10 + k] * x[1] + w[15 + k] * x[2]) for k in range(5)]
+        out = total(w[k] * h for k, h in enumerate(hidden)) * w[20] + x[1] ** 1.5
+        return (out - y) ** 2 + 0.01 * total(each * each for each in w)
+
+    compiled = autograd.compile(loss, w, shapes=[(3,), ()])
+    return compiled.tape, compiled.parameters()
+
+
+def run(lanes, side):
+    """Everything that a bound program can be asked, for batches of 1 to 33."""
+    allocate = guarded(side)
+    words = Stream.words
+
+    def guarded_words(self, addresses):
+        if self._words is None:
+            made = words(self, addresses)
+            self._words = allocate(made.nbytes).view(np.int64)
+            self._words[:] = made
+        return self._words
+
+    tape, theta = program()
+    native = Native(tape, lanes=lanes)
+    rng = np.random.default_rng(0)
+    with mock.patch.object(Stream, "words", guarded_words):
+        for count in range(1, 34):
+            examples = rng.uniform(0.1, 1.0, (count, 4))
+            it = native.bind(examples, allocate=allocate)
+            it.gradient(theta), it.value(theta), it.outputs(theta), it.per_example(theta)
+            bound.SingleBound(native, examples, True, allocate).per_example(theta)
+
+
+def plant(name):
+    """A bug: a program that goes 8 bytes too far, at one end or the other, or has less memory than it takes."""
+    add, prepared, layout = Stream.add, Machine.prepared, Single.__init__
+
+    def one_more(self, kernel, *words):
+        add(self, kernel, *((words[0] + 8, *words[1:]) if kernel == Stretch(False) else words))
+
+    def too_early(self, phases):
+        return prepared(self, [phase._replace(data=phase.data and phase.data - 8) for phase in phases])
+
+    def less(self, arena, *given, **named):
+        layout(self, arena, *given, **named)
+        arena.size -= 64
+
+    bugs = {
+        "writes behind": mock.patch.object(Stream, "add", one_more),
+        "reads ahead": mock.patch.object(Machine, "prepared", too_early),
+        "small arena": mock.patch.object(Single, "__init__", less),
+    }
+    return bugs[name] if name else nullcontext()
+
+
+if __name__ == "__main__":
+    lanes, side, *bug = sys.argv[1:]
+    with plant(" ".join(bug)):
+        run(int(lanes), side)
+    print("no access past the ends")  # noqa: T201

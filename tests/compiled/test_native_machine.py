@@ -1,0 +1,219 @@
+"""The native executor as a machine: threads, memory, what is compiled when, and that nothing is touched past the ends."""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("llvmlite")
+
+
+import autograd
+from autograd import OPS, Op, Value, relu
+from autograd.compiled import choice
+from autograd.compiled.native import Native, bound, fusion, jit
+from autograd.compiled.native.block import Batch
+from autograd.compiled.native.moves import CELLS
+from autograd.compiled.native.stream import Arena
+from autograd.compiled.plain import Plain
+from autograd.compiled.tape import Row, Tape
+from tests.compiled.networks import examples, network, tape_of
+from tests.compiled.oracle import error
+
+ROOT = Path(__file__).parents[2]
+LANES = [8, 4, 2, 1]
+
+
+# --- threads, memory, compilation ----------------------------------------------------------------------------------------
+
+
+def test_threads_agree_and_repeat_themselves(monkeypatch):
+    monkeypatch.setattr(bound, "OPERATIONS_PER_THREAD", 1)
+    tape, theta = network(penalty=0.01)
+    X = examples(500, 4)
+    one = Native(tape).bind(X).gradient(theta)
+    for threads in (2, 3):
+        step = Native(tape, threads=threads).bind(X)
+        assert len(step._machines) == threads
+        value, gradient = step.gradient(theta)
+        assert error(value, one[0]) < 1e-14
+        assert error(gradient, one[1]) < 1e-14
+        for _ in range(20):
+            again, same = step.gradient(theta)
+            assert again == value
+            assert (same == gradient).all()
+        assert error(step.outputs(theta), Native(tape).bind(X).outputs(theta)) == 0.0
+        assert error(step.value(theta), one[0]) < 1e-14
+
+
+def test_calls_from_several_threads_take_turns():
+    tape, theta = network()
+    for count in (1, 100):
+        step = Native(tape).bind(examples(count, 4))
+        wanted = {k: step.gradient(k * theta)[1].tolist() for k in (1, 2, 3)}
+        wrong = []
+
+        def work(k, step=step, wanted=wanted, wrong=wrong):
+            wrong.extend(1 for _ in range(300) if step.gradient(k * theta)[1].tolist() != wanted[k])
+
+        threads = [threading.Thread(target=work, args=(k,)) for k in wanted]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        assert not wrong
+
+
+def test_little_work_stays_in_one_thread():
+    tape, _ = network()
+    assert len(Native(tape, threads=2).bind(examples(100, 4))._machines) == 1
+    assert len(Native(tape, threads=2).bind(examples(100_000, 4))._machines) == 2
+
+
+def test_memory_is_that_of_a_block_whatever_the_batch():
+    tape, _ = network()
+    small, large = (Native(tape).bind(examples(count, 4)) for count in (40, 4000))
+    assert small._machines[0]._memory.size == large._machines[0]._memory.size
+
+
+def test_slots_take_turns():
+    """A block has room for a few layers, however deep the network is."""
+    tapes = [network("tanh", (2, *[16] * depth))[0] for depth in (2, 8)]
+    sizes = []
+    for tape in tapes:
+        arena = Arena(CELLS)
+        layout = Batch(arena, tape, 8)
+        sizes.append(max([*layout._primal.values(), *layout._adjoint.values()]) - min(layout._primal.values()))
+    assert sizes[1] < 4 * sizes[0]  # of 16 x 8 layers only the activations stay
+
+
+LIGHT = {"relu": True, "abs": True, "step": True, "tanh": False, "sigmoid": False, "leaky_relu": False, "mul": False}
+
+
+def test_light_operations_run_with_a_matrix():
+    assert {name: fusion.is_light(OPS[name]) for name in LIGHT} == LIGHT
+    tape, _ = network("relu", (2, 8, 8))
+    layout = Batch(Arena(CELLS), tape, 8)
+    with_activation = [[str(step) for step in unit] for unit in layout._forward if len(unit) > 1]
+    assert with_activation == [["matrix 8 x 2 with bias", "8 x ReLU"], ["matrix 8 x 8 with bias", "8 x ReLU"]]
+    assert sum(len(unit) > 1 for unit in layout._backward) == 2
+
+
+def test_what_only_an_activation_reads_gets_no_memory():
+    tape, _ = network("relu", (2, 8, 8))
+    layout = Batch(Arena(CELLS), tape, 8)
+    relus = [step for unit in layout._forward for step in unit[1:]]
+    assert len(relus) == 2
+    assert all(slot not in layout._primal for step in relus for slot in step.x)
+    assert all(slot in layout._primal for step in relus for slot in step.out)
+
+
+@pytest.mark.parametrize("used", ["operand", "result", "both", "neither"])
+def test_an_activation_whose_numbers_are_read_elsewhere_too(used):
+    w = [Value(0.3 * k - 1.2, f"w{k}") for k in range(12)]
+
+    def fn(x):
+        a = [w[3 * k] + w[3 * k + 1] * x[0] + w[3 * k + 2] * x[1] for k in range(2)]
+        h = [relu(each) for each in a]
+        out = w[6] * h[0] + w[7] * h[1]
+        if used in ("operand", "both"):
+            out = out * a[0]
+        if used in ("result", "both"):
+            out = out + (w[8] * h[0] + w[9] * h[1]) ** 2 + h[1]
+        return out
+
+    tape = autograd.compile(fn, w, shapes=[(2,)]).tape
+    theta, X = np.array([each.data for each in w]), examples(45, 2)
+    got, wanted = Native(tape).bind(X).gradient(theta), Plain(tape).bind(X).gradient(theta)
+    assert error(got[0], wanted[0]) < 1e-14
+    assert error(got[1], wanted[1]) < 1e-14
+
+
+def test_a_second_tape_of_the_same_functions_compiles_nothing():
+    for sizes in ((3, 8, 8), (2, 12, 4)):
+        tape, theta = network("relu", sizes)
+        Native(tape).bind(examples(77, sizes[0] + 1)).gradient(theta)
+        known = {*jit.library()._addresses}
+    tape, theta = network("relu", (5, 16, 8))
+    Native(tape).bind(examples(77, 6)).gradient(theta)
+    assert {*jit.library()._addresses} == known
+
+
+def test_rows_of_your_own_are_not_taken_for_others(monkeypatch):
+    """Neither one with the name of a kernel's, nor one that had a name before."""
+
+    def doubled(text, partial):
+        monkeypatch.delitem(OPS, "pow2", raising=False)
+        op = Op("pow2", text, (partial,))
+        tape = Tape(0, 1, (), (Row(op, 0),), (1,), wanted=1)
+        return Native(tape).bind(np.full((9, 1), 3.0)).outputs(np.empty(0))[0, 0]
+
+    square = Tape(0, 1, (), (Row(OPS["pow"].at(2), 0),), (1,), wanted=1)
+    assert Native(square).bind(np.full((9, 1), 3.0)).outputs(np.empty(0))[0, 0] == 9.0
+    assert doubled("2 * x", "2") == 6.0
+    assert doubled("3 * x", "3") == 9.0
+    monkeypatch.delitem(OPS, "pow2")
+
+
+def test_what_is_shown():
+    tape, _ = network("relu", (2, 4))
+    native = Native(tape, lanes=4)
+    assert "matrix 4 x 2 with bias" in native.show("steps")
+    assert "define void @matrix.shared.relu.passing.4x2x4(" in native.show("llvm")
+    assert "matrix.shared.relu.passing.4x2x4:" in native.show("asm")
+    with pytest.raises(ValueError, match='shows "steps", "llvm" or "asm", but not \'hex\''):
+        native.show("hex")
+
+
+def test_vectors_of_three_lanes_are_refused():
+    with pytest.raises(ValueError, match="vectors have 8, 4, 2, 1 lanes, but got 3"):
+        Native(network()[0], lanes=3)
+
+
+def test_a_hundred_thousand_operations_are_laid_out():
+    w = [Value(0.5, "a"), Value(0.25, "b")]
+    node = w[0]
+    for _ in range(50_000):
+        node = (node * w[1]).tanh()
+    tape = tape_of(node, w)
+    value, gradient = Native(tape).bind(np.empty((1, 0))).gradient(np.array([0.5, 0.25]))
+    node.backward()
+    assert (value, gradient.tolist()) == (node.data, [w[0].grad, w[1].grad])
+
+
+@pytest.mark.parametrize(
+    ("release", "executor"), [("0.44.1", "numpy"), ("0.45.0", "native"), ("1.0", "native"), ("odd", "native")]
+)
+def test_an_old_llvmlite_is_left_alone(monkeypatch, release, executor):
+    monkeypatch.setattr(choice, "version", lambda name: release)
+    assert choice.chosen("auto") == executor
+    if executor == "numpy":
+        with pytest.raises(ImportError, match="native code needs llvmlite"):
+            choice.chosen("native")
+
+
+# --- nothing is read or written past the ends ----------------------------------------------------------------------------
+
+
+def guarded(*arguments):
+    command = [sys.executable, "-m", "tests.compiled.guarded", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no mprotect")
+@pytest.mark.parametrize("side", ["after", "before"])
+@pytest.mark.parametrize("lanes", LANES)
+def test_guard_pages(lanes, side):
+    done = guarded(lanes, side)
+    assert done.stdout.strip() == "no access past the ends", done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no mprotect")
+@pytest.mark.parametrize("bug", ["after writes behind", "before reads ahead", "after small arena"])
+def test_a_planted_overrun_is_caught(bug):
+    done = guarded(8, *bug.split())
+    assert done.returncode < 0, done.stdout
+    assert not done.stdout

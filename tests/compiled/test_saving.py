@@ -1,0 +1,249 @@
+"""Programs as JSON: exact there and back, and no file does harm."""
+
+import json
+import math
+import random
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import autograd
+import nn
+from autograd import OPS, Op, Value, apply
+from autograd.compiled import load, saving
+from autograd.compiled.saving import from_json, to_json
+from autograd.compiled.tape import Row, Tape
+from autograd.compiled.tracing import trace
+from tests.compiled.tapes import drawn
+
+
+def tape_of(seed):
+    function = drawn(seed)
+    values = function.values()
+    return trace(function.function(values), values, [(function.examples.shape[1],)]), function
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_there_and_back_nothing_changes(seed):
+    tape, function = tape_of(seed)
+    text = to_json(tape, "mean", function.parameters)
+    again, reduction, numbers = from_json(text)
+    assert again == tape
+    assert (reduction, numbers) == ("mean", function.parameters)
+    assert to_json(again, reduction, numbers) == text
+    json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+
+FLOATS = [0.1, -0.0, 5e-324, 1.7976931348623157e308, math.inf, -math.inf, 1 / 3, 2**53 + 2.0, 1e22, -1e-7]
+
+
+def test_every_float_to_the_last_bit():
+    tape = Tape(1, 0, tuple(FLOATS), (Row(OPS["add"], 0, 1),), (11,), wanted=1)
+    again, _, numbers = from_json(to_json(tape, "", [math.nan]))
+    assert np.array(again.constants).tobytes() == np.array(FLOATS).tobytes()
+    assert math.isnan(numbers[0])
+
+
+@pytest.mark.parametrize("c", [2, -1, 0.5, Fraction(-1, 3), math.inf, 10**20, -0.0])
+def test_constants_of_families(c):
+    tape = Tape(1, 0, (), (Row(OPS["pow"].at(c), 0),), (1,), wanted=1)
+    again, _, _ = from_json(to_json(tape, "", [1.0]))
+    assert (again.rows[0].op.c, type(again.rows[0].op.c)) == (c, type(c))
+
+
+def test_a_program_saved_and_loaded(tmp_path):
+    model = nn.MLP(2, [3, 1], activation="tanh", seed=0)
+    loss = lambda x, y: (model(x) - y) ** 2  # noqa: E731
+    program = autograd.compile(loss, model.parameters(), reduction="sum", executor="plain", shapes=[(2,), ()])
+    program.save(tmp_path / "loss.json")
+    loaded = load(tmp_path / "loss.json", executor="plain")
+    data = [[0.5, 1.0], [2.0, -1.0]], [1.0, 0.0]
+    assert loaded(*data).value == program(*data).value
+    assert loaded(*data).gradients.tolist() == program(*data).gradients.tolist()
+    assert (loaded.reduction, str(loaded)) == ("sum", str(program))
+    assert [p.label for p in loaded.values] == [p.label for p in model.parameters()]
+    loaded.write(np.zeros(13))
+    assert loaded(*data).value != program(*data).value
+    with pytest.raises(ValueError, match="in each example x1 is a list of 2"):
+        loaded([[1.0]], [1.0])
+
+
+def test_a_row_of_your_own_must_be_made_before(tmp_path):
+    cube = Op("cube", "x * x * x", ("3 * x * x",))
+    program = autograd.compile(lambda x: apply(cube, x), shapes=[()], executor="plain")
+    program.save(tmp_path / "cube.json")
+    assert load(tmp_path / "cube.json", executor="plain").value([2.0]) == 8.0
+    del OPS["cube"]
+    with pytest.raises(
+        ValueError, match="the operation 'cube', which is not in the table; a row of your own must be made before"
+    ):
+        load(tmp_path / "cube.json")
+
+
+# --- hostile files ------------------------------------------------------------------------------------------------------
+
+GOOD = {
+    "format": "chainrule tape",
+    "version": 1,
+    "parameters": 1,
+    "inputs": 2,
+    "constants": [2.0],
+    "rows": [["mul", 0, 1], ["pow", 4, {"c": 3}], ["add", 5, 3]],
+    "outputs": [6],
+    "names": ["w", "x[0]", "x[1]"],
+    "shapes": [[2]],
+    "output_shape": [],
+    "reduction": "",
+    "numbers": [0.5],
+}
+HOSTILE = {
+    "an operation that is none": ({"rows": [["__import__", 0]]}, "operation '__import__'"),
+    "a method for an operation": ({"rows": [["at", 0, 1]]}, "operation 'at'"),
+    "an operation that is a list": ({"rows": [[["mul"], 0, 1]]}, r"operation \['mul'\]"),
+    "no operation": ({"rows": [[]]}, "operation None"),
+    "a row that is text": ({"rows": ["mul"]}, "a row should be a list"),
+    "a slot ahead": ({"rows": [["mul", 0, 4]]}, "from the slots 0 to 3 before it, but reads 0 and 4"),
+    "a slot that is itself": ({"rows": [["exp", 4]]}, "from the slots 0 to 3"),
+    "a slot below 0": ({"rows": [["mul", 0, -1]]}, "whole numbers from 0, and has -1"),
+    "a slot far away": ({"rows": [["mul", 0, 10**15]]}, "but reads 0 and 1000000000000000"),
+    "a slot beyond all": ({"rows": [["mul", 0, 10**30]]}, "whole numbers from 0, and has 1000"),
+    "a slot that is a float": ({"rows": [["mul", 0, 1.0]]}, "whole numbers from 0, and has 1.0"),
+    "a slot that is true": ({"rows": [["mul", 0, True]]}, "whole numbers from 0, and has True"),
+    "one operand too few": ({"rows": [["mul", 0]]}, "mul has 1 operands, and needs 2"),
+    "one operand too many": ({"rows": [["exp", 0, 1]]}, "exp has 2 operands, and needs 1"),
+    "a family without its constant": ({"rows": [["pow", 0]]}, "pow has the constant 0"),
+    "a family without anything": ({"rows": [["pow"]]}, "a row of pow has no constant"),
+    "a constant that is text": ({"rows": [["pow", 0, {"c": "2; import os"}]]}, "which is no number"),
+    "a constant that is nan": ({"rows": [["pow", 0, {"c": "nan"}]]}, "which is no number"),
+    "a constant beyond floats": ({"rows": [["pow", 0, {"c": 10**400}]]}, "no number that a float can hold"),
+    "a fraction beyond floats": ({"rows": [["pow", 0, {"c": f"{10**400}/1"}]]}, "no number that a float can hold"),
+    "a fraction over 0": ({"rows": [["pow", 0, {"c": "1/0"}]]}, "which is no number"),
+    "a fraction of a million digits": ({"rows": [["pow", 0, {"c": "1/" + "9" * 10**6}]]}, "which is no number"),
+    "a constant that is true": ({"rows": [["pow", 0, {"c": True}]]}, "which is no number"),
+    "a constant with more": ({"rows": [["pow", 0, {"c": 1, "d": 2}]]}, "and should have"),
+    "an output that is none": ({"outputs": [7]}, "the outputs are slots from 0 to 6"),
+    "no outputs": ({"outputs": [], "output_shape": [0]}, "the outputs are slots from 0 to 6"),
+    "a huge count of parameters": ({"parameters": 10**12}, "1000000000000 parameters and 1 numbers"),
+    "a huge count of inputs": ({"inputs": 10**12}, "1000000000000 inputs and 3 names"),
+    "a count below 0": ({"inputs": -1}, "whole numbers from 0, and has -1"),
+    "a huge shape": ({"shapes": [[10**12, 10**12]]}, "do not have 2 numbers"),
+    "an output shape that does not fit": ({"output_shape": [2, 3]}, "does not have 1 numbers"),
+    "a shape below 0": ({"shapes": [[-1, -2]]}, "whole numbers from 0, and has -1"),
+    "a shape of many dimensions": ({"shapes": [[2**52] * 100_000]}, "at most 32 dimensions, and has one of 100000"),
+    "names that are none": ({"names": ["w", 1, "x"]}, "names that can be printed, and has 1"),
+    "a name that moves the cursor": ({"names": ["w", "\x1b[2J", "x"]}, "names that can be printed"),
+    "too few names": ({"names": ["w"]}, "and 1 names"),
+    "constants that are whole": ({"constants": [2]}, "should hold floats, and has 2"),
+    "constants that are text": ({"constants": ["nan"]}, "should hold floats, and has 'nan'"),
+    "constants that are none": ({"constants": None}, "constants should be a list"),
+    "numbers missing": ({"numbers": []}, "1 parameters and 0 numbers"),
+    "another format": ({"format": "pickle"}, 'does not say "format": "chainrule tape"'),
+    "another version": ({"version": 2}, "its version is 2, and this is written for 1"),
+    "a version that is true": ({"version": True}, "its version is True"),
+    "another reduction": ({"reduction": "max"}, "its reduction is 'max'"),
+    "a reduction that cannot be hashed": ({"reduction": []}, r"its reduction is \[\]"),
+    "an entry too many": ({"code": "import os"}, "its entries are 'code'"),
+}
+
+
+def test_the_good_file_is_good():
+    tape, _, numbers = from_json(json.dumps(GOOD))
+    assert len(tape.rows) == 3
+    assert numbers == [0.5]
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_files_are_refused(case):
+    changed, words = HOSTILE[case]
+    sys.set_int_max_str_digits(0)
+    try:
+        text = json.dumps({**GOOD, **changed})
+    finally:
+        sys.set_int_max_str_digits(sys.int_info.default_max_str_digits)
+    with pytest.raises(ValueError, match=f"^this is no saved tape: .*{words}") as caught:
+        from_json(text)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "null",
+        "[]",
+        "{",
+        "NaN",
+        '{"format": NaN}',
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        json.dumps(GOOD).replace("2.0", "NaN"),
+        json.dumps(GOOD).replace("2.0", "Infinity"),
+        json.dumps(GOOD).replace("2.0", "1e999"),
+        json.dumps(GOOD).replace("[6]", "[" + "9" * 5000 + "]"),
+        json.dumps(GOOD)[:-1],
+    ],
+    ids=lambda text: text[:12] or "empty",
+)
+def test_what_is_no_json_is_refused(text):
+    with pytest.raises(ValueError, match="this is no saved tape: "):
+        from_json(text)
+
+
+@pytest.mark.parametrize("missing", GOOD)
+def test_every_entry_is_needed(missing):
+    with pytest.raises(ValueError, match="this is no saved tape: "):
+        from_json(json.dumps({key: value for key, value in GOOD.items() if key != missing}))
+
+
+STRANGE = [None, True, -1, 0, 1, 7, 10**20, 0.5, 1e308, "", "mul", "w", [], [0], [[]], {}, {"c": 1}, "1/2", "inf"]
+
+
+def damaged(rng, value):
+    """The value with one part of it replaced, doubled or removed."""
+    if isinstance(value, dict | list) and value and rng.random() < 0.85:
+        keys = list(value) if isinstance(value, dict) else range(len(value))
+        key = rng.choice(keys)
+        copy = dict(value) if isinstance(value, dict) else list(value)
+        change = rng.random()
+        if change < 0.1:
+            del copy[key]
+        elif change < 0.2 and isinstance(copy, list):
+            copy.insert(key, copy[key])
+        else:
+            copy[key] = damaged(rng, value[key])
+        return copy
+    return rng.choice(STRANGE)
+
+
+def test_damaged_files_are_refused_or_run():
+    """Of 5,000 damaged files each is refused with words, or is a tape that runs."""
+    rng, refused = random.Random(0), 0
+    for _ in range(5000):
+        text = json.dumps(damaged(rng, GOOD))
+        try:
+            tape, _, numbers = from_json(text)
+        except ValueError as error:
+            assert str(error).startswith("this is no saved tape: ")  # noqa: PT017
+            refused += 1
+        else:
+            values = [Value(number) for number in numbers]
+            program = autograd.compiled.program.Program(None, values, "none", "plain", tape=tape)
+            data = [np.ones((1, *shape)) for shape in tape.shapes]
+            if data:
+                assert program.value(*data).shape == (1, *tape.output_shape)
+    assert 3000 < refused < 5000
+
+
+def test_text_cut_anywhere_is_refused():
+    text = json.dumps(GOOD)
+    for end in range(len(text)):
+        with pytest.raises(ValueError, match="this is no saved tape: "):
+            from_json(text[:end])
+
+
+def test_nothing_of_a_file_is_executed():
+    with open(saving.__file__, encoding="utf-8") as file:
+        source = file.read()
+    assert not any(word in source for word in ("eval(", "exec(", "pickle", "import_module", "getattr("))

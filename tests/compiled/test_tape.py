@@ -1,0 +1,143 @@
+"""The tape as data, and as the textbook writes it."""
+
+import pytest
+
+import autograd
+import nn
+from autograd import OPS, Value, detach
+from autograd.compiled import wengert
+from autograd.compiled.tape import Row, Tape
+from autograd.compiled.tracing import trace
+from tests.autograd.test_latex import complaints, needs_node
+from tests.compiled.tapes import drawn
+
+MUL, ADD, EXP, SIN = OPS["mul"], OPS["add"], OPS["exp"], OPS["sin"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"rows": (Row(MUL, 0, 3),)}, "slot 3, mul, needs two operands, from the slots 0 to 2 before it, but reads 0 and 3"),
+        ({"rows": (Row(MUL, 0),)}, "slot 3, mul, needs two operands"),
+        ({"rows": (Row(EXP, 0, 1),)}, "slot 3, exp, needs one operand"),
+        ({"rows": (Row(EXP, -1),)}, "slot 3, exp, needs one operand"),
+        ({"rows": (Row(OPS["pow"], 0),)}, "of the family pow, which needs its constant"),
+        ({"outputs": (4,)}, "the outputs are slots from 0 to 3"),
+        ({"outputs": ()}, "the outputs are slots from 0 to 3"),
+        ({"wanted": 3}, "not of 3"),
+        ({"names": ("w",)}, "needs as many names"),
+        ({"shapes": ((2,),)}, r"arguments of the shapes \(\(2,\),\) do not have 1 numbers"),
+        ({"output_shape": (2,)}, r"a result of shape \(2,\) does not have 1 numbers"),
+        ({"lines": ("a", "b")}, "1 rows were made in 2 lines"),
+        ({"parameters": -1}, "no fewer than 0"),
+    ],
+)
+def test_a_tape_that_cannot_be_is_refused(given, words):
+    right = {"parameters": 1, "inputs": 1, "constants": (2.0,), "rows": (Row(MUL, 0, 1),), "outputs": (3,), "wanted": 1}
+    Tape(**right)
+    with pytest.raises(ValueError, match=words):
+        Tape(**{**right, **given})
+
+
+def test_what_is_derived_of_a_tape():
+    # w0, w1, x, 2.0; v = w0 * x; u = exp(w1); s = v + u; t = 2.0 * x
+    rows = (Row(MUL, 0, 2), Row(EXP, 1), Row(ADD, 4, 5), Row(MUL, 3, 2))
+    tape = Tape(2, 1, (2.0,), rows, (6, 7), wanted=2)
+    assert (tape.leaves, tape.first, tape.size) == (3, 4, 8)
+    assert tape.per_example == (False, False, True, False, True, False, True, True)
+    assert tape.active == (True, True, False, False, True, True, True, False)
+    assert tape.with_inputs().active == (True, True, True, False, True, True, True, True)
+    assert tape.uses == (1, 1, 2, 1, 1, 1, 1, 1)
+    assert tape.last_use == (4, 5, 7, 7, 6, 6, 8, 8)
+    assert tape.only(0).rows == (Row(MUL, 0, 2), Row(EXP, 1), Row(ADD, 3, 4))
+    assert tape.only(0).constants == ()
+    assert tape.only(1).rows == (Row(MUL, 3, 2),)
+    assert hash(tape) == hash(Tape(2, 1, (2.0,), rows, (6, 7), wanted=2))
+
+
+# --- as text --------------------------------------------------------------------------------------------------------------
+
+
+def test_shared_operands_and_several_outputs():
+    w = Value(2.0, "w")
+    program = autograd.compile(lambda x: [w * w - x, 3 * x], [w], shapes=[()], executor="plain")
+    assert str(program).splitlines() == [
+        "parameters  w",
+        "inputs      x",
+        "v1 = w*w",
+        "v2 = v1 - x",
+        "v3 = 3*x",
+        "outputs     v2, v3",
+        "adjoints, from v2.grad = 1, v3.grad = 1",
+        "v1.grad = v2.grad",
+        "w.grad = w·v1.grad",
+        "w.grad += w·v1.grad",
+    ]
+
+
+def test_what_leads_into_a_detach_alone_has_no_adjoint_statement():
+    w = Value(2.0, "w")
+    tape = trace(lambda x: w * detach(w * x), [w], [()])
+    text = wengert.to_text(tape)
+    assert tape.active == (True, False, True, True, True)
+    assert tape.leads == (True, False, True, False, True)
+    assert [line for line in text.splitlines() if "grad" in line] == ["adjoints, from v3.grad = 1", "w.grad = v2·v3.grad"]
+
+
+def test_names_are_each_one_of_its_own():
+    a, b, c = Value(1.0, "w"), Value(2.0, "w"), Value(3.0)
+    tape = trace(lambda v1: a * v1 + b * c, [a, b, c], [()])
+    assert wengert.names(tape)[:4] == ["p1", "p2", "p3", "v1"]
+    assert wengert.names(tape)[4:] == ["node1", "node2", "node3"]
+    clash = trace(lambda p1: a * p1, [a, b], [()])
+    assert wengert.names(clash)[:3] == ["p1'", "p2", "p1"]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_is_printed_computes_the_gradient(seed):
+    """The text is run as Python, statement by statement, and gives the program's value and gradients."""
+    function = drawn(seed)
+    if len(function.outputs) > 1:
+        return
+    values = function.values()
+    program = autograd.compile(function.function(values), values, executor="plain")
+    found = program.per_example(function.examples)
+    names = {**vars(autograd), **{p.label: p.data for p in values}, "pi": 3.141592653589793}
+    names |= {f"x_{k}_": number for k, number in enumerate(function.examples[0].tolist())}
+    family = {name: lambda x, c, name=name: OPS[name].at(c).kernel(float(x))[0] for name in ("leaky_relu", "elu")}
+    rows = {name: lambda x, y, name=name: OPS[name].kernel(float(x), float(y))[0] for name in ("power_dx", "power_dy")}
+    lines = str(program).replace(".grad", "_grad").replace("·", "*").replace("[", "_").replace("]", "_").splitlines()
+    statements = [each.removeprefix("adjoints, from ") for each in lines if "=" in each]
+    scope = {**names, **family, **rows, **{f"{p.label}_grad": 0.0 for p in values}}
+    for statement in statements:
+        exec(statement, {}, scope)
+    last = wengert.names(program.tape)[program.tape.outputs[0]].replace("[", "_").replace("]", "_")
+    if last:
+        assert scope[last] == pytest.approx(found.values[0], rel=1e-5, abs=1e-5)  # constants are printed with six digits
+    for k, p in enumerate(values):
+        assert scope[f"{p.label}_grad"] == pytest.approx(found.gradients[0, k], rel=1e-5, abs=1e-5)
+
+
+def test_counts():
+    model = nn.MLP(2, [3, 1], seed=0)
+    program = autograd.compile(model, shapes=[(2,)], executor="plain")
+    assert program.counts == {"mul": 9, "add": 9, "relu": 3}
+
+
+def test_latex_has_a_line_for_each_statement():
+    model = nn.MLP(2, [2, 1], activation="tanh", seed=0)
+    program = autograd.compile(lambda x, y: (model(x) - y) ** 2 / 3, model.parameters(), shapes=[(2,), ()], executor="plain")
+    text, latex = str(program), program.to_latex()
+    statements = [line for line in text.splitlines() if "=" in line]
+    assert latex.count("&=") + latex.count(r"&\mathrel{+}=") == len(statements)
+    assert latex.startswith("\\begin{aligned}\n")
+    assert latex.endswith("\n\\end{aligned}")
+
+
+@needs_node
+@pytest.mark.parametrize("seed", range(0, 60, 6))
+def test_latex_is_typeset_without_complaint(seed):
+    function = drawn(seed)
+    values = function.values()
+    latex = wengert.to_latex(trace(function.function(values), values, [(function.examples.shape[1],)]))
+    assert complaints([[latex, True]]) == [[]]

@@ -1,0 +1,449 @@
+"""What is refused while tracing, with which words; and that tracing leaves no trace."""
+
+import math
+import random
+import re
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import autograd
+import nn
+from autograd import ClosureError, TracingError, Value, grad, hessian, scope, topological_order
+from autograd import value as value_module
+from autograd.compiled import tracing
+from autograd.compiled.tracing import trace
+
+w = Value(2.0, "w")
+
+
+def branch(x):
+    if x > 0:
+        return x
+    return 0 * x
+
+
+def branch_on_a_parameter(x):
+    return x if w < 1 else w * x
+
+
+def largest(x):
+    return max(x, w)
+
+
+def largest_with_a_number(x):
+    return max(0, x)
+
+
+def in_order(x):
+    return sorted([x, 2 * x])[0]
+
+
+def truth(x):
+    return x if x else w
+
+
+def equality(x):
+    return x if x == 1 else w
+
+
+def membership(x):
+    return x if x in (1, -1) else w
+
+
+def inequality(x):
+    return x if x != 1 else w
+
+
+def choice(x):
+    return [w, x][x]
+
+
+def as_float(x):
+    return float(x) * w
+
+
+def exponential(x):
+    return math.exp(x) * w
+
+
+def data(x):
+    return x * x.data
+
+
+def data_of_a_result(x):
+    y = w * x
+    return y * (y.data + 1)
+
+
+def data_of_a_parameter(x):
+    return x * w.data
+
+
+def choice_by_data(x):
+    return x if x.data > 0 else w
+
+
+def assignment(x):
+    w.data = 3.0
+    return w * x
+
+
+def gradient_that_was(x):
+    return x * w.grad
+
+
+def backward_inside(x):
+    y = w * x
+    y.backward()
+    return y
+
+
+def numbers_of_a_gradient(x):
+    [slope] = grad(w * x * x, [x])
+    return slope * w
+
+
+def labels_in_a_column(y):
+    return (w - y) ** 2
+
+
+def a_factor_from_a_column(y):
+    return y * w
+
+
+def matrix_product(x):
+    return x @ w
+
+
+def rounded(x):
+    return w * round(x, 2)
+
+
+def next_whole(x):
+    return w * math.floor(x)
+
+
+def number_of_a_hessian(x):
+    return hessian(w * x * x, [x])[0][0]
+
+
+CHOICES, NUMBERS = "autograd.maximum, minimum, relu, abs, or with step", "autograd.detach"
+REFUSED = {
+    branch: ("x > 0", "if x > 0:", CHOICES),
+    branch_on_a_parameter: ("w < 1", "return x if w < 1 else w * x", CHOICES),
+    largest: ("w > x", "return max(x, w)", "autograd.maximum"),
+    largest_with_a_number: ("x > 0", "return max(0, x)", "autograd.maximum"),
+    in_order: ("a Value < x", "return sorted([x, 2 * x])[0]", CHOICES),
+    truth: ("whether x is true", "return x if x else w", CHOICES),
+    equality: ("x == 1", "return x if x == 1 else w", CHOICES),
+    membership: ("x == 1", "return x if x in (1, -1) else w", CHOICES),
+    inequality: ("x == 1", "return x if x != 1 else w", CHOICES),
+    choice: ("x was used as a whole number", "return [w, x][x]", "one_hot"),
+    as_float: ("float(x)", "return float(x) * w", "autograd.exp"),
+    exponential: ("float(x)", "return math.exp(x) * w", "autograd.exp"),
+    data: ("the number of x", "return x * x.data", NUMBERS),
+    data_of_a_result: ("the number of a Value", "return y * (y.data + 1)", NUMBERS),
+    data_of_a_parameter: ("the number of w", "return x * w.data", NUMBERS),
+    choice_by_data: ("the number of x", "return x if x.data > 0 else w", NUMBERS),
+    assignment: (".data of w was assigned", "w.data = 3.0", "outside the compiled function"),
+    gradient_that_was: (".grad of w", "return x * w.grad", "create_graph=True"),
+    rounded: ("x was rounded", "return w * round(x, 2)", NUMBERS),
+    next_whole: ("x was rounded", "return w * math.floor(x)", NUMBERS),
+    number_of_a_hessian: ("as a number", "return hessian(w * x * x, [x])[0][0]", "create_graph=True"),
+    backward_inside: ("backward() was called", "y.backward()", "create_graph=True"),
+    numbers_of_a_gradient: (
+        "a derivative of a Value was asked for as a number",
+        "[slope] = grad(w * x * x, [x])",
+        "create_graph=True",
+    ),
+}
+
+COLUMNS = {
+    labels_in_a_column: ("- was asked of w and a list of 1", "return (w - y) ** 2", "(N,) and not (N, 1)"),
+    a_factor_from_a_column: ("* was asked of w and a list of 1", "return y * w", "(N,) and not (N, 1)"),
+    matrix_product: ("w @ ... was asked", "return x @ w", "autograd.dot"),
+}
+
+
+@pytest.mark.parametrize("function", [*REFUSED, *COLUMNS], ids=lambda function: function.__name__)
+def test_refusals_name_the_line_and_what_to_try(function):
+    did, line, remedy = {**REFUSED, **COLUMNS}[function]
+    with pytest.raises(TracingError, match=re.escape(did)) as caught:
+        trace(function, [w], [(1,) if function in COLUMNS else ()])
+    text = str(caught.value)
+    first = function.__code__.co_firstlineno
+    number = int(re.search(r"test_tracing.py, line (\d+): ", text)[1])
+    assert first < number <= first + 4
+    assert line in text
+    assert remedy in text
+    assert (type(w), w.data, w.grad) == (Value, 2.0, 0.0)  # whatever happened
+
+
+@pytest.mark.parametrize("function", [f for f in REFUSED if f not in (gradient_that_was, assignment)], ids=lambda f: f.__name__)
+def test_in_eager_mode_none_of_this_is_refused(function):
+    x = Value(1.0)
+    if function in (choice, as_float, exponential, rounded, next_whole):  # refused everywhere, but not for being traced
+        with pytest.raises(TypeError) as caught:
+            function(x)
+        assert not isinstance(caught.value, TracingError)
+    else:
+        function(x)
+    w.data, w.grad = 2.0, 0.0
+
+
+def test_what_is_known_may_be_looked_at():
+    c = Value(3.0, "c")
+
+    def function(x):
+        assert c > 2
+        assert c.data == 3.0
+        assert (c + 1).data == 4.0
+        assert x == x
+        assert x not in [w, c]
+        assert "nan" in repr(x)
+        assert {x: 1}[x] == 1
+        return (x * c if c else x) + w
+
+    assert trace(function, [w], [()]).constants == (3.0,)
+
+
+def test_errors_of_the_function_itself_say_what_it_was_called_with():
+    for function, words in (
+        (lambda x: x[0] * w, "'Value' object is not subscriptable"),
+        (lambda x: sum(x), "'Value' object is not iterable"),
+        (lambda x: len(x), "object of type 'Value' has no len"),
+        (lambda x, y, z: x, "missing 1 required positional argument: 'z'"),
+    ):
+        with pytest.raises(TypeError, match=words) as caught:
+            trace(function, [w], [(), (2, 3)] if "z" in words else [()])
+        if sys.version_info >= (3, 11):
+            told = "x one number, y lists of 2 x 3" if "z" in words else "x one number"
+            assert caught.value.__notes__ == [f"(autograd.compile called the function for one example, with {told})"]
+
+
+def test_an_interrupt_leaves_the_graph_engine_as_it_was():
+    def interrupted(x):
+        assert repr(2 * w * x) == "Value(data=nan)"
+        raise KeyboardInterrupt
+
+    with scope("outside"), pytest.raises(KeyboardInterrupt):
+        trace(interrupted, [w], [()])
+    y = w * 3.0
+    y.backward()
+    assert (type(y), type(w), y.data, w.grad, y.scope, y.made_at) == (Value, Value, 6.0, 3.0, (), None)
+    w.grad = 0.0
+
+
+def test_a_closure_is_refused_with_its_line():
+    def square(x):
+        return Value(9.0, (x,), "square") + w
+
+    with pytest.raises(ClosureError, match=r"'square'.*return Value\(9.0.*State it as a row") as caught:
+        trace(square, [w], [()])
+    assert "test_tracing.py" in str(caught.value)
+
+
+def test_nan_among_the_data_is_told():
+    with pytest.raises(TracingError, match="a constant of the function is nan"):
+        trace(lambda x: x * math.nan, [w], [()])
+    with pytest.raises(TracingError, match="a constant of the function is nan"):
+        trace(lambda x: math.nan, [w], [()])
+
+
+def test_a_constant_too_large_for_a_float():
+    with pytest.raises(OverflowError, match="beyond the largest"):
+        trace(lambda x: x + 10**400, [], [()])
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        (None, "gave None"),
+        ("text", "gave 'text'"),
+        ([], "an empty list"),
+        ([[1.0], 2.0], "rows of the shapes"),
+        ({}, "an empty"),
+    ],
+    ids=repr,
+)
+def test_results_that_are_none(result, words):
+    with pytest.raises(TypeError, match=words):
+        trace(lambda x: result, [w], [()])
+
+
+# --- class indices ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", nn.LOSSES)
+def test_a_class_index_is_refused_and_one_hot_is_not(loss):
+    model = nn.MLP(2, [3, 3], output="softmax" if loss == "cross_entropy" else "linear", seed=0)
+    with pytest.raises((TracingError, ValueError), match="one_hot"):
+        autograd.compile(lambda x, y: nn.LOSSES[loss](model(x), y), model.parameters())([[1.0, 2.0]], [2])
+    target = [1, -1, 1] if loss == "hinge" else nn.one_hot(2, 3)
+    program = autograd.compile(lambda x, y: nn.LOSSES[loss](model(x), y), model.parameters(), executor="plain")
+    value, gradients = program([[1.0, 2.0]], [target])
+    wanted = nn.LOSSES[loss](model([1.0, 2.0]), target)
+    wanted.backward()
+    assert value == pytest.approx(wanted.data, rel=1e-15)
+    np.testing.assert_allclose(gradients, [p.grad for p in model.parameters()], rtol=1e-13, atol=1e-15)
+
+
+def test_hinge_takes_traced_targets_and_still_refuses_others():
+    assert nn.hinge(Value(0.5), Value(-1)).data == 1.5
+    for wrong in (0, math.nan, Value(0.0)):
+        with pytest.raises(ValueError, match="-1 or 1"):
+            nn.hinge(Value(0.5), wrong)
+
+
+# --- the tape is the graph ----------------------------------------------------------------------------------------------
+
+
+def test_rows_stand_in_topological_order_and_nothing_is_dead():
+    x, a = Value(0.5, "x"), Value(0.25, "a")
+
+    def function(x):
+        _ = autograd.exp(x * 7)  # leads nowhere
+        h = autograd.tanh(a * x + 3)
+        return h * h + x / 3 + a
+
+    order = [node for node in topological_order(function(x)) if node.op]
+    tape = trace(function, [a], [()])
+    assert [row.op for row in tape.rows] == [node.op for node in order]
+    assert tape.constants == (3.0,)  # 3 and 3 are one constant; 7 is gone
+    assert [line.number for line in tape.lines] == [function.__code__.co_firstlineno + k for k in (2, 2, 2, 3, 3, 3, 3)]
+
+
+def test_constants_are_told_apart_by_their_bits():
+    assert trace(lambda x: [x + 0.0, x + -0.0, x + 0, x * 1, x * 1.0], [], [()]).constants == pytest.approx((0.0, -0.0, 1.0))
+
+
+def test_gradients_of_gradients_are_traced():
+    def penalty(x):
+        [slope] = grad(autograd.sin(w * x), [x], create_graph=True)
+        return slope * slope
+
+    program = autograd.compile(penalty, [w], executor="plain")
+    x = Value(0.7)
+    wanted = penalty(x)
+    w.grad = 0.0
+    wanted.backward()
+    value, gradients = program([0.7])
+    assert (value, gradients[0]) == (wanted.data, w.grad)
+    w.grad = 0.0
+
+
+def test_any_shapes():
+    tape = trace(lambda a, b, c: a[0][1] * b + c[2], [w], [(2, 2), (), (3,)])
+    assert tape.names == ("w", "a[0][0]", "a[0][1]", "a[1][0]", "a[1][1]", "b", "c[0]", "c[1]", "c[2]")
+    assert (tape.inputs, tape.shapes) == (8, ((2, 2), (), (3,)))
+
+
+# --- nothing is left behind -----------------------------------------------------------------------------------------------
+
+
+def test_tracing_leaves_nothing_behind():
+    make, before = value_module._new, vars(value_module)["current_scope"]
+
+    class Mine(Value):
+        __slots__ = ()
+
+    p = Mine(1.0, "p")
+    for function in (lambda x: p * x, lambda x: p.data * x):
+        try:
+            trace(function, [p], [()])
+        except TracingError:
+            pass
+        assert type(p) is Mine
+        assert value_module._new is make is object.__new__
+        assert vars(value_module)["current_scope"] is before
+        assert type(p * 2) is Value
+
+
+def test_nodes_that_outlive_the_trace_are_Values_of_nan():
+    kept = []
+
+    def keeping(x):
+        kept.append(w * x)
+        return kept[0]
+
+    trace(keeping, [w], [()])
+    [node] = kept
+    assert math.isnan(node.data)
+    assert not node > 1
+    assert node != 1
+    assert bool(node)
+    node.backward()
+    assert math.isnan(w.grad)
+    w.grad = 0.0
+    with pytest.raises(TypeError, match=r"float\(\) would cut the graph"):
+        float(node)
+
+
+def test_a_trace_in_a_trace():
+    def outer(x):
+        inner = trace(lambda y: w * y, [w], [()])
+        assert len(inner.rows) == 1
+        return x * w + len(inner.rows)
+
+    assert len(trace(outer, [w], [()]).rows) == 2
+    assert type(w) is Value
+
+
+def test_other_threads_see_nothing_of_it():
+    seen, entered, checked = [], threading.Event(), threading.Event()
+
+    def slow(x):
+        entered.set()
+        assert checked.wait(10)
+        return x * w
+
+    thread = threading.Thread(target=lambda: seen.append(trace(slow, [w], [()])))
+    thread.start()
+    assert entered.wait(10)
+    assert w.data == 2.0
+    assert w > 1
+    assert bool(w)
+    assert w != 1
+    y = w * 3
+    assert (type(y), y.data) == (Value, 6.0)
+    y.backward()
+    assert w.grad == 3.0
+    checked.set()
+    thread.join()
+    w.grad = 0.0
+    assert len(seen[0].rows) == 1
+    assert type(w) is Value
+
+
+def test_many_threads_trace_the_same_parameters():
+    model = nn.MLP(2, [4, 1], seed=0)
+    tapes = []
+    threads = [threading.Thread(target=lambda: tapes.append(trace(model, model.parameters(), [(2,)]))) for _ in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert len(tapes) == 8
+    assert all(each == tapes[0] for each in tapes)
+    assert {type(p) for p in model.parameters()} == {Value}
+
+
+def test_long_functions_take_time_in_proportion():
+    rng = random.Random(0)
+
+    def chain(x):
+        for _ in range(20_000):
+            x = x * rng.choice([w, 1.5])
+        return x
+
+    assert len(trace(chain, [w], [()]).rows) == 20_000
+
+
+def test_eager_code_does_not_know_of_tracing():
+    """``value.py`` is as fast as ever, since it does not mention it; nodes are of another class only while tracing."""
+    assert type(w * 2) is Value
+    assert not tracing._tracing.get()
+    assert not isinstance(Value.__dict__["data"], property)

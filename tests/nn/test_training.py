@@ -1,0 +1,173 @@
+"""fit: compiled and graph by graph it goes the same way, and what cannot be compiled is trained all the same."""
+
+import logging
+import random
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import nn
+from autograd import Value
+from nn.matrix import MatrixMLP
+
+STEPS = 20
+TOLERANCE = 1e-10  # relative: rounding of 1e-16, grown over twenty steps of training
+
+
+def losses(model, data, **options):
+    given = {"lr": 0.1, "epochs": STEPS, "rng": random.Random(3)} | options
+    return [epoch.loss for epoch in nn.fit(model, data.x, data.y, **given)]
+
+
+SETTINGS = {
+    "labels, tanh": ({"activation": "tanh"}, 3, "cross_entropy_logits", nn.data.blobs(21, seed=1)),
+    "labels, relu": ({"activation": "relu"}, 2, "cross_entropy_logits", nn.data.moons(20, seed=1)),
+    "probabilities": ({"activation": "gelu", "output": "softmax"}, 2, "cross_entropy", nn.data.moons(20, seed=1)),
+    "one number": ({"activation": "silu"}, 1, "half_sum_of_squares", nn.data.moons(20, seed=1)),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("batch_size", [None, 1, 6])
+def test_compiled_training_has_the_losses_of_the_graph_engine(name, batch_size):
+    options, count, loss, data = SETTINGS[name]
+    models = [nn.MLP(2, [5, count], seed=2, **options) for _ in range(2)]
+    epochs = STEPS if batch_size is None else 2
+    compiled, eager = (
+        losses(model, data, loss=loss, batch_size=batch_size, epochs=epochs, eager=eager)
+        for model, eager in zip(models, (False, True), strict=True)
+    )
+    assert compiled == pytest.approx(eager, rel=TOLERANCE)
+    assert compiled[0] != compiled[-1]
+    numbers = [[p.data for p in model.parameters()] for model in models]
+    assert numbers[0] == pytest.approx(numbers[1], rel=1e-8, abs=1e-12)
+
+
+def test_the_first_steps_are_those_of_gradient_descent_by_matrices():
+    data = nn.data.moons(12, seed=4)
+    model = nn.MLP(2, [4, 2], activation="tanh", seed=5)
+    twin = MatrixMLP.from_model(model)
+    expected = []
+    for _ in range(STEPS):
+        outputs = twin.forward(np.array(data.x)).activations[-1]
+        shifted = outputs - outputs.max(axis=1, keepdims=True)
+        expected.append(float(np.mean(np.log(np.exp(shifted).sum(axis=1)) - shifted[range(12), data.y])))
+        gradients = twin.gradients(np.array(data.x), np.array(data.y), loss="cross_entropy_logits")
+        for k in range(2):
+            twin.weights[k] -= 0.1 * gradients.weights[k]
+            twin.biases[k] -= 0.1 * gradients.biases[k]
+    assert losses(model, data) == pytest.approx(expected, rel=TOLERANCE)
+
+
+def test_hinge_with_targets_of_plus_and_minus_one_is_compiled(caplog):
+    data = nn.data.moons(20, seed=1)
+    ys = [2 * y - 1 for y in data.y]
+    results = []
+    for eager in (False, True):
+        model = nn.MLP(2, [4, 1], seed=2)
+        results.append([e.loss for e in nn.fit(model, data.x, ys, "hinge", lr=0.1, epochs=STEPS, eager=eager)])
+    assert results[0] == pytest.approx(results[1], rel=TOLERANCE)
+    assert not caplog.records
+
+
+def choosing(outputs, target):
+    score = outputs[0] if outputs[0] > outputs[1] else outputs[1]
+    return (score - target[0]) ** 2
+
+
+def test_a_loss_that_chooses_by_a_number_is_trained_on_the_graph_engine_and_that_is_said(caplog):
+    data = nn.data.moons(8, seed=1)
+    model = nn.MLP(2, [3, 2], activation="tanh", seed=2)
+    with caplog.at_level(logging.WARNING, "nn.fit"):
+        found = [e.loss for e in nn.fit(model, data.x, [[y] for y in data.y], choosing, lr=0.1, epochs=5)]
+    assert found[-1] < found[0]
+    [record] = caplog.records
+    assert "cannot be compiled" in record.getMessage()
+    assert "score" in record.getMessage() or "outputs" in record.getMessage()
+
+
+def test_fractions_stay_exact():
+    model = nn.MLP(1, [1], bias=False)
+    [w] = model.parameters()
+    w.data = Fraction(1, 2)
+    list(nn.fit(model, [[1]], [Fraction(2)], "half_sum_of_squares", lr=Fraction(1, 3), epochs=1))
+    assert w.data == Fraction(1, 2) + Fraction(1, 3) * (Fraction(2) - Fraction(1, 2))
+
+
+def test_an_interrupted_epoch_leaves_the_numbers_of_its_last_step():
+    class Stop(Exception):
+        pass
+
+    class Shuffle(random.Random):
+        count = 0
+
+        def shuffle(self, x):
+            Shuffle.count += 1
+            if Shuffle.count == 3:
+                raise Stop
+
+    data = nn.data.moons(8, seed=1)
+    model = nn.MLP(2, [3, 2], seed=2)
+    before = [p.data for p in model.parameters()]
+    seen = []
+    epochs = nn.fit(model, data.x, data.y, lr=0.1, epochs=5, rng=Shuffle())
+    with pytest.raises(Stop):
+        seen.extend([p.data for p in model.parameters()] for _ in epochs)
+    assert len(seen) == 2
+    assert before != seen[0] != seen[1] == [p.data for p in model.parameters()]
+
+
+REFUSED = {
+    "no loss is called 'mse'": {"loss": "mse"},
+    "learning rate above 0": {"lr": -1.0},
+    "whole number of epochs": {"epochs": 1.5},
+    "one target for each input": {"ys": [0]},
+    "at least one example": {"xs": [], "ys": []},
+    "at least 1": {"batch_size": 0},
+    "label among 2 classes": {"ys": [0, 2]},
+}
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_what_does_not_fit_is_refused_before_training(words):
+    given = {
+        "xs": [[1.0, 2.0], [3.0, 4.0]],
+        "ys": [0, 1],
+        "loss": "cross_entropy_logits",
+        "lr": 0.1,
+        "epochs": 1,
+        "batch_size": None,
+    }
+    given |= REFUSED[words]
+    model = nn.MLP(2, [2], seed=0)
+    before = [p.data for p in model.parameters()]
+    with pytest.raises(ValueError, match=words):
+        nn.fit(model, given.pop("xs"), given.pop("ys"), given.pop("loss"), **given)
+    assert before == [p.data for p in model.parameters()]
+
+
+def test_a_planted_wrong_gradient_is_noticed(monkeypatch):
+    from autograd.compiled.bound import BoundProgram
+
+    right = BoundProgram.__call__
+    monkeypatch.setattr(
+        BoundProgram, "__call__", lambda self, theta: right(self, theta)._replace(gradients=right(self, theta)[1] * 1.0001)
+    )
+    data = nn.data.moons(10, seed=1)
+    compiled = losses(nn.MLP(2, [3, 2], seed=2), data)
+    eager = losses(nn.MLP(2, [3, 2], seed=2), data, eager=True)
+    assert compiled != pytest.approx(eager, rel=TOLERANCE)
+
+
+def test_a_model_of_a_single_value_and_an_own_loss():
+    class Line(nn.Module):
+        def __init__(self):
+            self.slope = Value(0.0, "slope")
+
+        def __call__(self, x):
+            return self.slope * x[0]
+
+    line = Line()
+    list(nn.fit(line, [[1.0], [2.0]], [3.0, 6.0], lambda output, y: (output - y) ** 2, lr=0.1, epochs=60))
+    assert line.slope.data == pytest.approx(3.0, abs=1e-6)
