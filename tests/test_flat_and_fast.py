@@ -59,7 +59,7 @@ def test_the_kernel_in_llvm_is_what_is_written(neuron):
 @pytest.mark.skipif(
     native_lanes() != 8, reason="the page shows the assembly of a processor with AVX-512, and this one has none"
 )
-@pytest.mark.parametrize(("kernel", "program"), [("tanh.v.first", "neuron"), ("matrix.shared.4x4x8", "network")])
+@pytest.mark.parametrize(("kernel", "program"), [("tanh.v.first", "neuron"), ("matrix.shared.relu.passing.4x4x8", "network")])
 def test_the_kernels_in_assembly_have_the_instructions_that_are_shown(kernel, program, request):
     text = request.getfixturevalue(program).show("asm")
     name = kernel if kernel.endswith("x8") else f"{kernel}.x8"
