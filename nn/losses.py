@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from autograd import Value, log, logsumexp, relu, total
+from autograd import Value, log, logsumexp, relu, sign, total
 from autograd.number import number
 from autograd.value import Operand, as_value, data_of
 
@@ -86,6 +86,10 @@ def cross_entropy(probabilities: Outputs, target: Target) -> Value:
     The probabilities stay nodes of the graph, so that :math:`\partial L/\partial p_c = -y_c/p_c` can be read (S4.31). A class
     with :math:`y_c = 0` takes no part, whatever its probability. To train, ``cross_entropy_logits`` is the safe form.
 
+    (While ``autograd.compile`` traces it, the targets have no numbers yet: the logarithm is then of :math:`p_c + 1 - \mathrm{sign}(y_c)`,
+    which is :math:`p_c` where :math:`y_c > 0`, and for :math:`y_c = 0` keeps ln 0 away from the factor 0. So values and derivatives
+    in the probabilities are those above for all targets from 0; those in a target that is 0 have no meaning.)
+
     Raises:
         ValueError: if the target does not fit the probabilities.
         DomainError: if the probability of the true class is 0.
@@ -95,7 +99,8 @@ def cross_entropy(probabilities: Outputs, target: Target) -> Value:
     Value(data=0.6931471805599453, grad=0.0)
     """
     pairs = _pairs("cross_entropy", probabilities, target, classes=True)
-    return as_value(-total(log(p) if _is_number(y, 1) else y * log(p) for p, y in pairs if not _is_number(y, 0)))
+    parts = ((p + (1 - sign(y)) if _is_unknown(y) else p, y) for p, y in pairs if not _is_number(y, 0))
+    return as_value(-total(log(p) if _is_number(y, 1) else y * log(p) for p, y in parts))
 
 
 def cross_entropy_logits(logits: Outputs, target: Target) -> Value:
@@ -128,8 +133,7 @@ def hinge(outputs: Outputs, target: Target) -> Value:
     """
     pairs = _pairs("hinge", outputs, target)
     for _, y in pairs:
-        unknown = isinstance(y, Value) and y.data != y.data
-        if not unknown and data_of(y) not in (1, -1):
+        if not _is_unknown(y) and data_of(y) not in (1, -1):
             given = f"{target!r} for {len(pairs)} outputs" if len(pairs) > 1 else repr(target)
             raise ValueError(f"hinge needs targets of -1 or 1, one for each output, but got {given}")
     return total(relu(1 + -y * a) for a, y in pairs)  # type: ignore[no-any-return]
@@ -155,6 +159,11 @@ def _pairs(name: str, outputs: Outputs, target: Target, classes: bool = False) -
     if len(targets) != len(outputs):
         raise ValueError(f"{name} needs one target for each output, but got {len(outputs)} outputs and {len(targets)} targets")
     return list(zip(outputs, targets, strict=True))
+
+
+def _is_unknown(target: Any) -> bool:
+    """Whether it is a Value without a number, as while ``autograd.compile`` traces."""
+    return isinstance(target, Value) and target.data != target.data
 
 
 def _label(label: Any) -> int:

@@ -56,7 +56,7 @@ def fit(
 
     The loss of one example is compiled, and the parameters live in one flat array; the model has their numbers again whenever an
     epoch is handed out. With ``eager``, and where the model or the loss cannot be compiled (it chooses by a number, or an
-    operation is a closure; this is logged), each batch is recorded as a graph and differentiated by ``backward()``. Both ways
+    operation is a closure, or it draws from ``random``; this is logged), each batch is recorded as a graph and differentiated by ``backward()``. Both ways
     give the same numbers to rounding.
 
     Args:
@@ -152,10 +152,12 @@ def _compiled(
     """An epoch of compiled steps; None if the loss cannot be compiled, which is said."""
     import numpy as np
 
+    from autograd.compiled.batch import batch
+
     program = _program(lambda x, y: criterion(model(x), y), xs, ys, optimizer, threads)
     if program is None:
         return None
-    x, y = np.array(xs, dtype=float), np.array(ys, dtype=float)
+    x, y = (batch([name], [each])[1].reshape(np.shape(each)) for name, each in (("xs", xs), ("ys", ys)))
 
     def epoch() -> float:
         theta = program.parameters()
@@ -179,10 +181,16 @@ def _program(
 
     if not all(type(p.data) in (int, float) for p in optimizer.params):
         return None  # Fractions stay exact
-    program = autograd.compile(loss, optimizer.params, threads=threads)
+    program, drawn = autograd.compile(loss, optimizer.params, threads=threads), random.getstate()
     try:
         program.trace([np.shape(xs[0]), np.shape(ys[0])])
     except (TracingError, ClosureError, TypeError, ValueError) as error:  # the eager way answers, or says what is wrong
         logging.getLogger("nn.fit").warning("training on the graph engine, since the loss cannot be compiled: %s", error)
+        return None
+    if random.getstate() != drawn:
+        random.setstate(drawn)
+        logging.getLogger("nn.fit").warning(
+            "training on the graph engine, since the model or the loss draws random numbers: compiled, they would be drawn once"
+        )
         return None
     return program

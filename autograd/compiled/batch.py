@@ -59,6 +59,10 @@ def _array(name: str, data: Any) -> Array:
         raise TypeError(
             f"{name} needs an array, or lists, with one entry for each example, but got a {type(data).__name__}: make a list of it"
         )
+    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+        raise ValueError(
+            f"{name} has masked entries, and a program computes with all: leave their examples out, or fill them in"
+        )
     try:
         array = np.asarray(data)
     except ValueError:

@@ -14,7 +14,7 @@ from autograd.compiled.bound import BoundProgram, Evaluated, PerExample
 from autograd.compiled.choice import chosen, executor
 from autograd.compiled.faults import check
 from autograd.compiled.tape import Shape, Tape
-from autograd.compiled.tracing import trace
+from autograd.compiled.tracing import refuse_lent, trace
 from autograd.functional import argument_names
 from autograd.value import Value
 
@@ -293,7 +293,12 @@ class Program:
         >>> compile(lambda x: w * x + b, [w, b]).parameters()
         array([2., 3.])
         """
-        return np.array([each.data for each in self.values], dtype=np.float64)
+        try:
+            numbers = np.array([each.data for each in self.values], dtype=np.float64)
+        except OverflowError:
+            raise OverflowError("a parameter is beyond the largest float, 1.8e308, and programs compute with floats") from None
+        refuse_lent(self.values)
+        return numbers
 
     def write(self, theta: Any) -> None:
         """Write the numbers of all parameters back into the Values.

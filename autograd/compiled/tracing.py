@@ -189,6 +189,12 @@ class Lent(Traced):
 Traced.__name__ = Lent.__name__ = "Value"  # so Python's own messages call them
 
 
+def refuse_lent(parameters: Sequence[Value]) -> None:
+    """Refuse to read parameters whose function is being traced, as a program does that is called inside of it."""
+    if _tracing.get() and any(isinstance(each, Lent) for each in parameters):
+        _refuse("a program was called with the same parameters", "call its function, which is then part of this one")
+
+
 @lru_cache(maxsize=256)
 def _lent(kind: type) -> type:
     """The class that parameters of a class are lent to."""
@@ -280,6 +286,7 @@ def _flattened(fn: Any, result: Any, outputs: list[Value]) -> Shape:
                 f"{type(result).__name__}"
             ) from None
         return ()
+    result = list(result)
     shapes = {_flattened(fn, each, outputs) for each in result}
     if len(shapes) != 1:
         problem = f"rows of the shapes {sorted(shapes)}" if shapes else "an empty list"

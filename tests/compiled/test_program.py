@@ -273,6 +273,7 @@ REFUSED = {
     "text": ((X, ["a", "b", "c"]), TypeError, "y needs real numbers, but has the dtype <U1"),
     "complex": ((X * 1j, Y), TypeError, "x needs real numbers, but has the dtype complex128"),
     "nothing": ((X, None), TypeError, "y needs real numbers, but has the dtype object, with an entry of type NoneType"),
+    "masked": ((np.ma.masked_array(X, X > 1), Y), ValueError, "x has masked entries"),
     "a generator": ((X, (y for y in Y)), TypeError, "y needs an array, or lists, .* but got a generator: make a list of it"),
     "a dictionary": ((X, {"y": Y}), TypeError, "y needs an array, or lists, .* but got a dict: make a list of it"),
     "dates": ((X, np.array(["2020-01-01"] * 3, dtype="M8[D]")), TypeError, "y needs real numbers, but has the dtype"),

@@ -224,6 +224,14 @@ def test_errors_of_the_function_itself_say_what_it_was_called_with():
             assert caught.value.__notes__ == [f"(autograd.compile called the function for one example, with {told})"]
 
 
+def test_a_program_called_inside_another_with_its_parameters_is_refused():
+    inner = autograd.compile(lambda x: w * x, [w], executor="plain")
+    assert inner.value([1.0]) == 2.0
+    with pytest.raises(TracingError, match=r"a program was called with the same parameters .*: call its function"):
+        trace(lambda x: x if inner.value([1.0]) > 1 else w, [w], [()])
+    assert trace(lambda x: (k * x * w for k in range(2)), [w], [()]).output_shape == (2,)
+
+
 def test_an_interrupt_leaves_the_graph_engine_as_it_was():
     def interrupted(x):
         assert repr(2 * w * x) == "Value(data=nan)"

@@ -1,12 +1,14 @@
 """fit: compiled and graph by graph it goes the same way, and what cannot be compiled is trained all the same."""
 
 import logging
+import math
 import random
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
+import autograd
 import nn
 from autograd import Value
 from nn.matrix import MatrixMLP
@@ -171,3 +173,30 @@ def test_a_model_of_a_single_value_and_an_own_loss():
     line = Line()
     list(nn.fit(line, [[1.0], [2.0]], [3.0, 6.0], lambda output, y: (output - y) ** 2, lr=0.1, epochs=60))
     assert line.slope.data == pytest.approx(3.0, abs=1e-6)
+
+
+def test_compiled_training_on_probabilities_leaves_out_classes_of_target_0():
+    program = autograd.compile(lambda p, y: nn.cross_entropy(p, y))
+    for p, y in (([0.0, 0.25, 0.75], [0, 0, 1]), ([1.0, 0.0, 0.0], [1, 0, 0]), ([0.5, 0.0, 0.5], [0.25, 0, 0.75])):
+        inputs = [Value(each) for each in p]
+        nn.cross_entropy(inputs, y).backward()
+        values, [slopes, _] = program.value([p], [y]), program.input_gradients([p], [y])
+        assert values == pytest.approx(-sum(b * math.log(a) for a, b in zip(p, y, strict=True) if b), rel=1e-14)
+        assert slopes[0].tolist() == [each.grad for each in inputs]
+
+
+def test_random_numbers_are_drawn_anew_and_that_is_said(caplog):
+    losses = []
+    for eager in (False, True):
+        random.seed(7)
+        model = nn.MLP(1, [1], activation="linear", seed=0)
+        loss = lambda a, y: (a * random.choice([0, 2]) - y) ** 2  # noqa: E731  (a dropout)
+        losses.append([epoch.loss for epoch in nn.fit(model, [[1.0], [2.0]], [1.0, 3.0], loss, lr=0.01, epochs=3, eager=eager)])
+    assert losses[0] == losses[1]
+    assert "draws random numbers" in caplog.text
+
+
+@pytest.mark.parametrize("wrong", [[[1.0], ["2"]], [[1.0], [2.0, 3.0]]])
+def test_examples_after_the_first_are_checked_too(wrong):
+    with pytest.raises((TypeError, ValueError), match=r"xs needs real numbers|xs is no array|convert it first"):
+        list(nn.fit(nn.MLP(1, [1], seed=0), wrong, [1.0, 2.0], "sum_of_squares", lr=0.1, epochs=1))
