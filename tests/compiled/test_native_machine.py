@@ -1,5 +1,6 @@
 """The native executor as a machine: threads, memory, what is compiled when, and that nothing is touched past the ends."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from autograd import OPS, Op, Value, relu
 from autograd.compiled import choice
 from autograd.compiled.native import Native, bound, fusion, jit
 from autograd.compiled.native.block import Batch
+from autograd.compiled.native.machine import Crew
 from autograd.compiled.native.moves import CELLS
 from autograd.compiled.native.stream import Arena
 from autograd.compiled.plain import Plain
@@ -65,6 +67,62 @@ def test_calls_from_several_threads_take_turns():
         for each in threads:
             each.join()
         assert not wrong
+
+
+def test_steps_of_one_program_in_several_threads_share_its_crew(monkeypatch):
+    monkeypatch.setattr(bound, "OPERATIONS_PER_THREAD", 1)
+    tape, theta = network()
+    native, X = Native(tape, threads=2), examples(200, 4)
+    wanted = {k: native.bind(X).gradient(k * theta)[1].tolist() for k in (1, 2, 3)}
+    wrong = []
+
+    def work(k):
+        step = native.bind(X)
+        wrong.extend(1 for _ in range(200) if step.gradient(k * theta)[1].tolist() != wanted[k])
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in wanted]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert not wrong
+
+
+def failing():
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_a_call_in_a_thread_raises_is_raised_and_the_crew_goes_on(place):
+    crew, ran = Crew(1), []
+    with pytest.raises(ZeroDivisionError):
+        crew.run([failing if k == place else lambda: ran.append(1) for k in range(2)])
+    crew.run([lambda: ran.append(2)] * 2)
+    assert sorted(ran) == [1, 2, 2]
+
+
+FORK = """
+import os, signal, sys
+import numpy as np
+from autograd.compiled.native import Native, bound
+from tests.compiled.networks import examples, network
+
+bound.OPERATIONS_PER_THREAD = 1
+tape, theta = network()
+step = Native(tape, threads=2).bind(examples(200, 4))
+before = step.gradient(theta)[1]
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    os._exit(0 if (step.gradient(theta)[1] == before).all() else 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_process_made_by_fork_has_threads_of_its_own():
+    result = subprocess.run([sys.executable, "-W", "ignore", "-c", FORK], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert result.returncode == 0
 
 
 def test_little_work_stays_in_one_thread():
@@ -161,10 +219,9 @@ def test_rows_of_your_own_are_not_taken_for_others(monkeypatch):
 def test_what_is_shown():
     tape, _ = network("relu", (2, 4))
     native = Native(tape, lanes=4)
-    assert "matrix 4 x 2 with bias" in native.show("steps")
     assert "define void @matrix.shared.relu.passing.4x2x4(" in native.show("llvm")
     assert "matrix.shared.relu.passing.4x2x4:" in native.show("asm")
-    with pytest.raises(ValueError, match='shows "steps", "llvm" or "asm", but not \'hex\''):
+    with pytest.raises(ValueError, match='shows "llvm" or "asm", but not \'hex\''):
         native.show("hex")
 
 

@@ -60,13 +60,9 @@ class Native:
         return BatchBound(self, examples, mean, allocate)
 
     def show(self, what: str) -> str:
-        """``"steps"``, ``"llvm"`` (as it is written here) or ``"asm"`` (after LLVM)."""
-        if what == "steps":
-            if self.batch[1].steps:
-                return "\n".join(map(str, [*self.batch[1].shared.steps, *self.batch[1].steps]))
-            return "\n".join(map(str, self.single[1].steps))
+        """``"llvm"`` (as it is written here) or ``"asm"`` (after LLVM)."""
         if what not in ("llvm", "asm"):
-            raise ValueError(f'native code shows "steps", "llvm" or "asm", but not {what!r}')
+            raise ValueError(f'native code shows "llvm" or "asm", but not {what!r}')
         kernels = [kernel for kernel in Stream(self._there_and_back).kernels if kernel.name != Halt.name]
         return assembly_text(kernels) if what == "llvm" else assembly(kernels)
 

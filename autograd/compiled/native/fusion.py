@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 from autograd.compiled.steps import Matrix, Rows, Step
@@ -74,6 +75,7 @@ def is_light(op: Op) -> bool:
     return op.arity == 1 and not op.is_family and all(_is_light(text) for text in (op.value, *op.partials))
 
 
+@lru_cache(maxsize=4096)
 def _is_light(text: str) -> bool:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Pow | ast.Div):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from autograd.compiled.executor import Array
 
-    Queue: TypeAlias = SimpleQueue[Callable[[], None] | None]
+    Queue: TypeAlias = SimpleQueue[tuple[Callable[[], None], SimpleQueue[BaseException | None]] | None]
 
 
 class Phase(NamedTuple):
@@ -81,25 +82,41 @@ class Crew:
     """Threads that wait for work, and end with the crew."""
 
     def __init__(self, count: int) -> None:
-        self._work: list[Queue] = [SimpleQueue() for _ in range(count)]
-        self._done: SimpleQueue[None] = SimpleQueue()
+        self._count = count
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
+        self._work: list[Queue] = [SimpleQueue() for _ in range(self._count)]
         for queue in self._work:
-            threading.Thread(target=_labour, args=(queue, self._done), daemon=True).start()
+            threading.Thread(target=_labour, args=(queue,), daemon=True).start()
         weakref.finalize(self, _dismiss, self._work)
 
     def run(self, calls: Sequence[Callable[[], None]]) -> None:
-        """All calls at the same time: the first here, each other in a thread of its own."""
+        """All calls at the same time: the first here, each other in a thread of its own. What one raises is raised here."""
+        if self._process != os.getpid():
+            self._begin()  # a process made by fork() has none of its parent's threads
+        done: SimpleQueue[BaseException | None] = SimpleQueue()
         for queue, call in zip(self._work, calls[1:], strict=False):
-            queue.put(call)
-        calls[0]()
-        for _ in calls[1:]:
-            self._done.get()
+            queue.put((call, done))
+        try:
+            calls[0]()
+        finally:
+            errors = [done.get() for _ in calls[1:]]
+        for error in errors:
+            if error is not None:
+                raise error
 
 
-def _labour(queue: Queue, done: SimpleQueue[None]) -> None:
-    while call := queue.get():
-        call()
-        done.put(None)
+def _labour(queue: Queue) -> None:
+    while work := queue.get():
+        call, done = work
+        try:
+            call()
+        except BaseException as error:  # whatever it is, somebody waits to hear of it
+            done.put(error)
+        else:
+            done.put(None)
 
 
 def _dismiss(queues: Sequence[Queue]) -> None:
