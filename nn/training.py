@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import autograd
@@ -71,6 +71,7 @@ def fit(
         threads: of compiled code, at most; None for one.
 
     Raises:
+        TypeError: if the examples are no lists, or the loss is no ``Value``.
         ValueError: if lengths, labels, the rate or the batch size are wrong, or the loss has no such name.
 
     Source: S1.19 and S4.i10 for a full batch, S0.1 for single samples; S4.i4 for the loop.
@@ -86,6 +87,11 @@ def fit(
     optimizer = SGD(model.parameters(), lr)  # refuses what cannot be trained
     if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 0:
         raise ValueError(f"fit needs a whole number of epochs, at least 0, but got {epochs!r}")
+    for name, given in (("xs", xs), ("ys", ys)):
+        if not hasattr(given, "__len__") or not hasattr(given, "__getitem__") or isinstance(given, Mapping):
+            raise TypeError(
+                f"fit needs {name} as a list or an array, an entry for each example, but got a {type(given).__name__}"
+            )
     batches(xs, ys, batch_size)  # refuses lengths and sizes that do not fit
     if not len(xs):
         raise ValueError("fit needs at least one example, but got none")
@@ -130,6 +136,8 @@ def _recorded(
         losses = []
         for xs_, ys_ in batches(xs, ys, batch_size, rng):
             loss = mean([criterion(model(x), y) for x, y in zip(xs_, ys_, strict=True)])
+            if not isinstance(loss, Value):
+                raise TypeError(f"fit needs a loss that is a Value, computed from the model's outputs, but it gives {loss!r}")
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -187,6 +195,8 @@ def _program(
     except (TracingError, ClosureError, TypeError, ValueError) as error:  # the eager way answers, or says what is wrong
         logging.getLogger("nn.fit").warning("training on the graph engine, since the loss cannot be compiled: %s", error)
         return None
+    if not program.tape.active[program.tape.outputs[0]]:
+        return None  # no parameter is in it: the eager way says so
     if random.getstate() != drawn:
         random.setstate(drawn)
         logging.getLogger("nn.fit").warning(

@@ -200,3 +200,16 @@ def test_random_numbers_are_drawn_anew_and_that_is_said(caplog):
 def test_examples_after_the_first_are_checked_too(wrong):
     with pytest.raises((TypeError, ValueError), match=r"xs needs real numbers|xs is no array|convert it first"):
         list(nn.fit(nn.MLP(1, [1], seed=0), wrong, [1.0, 2.0], "sum_of_squares", lr=0.1, epochs=1))
+
+
+@pytest.mark.parametrize("xs", [{0: [1.0]}, (x for x in [[1.0]]), None])
+def test_examples_that_are_no_list_are_refused(xs):
+    with pytest.raises(TypeError, match="fit needs xs as a list or an array"):
+        nn.fit(nn.MLP(1, [1]), xs, [1.0], "sum_of_squares", lr=0.1, epochs=1)
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_a_loss_that_is_a_number_is_refused(eager):
+    epochs = nn.fit(nn.MLP(1, [1]), [[1.0]], [1.0], lambda output, y: 3.0, lr=0.1, epochs=1, eager=eager)
+    with pytest.raises(TypeError, match=r"a loss that is a Value, computed from the model's outputs, but it gives 3\.0"):
+        list(epochs)
