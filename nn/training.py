@@ -96,8 +96,20 @@ def fit(
     if not len(xs):
         raise ValueError("fit needs at least one example, but got none")
     targets = _targets(model, xs[0], ys, loss)
-    epoch = _compiled(model, criterion, xs, targets, optimizer, batch_size, rng, threads) if not eager else None
-    return _epochs(epoch or _recorded(model, criterion, xs, targets, optimizer, batch_size, rng), epochs)
+    training = _Training(lambda x, y: criterion(model(x), y), xs, targets, optimizer, batch_size, rng)  # type: ignore[operator]
+    epoch = None if eager else _compiled(training, threads)
+    return _epochs(epoch or _recorded(training), epochs)
+
+
+class _Training(NamedTuple):
+    """What is trained: the loss of one example, the examples, and how the steps go."""
+
+    loss: Callable[[Any, Any], Value]
+    xs: Sequence[Any]
+    ys: Sequence[Any]
+    optimizer: SGD
+    batch_size: int | None
+    rng: random.Random | None
 
 
 def _epochs(epoch: Callable[[], float], epochs: int) -> Iterator[Epoch]:
@@ -121,59 +133,44 @@ def _targets(model: Module, x: Sequence[Number], ys: Sequence[Any], loss: Loss) 
     return [one_hot(y, count) for y in ys] if count > 1 or loss in OF_CLASSES else ys
 
 
-def _recorded(
-    model: Any,
-    criterion: Callable[[Any, Any], Value],
-    xs: Sequence[Any],
-    ys: Sequence[Any],
-    optimizer: SGD,
-    batch_size: int | None,
-    rng: random.Random | None,
-) -> Callable[[], float]:
+def _recorded(training: _Training) -> Callable[[], float]:
     """An epoch on the graph engine: a graph for each batch."""
+
+    optimizer = training.optimizer
 
     def epoch() -> float:
         losses = []
-        for xs_, ys_ in batches(xs, ys, batch_size, rng):
-            loss = mean([criterion(model(x), y) for x, y in zip(xs_, ys_, strict=True)])
+        for xs, ys in batches(training.xs, training.ys, training.batch_size, training.rng):
+            loss = mean([training.loss(x, y) for x, y in zip(xs, ys, strict=True)])
             if not isinstance(loss, Value):
                 raise TypeError(f"fit needs a loss that is a Value, computed from the model's outputs, but it gives {loss!r}")
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            losses.append(float(loss.data) * len(xs_))
-        return math.fsum(losses) / len(xs)
+            losses.append(float(loss.data) * len(xs))
+        return math.fsum(losses) / len(training.xs)
 
     return epoch
 
 
-def _compiled(
-    model: Any,
-    criterion: Callable[[Any, Any], Value],
-    xs: Sequence[Any],
-    ys: Sequence[Any],
-    optimizer: SGD,
-    batch_size: int | None,
-    rng: random.Random | None,
-    threads: int | None,
-) -> Callable[[], float] | None:
+def _compiled(training: _Training, threads: int | None) -> Callable[[], float] | None:
     """An epoch of compiled steps; None if the loss cannot be compiled, which is said."""
     import numpy as np
 
     from autograd.compiled.batch import batch
 
-    program = _program(lambda x, y: criterion(model(x), y), xs, ys, optimizer, threads)
+    program = _program(training, threads)
     if program is None:
         return None
-    x, y = (batch([name], [each])[1].reshape(np.shape(each)) for name, each in (("xs", xs), ("ys", ys)))
+    x, y = (batch([name], [each])[1].reshape(np.shape(each)) for name, each in (("xs", training.xs), ("ys", training.ys)))
 
     def epoch() -> float:
         theta = program.parameters()
         losses = []
         try:
-            for rows, _ in batches(range(len(x)), range(len(x)), batch_size, rng):
+            for rows, _ in batches(range(len(x)), range(len(x)), training.batch_size, training.rng):
                 value, gradients = program.bind(x[rows], y[rows])(theta)
-                theta -= float(optimizer.lr) * gradients
+                theta -= float(training.optimizer.lr) * gradients
                 losses.append(value * len(rows))
         finally:
             program.write(theta)
@@ -182,16 +179,15 @@ def _compiled(
     return epoch
 
 
-def _program(
-    loss: Callable[[Any, Any], Value], xs: Sequence[Any], ys: Sequence[Any], optimizer: SGD, threads: int | None
-) -> Program | None:
+def _program(training: _Training, threads: int | None) -> Program | None:
     import numpy as np
 
-    if not all(type(p.data) in (int, float) for p in optimizer.params):
+    parameters = training.optimizer.params
+    if not all(type(p.data) in (int, float) for p in parameters):
         return None  # Fractions stay exact
-    program, drawn = autograd.compile(loss, optimizer.params, threads=threads), random.getstate()
+    program, drawn = autograd.compile(training.loss, parameters, threads=threads), random.getstate()
     try:
-        program.trace([np.shape(xs[0]), np.shape(ys[0])])
+        program.trace([np.shape(training.xs[0]), np.shape(training.ys[0])])
     except (TracingError, ClosureError, TypeError, ValueError) as error:  # the eager way answers, or says what is wrong
         logging.getLogger("nn.fit").warning("training on the graph engine, since the loss cannot be compiled: %s", error)
         return None

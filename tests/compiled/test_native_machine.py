@@ -51,6 +51,14 @@ def test_threads_agree_and_repeat_themselves(monkeypatch):
         assert error(step.value(theta), one[0]) < 1e-14
 
 
+def in_threads(work, arguments):
+    threads = [threading.Thread(target=work, args=(each,)) for each in arguments]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+
+
 def test_calls_from_several_threads_take_turns():
     tape, theta = network()
     for count in (1, 100):
@@ -61,11 +69,7 @@ def test_calls_from_several_threads_take_turns():
         def work(k, step=step, wanted=wanted, wrong=wrong):
             wrong.extend(1 for _ in range(300) if step.gradient(k * theta)[1].tolist() != wanted[k])
 
-        threads = [threading.Thread(target=work, args=(k,)) for k in wanted]
-        for each in threads:
-            each.start()
-        for each in threads:
-            each.join()
+        in_threads(work, wanted)
         assert not wrong
 
 
@@ -80,11 +84,7 @@ def test_steps_of_one_program_in_several_threads_share_its_crew(monkeypatch):
         step = native.bind(X)
         wrong.extend(1 for _ in range(200) if step.gradient(k * theta)[1].tolist() != wanted[k])
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in wanted]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
+    in_threads(work, wanted)
     assert not wrong
 
 

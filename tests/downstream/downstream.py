@@ -61,7 +61,8 @@ def main() -> None:
     assert_type(bool(report), bool)
     assert report, report
 
-    losses = train(Line(random.Random(0)), [(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)], steps=200)
+    line = Line(random.Random(0))
+    losses = train(line, [(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)], steps=200)
     assert losses[-1] < 1e-6 < losses[0]
 
     model = nn.MLP(2, [3, 2], activation="tanh", output="softmax", seed=0)
@@ -70,6 +71,12 @@ def main() -> None:
     assert_type(loss, Value)
     loss.backward()
     assert MatrixMLP.from_model(model).gradients([[0.5, -1.0]], [1], loss="cross_entropy").weights[0].shape == (3, 2)
+
+    compiled = autograd.compile(lambda x, y: nn.half_sum_of_squares(line(x), y), line.parameters(), executor="numpy")
+    mean_loss, gradients = compiled([0.0, 1.0, 2.0], [1.0, 3.0, 5.0])
+    assert_type(mean_loss, float)
+    assert mean_loss < 1e-6
+    assert gradients.shape == (2,)
     print("downstream: all is well")  # noqa: T201
 
 
