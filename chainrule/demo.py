@@ -19,6 +19,7 @@ import autograd
 import nn
 import viz
 from autograd import Value, scope, topological_order
+from autograd.compiled.program import Program
 from nn.data import DATASETS, Dataset, load, read_csv, split, standardise
 from nn.matrix import MatrixMLP
 from viz.digraph import Digraph
@@ -71,9 +72,10 @@ def run(
     )
     started = time.perf_counter()
     _train(console, model, train, epochs, lr, batch_size, rng, eager)
+    seconds, predict = time.perf_counter() - started, autograd.compile(model)
     console.print(
-        f"\ntrained in {time.perf_counter() - started:.1f} s; accuracy on the training data {_accuracy(model, train):.1%}, "
-        f"on the {len(test)} held-out examples {_accuracy(model, test):.1%}"
+        f"\ntrained in {seconds:.1f} s; accuracy on the training data {_accuracy(predict, train):.1%}, "
+        f"on the {len(test)} held-out examples {_accuracy(predict, test):.1%}"
     )
     pictures = {"neuron": neuron, "loss": viz.draw(_small_loss(console, train, seed))}
     written = [path for name, picture in pictures.items() for path in _write(out / name, picture)]
@@ -232,6 +234,5 @@ def _train(
             progress.update(task, completed=epoch.number, loss=epoch.loss)
 
 
-def _accuracy(model: nn.MLP, data: Dataset) -> float:
-    outputs = autograd.compile(model).value(data.x)
-    return float(np.mean(np.argmax(outputs, axis=1) == data.y))
+def _accuracy(predict: Program, data: Dataset) -> float:
+    return float(np.mean(np.argmax(predict.value(data.x), axis=1) == data.y))

@@ -33,7 +33,7 @@ def batch(names: Sequence[str], data: Sequence[Any], shapes: Sequence[Shape] | N
     (((2,), ()), (3, 3), [1.0, 2.0, -1.0])
     """
     if shapes is not None and len(data) != len(shapes):
-        raise TypeError(f"the program was compiled for {_arguments(len(shapes))}, but got {len(data)}")
+        raise TypeError(f"the program was compiled for {counted(len(shapes), 'argument')}, but got {len(data)}")
     if not data:
         raise TypeError("a function of no arguments has no examples to run over: let it take the inputs of one example")
     arrays = [_array(name, each) for name, each in zip(names, data, strict=True)]
@@ -106,8 +106,9 @@ def _column(got: Shape, wanted: Shape) -> str:
     return f"; there are as many numbers: give them in the shape {('N', *wanted)}".replace("'N'", "N")
 
 
-def _arguments(count: int) -> str:
-    return f"{count} argument{'s' * (count != 1)}"
+def counted(count: int, what: str) -> str:
+    """How many there are of what, for messages."""
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def flat(values: Any, count: int) -> Array:

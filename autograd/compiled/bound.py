@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from autograd.compiled.batch import flat
-from autograd.compiled.faults import check
-
 if TYPE_CHECKING:
     from autograd.compiled.executor import Array, Bound
     from autograd.compiled.program import Program
@@ -67,8 +64,7 @@ class BoundProgram:
         with _nothing_is_garbage():
             self._bound: Bound = program._ready().bind(examples, program.reduction == "mean")
         self._gradient = self._bound.gradient
-        self._count = len(program.values)
-        self._flat = (self._count,)  # the shape of theta
+        self._flat = (len(program.values),)  # the shape of theta
         self._scalar = len(program.tape.outputs) == 1 and not program.tape.output_shape and program.reduction != "none"
         self._direct = self._scalar and not program._check and not program.tape.frozen
 
@@ -78,7 +74,7 @@ class BoundProgram:
             if not self._scalar:
                 self._refuse()
             self.program._differentiable()
-            theta = self._numbers(theta)
+            theta = self.program._checked(theta, self.examples)
         return _evaluated(self._gradient(theta))
 
     def __reduce__(self) -> Any:
@@ -87,7 +83,8 @@ class BoundProgram:
 
     def value(self, theta: Any = None) -> Any:
         """The value, forward only; see ``Program.value``."""
-        numbers, program = self._numbers(theta), self.program
+        program = self.program
+        numbers = program._checked(theta, self.examples)
         if self._scalar:
             return self._bound.value(numbers)
         outputs = self._bound.outputs(numbers).reshape(len(self.examples), *program.tape.output_shape)
@@ -97,16 +94,10 @@ class BoundProgram:
         """The value and the gradient of each example."""
         self.program._one_output("per_example")
         self.program._differentiable()
-        return PerExample(*self._bound.per_example(self._numbers(theta)))
+        return PerExample(*self._bound.per_example(self.program._checked(theta, self.examples)))
 
     def _refuse(self) -> NoReturn:
         self.program._one_output("the gradient of a program")
         raise ValueError(
             'this program reduces nothing: ask for per_example(...), or compile it with reduction="mean" or "sum" for one gradient'
         )
-
-    def _numbers(self, given: Any) -> Array:
-        numbers = self.program.parameters() if given is None else flat(given, self._count)
-        if self.program._check:
-            check(self.program.tape, numbers, self.examples)
-        return numbers

@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd.closure import Closure
 from autograd.compiled import listing, saving, wengert
-from autograd.compiled.batch import batch, flat
+from autograd.compiled.batch import batch, counted, flat
 from autograd.compiled.bound import BoundProgram, Evaluated, PerExample
 from autograd.compiled.choice import chosen, executor
 from autograd.compiled.faults import check
@@ -195,8 +195,8 @@ class Program:
         if self._tape is None:
             return f"<Program {name}, not traced yet>"
         return (
-            f"<Program {name}: {_counted(self._tape.parameters, 'parameter')}, {_counted(self._tape.inputs, 'input')}, "
-            f"{_counted(len(self._tape.rows), 'operation')}, {self.executor}>"
+            f"<Program {name}: {counted(self._tape.parameters, 'parameter')}, {counted(self._tape.inputs, 'input')}, "
+            f"{counted(len(self._tape.rows), 'operation')}, {self.executor}>"
         )
 
     # --- running it ----------------------------------------------------------------------------------------------------
@@ -235,7 +235,7 @@ class Program:
         if frozen and not any(self.tape.uses[:count]):
             names = ", ".join([each or "one without a label" for each in frozen[:3]] + ["..."] * (len(frozen) > 3))
             given = (
-                f"the function reads none of the {_counted(count, 'parameter')}" if count else "the program has no parameters"
+                f"the function reads none of the {counted(count, 'parameter')}" if count else "the program has no parameters"
             )
             raise ValueError(
                 f"a gradient is in the parameters, but {given}, and other Values are constants in it ({names}): compile it with "
@@ -262,9 +262,7 @@ class Program:
         return tuple(part.reshape(*part.shape[:-1], *shape) for part, shape in zip(parts, self.tape.shapes, strict=True))
 
     def _jacobian(self, examples: Array, given: Any, inputs: bool) -> Array:
-        numbers = self._theta(given)
-        if self._check:
-            check(self.tape, numbers, examples)
+        numbers = self._checked(given, examples)
         count = len(self.tape.outputs)
         rows = [self._ready(k, inputs).bind(examples).per_example(numbers)[1] for k in range(count)]
         return np.stack(rows, axis=1).reshape(len(examples), *self.tape.output_shape, -1)
@@ -324,6 +322,13 @@ class Program:
     def _theta(self, given: Any) -> Array:
         return self.parameters() if given is None else flat(given, len(self.values))
 
+    def _checked(self, given: Any, examples: Array) -> Array:
+        """The numbers of all parameters; with ``check`` the tape was gone through with them."""
+        numbers = self._theta(given)
+        if self._check:
+            check(self.tape, numbers, examples)
+        return numbers
+
     def __reduce__(self) -> Any:
         """Copied and pickled as it is saved: so a copy has Values of its own, and neither function nor machine code."""
         return loaded, (self.to_json(), self.executor, self._threads, self._check)
@@ -378,10 +383,6 @@ def _shapes(given: Any) -> tuple[Shape, ...]:
             f"shapes are those of the arguments for one example, as in [(2,), ()] for two features and a label, but got {given!r}"
         )
     return tuple(map(tuple, sizes))
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _whole(threads: int | None) -> int | None:

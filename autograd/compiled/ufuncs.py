@@ -41,21 +41,10 @@ UFUNCS: dict[str, Callable[..., Any]] = {
 
 ARITHMETIC = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide}
 
-ONE_PASS: dict[str, Callable[..., Any]] = {
-    "maximum": np.maximum,
-    "minimum": np.minimum,
-    "relu": lambda x, **out: np.maximum(x, 0.0, **out),
-    "sign": np.sign,
-    "step": lambda x, **out: np.heaviside(x, 0.0, **out),
-    "heaviside": lambda x, **out: np.heaviside(x, 0.5, **out),
-}
-"""Rows that NumPy has under some name. It computes them in one pass, where their texts take several."""
-
 ARRAYS = Functions(
     Where,
     {
         **UFUNCS,
-        **ONE_PASS,
         "erf": _one_by_one(math.erf),
         "erfc": _one_by_one(math.erfc),
         "pow": np.power,
@@ -75,7 +64,7 @@ def value(op: Op) -> Callable[..., None]:
     >>> out
     array([ 0.,  2., nan])
     """
-    direct = ONE_PASS.get(op.name) or _ufunc(op)
+    direct = _ufunc(op)
     if direct is None:
         compute = op.value_made_of(ARRAYS)
         return lambda *arrays: np.copyto(arrays[-1], compute(*arrays[:-1]))
