@@ -54,16 +54,17 @@ from autograd.scopes import scope
 from autograd.value import Constant, Value, apply
 
 if _TYPE_CHECKING:
-    from autograd.checking import check_gradients
+    from autograd.checking.diagnosis import diagnose
+    from autograd.checking.gradients import check_gradients
     from autograd.compiled.program import compile  # noqa: A004
     from autograd.debugging import debug
-    from autograd.diagnosis import diagnose
-    from autograd.exercises import quiz
-    from autograd.explanation import explain
+    from autograd.explaining.chain_rule import explain
+    from autograd.explaining.costs import compare_modes
+    from autograd.explaining.forward_mode import explain_forward
+    from autograd.explaining.paths import Path, count_paths, paths, top_paths
+    from autograd.explaining.quiz import quiz
+    from autograd.explaining.why_backward import why_order, why_plus
     from autograd.functional import value_and_grad
-    from autograd.modes import compare_modes, explain_forward
-    from autograd.path import Path, count_paths, paths, top_paths
-    from autograd.why import why_order, why_plus
 
 __all__ = [
     "OPS",
@@ -137,16 +138,17 @@ __all__ = [
 
 # What asks questions of a graph is imported when it is first used: a program that only trains need not wait for it.
 _ON_DEMAND = {
-    "check_gradients": "checking",
+    "check_gradients": "checking.gradients",
     "compile": "compiled.program",
     "debug": "debugging",
-    "diagnose": "diagnosis",
-    "explain": "explanation",
-    "quiz": "exercises",
+    "diagnose": "checking.diagnosis",
+    "explain": "explaining.chain_rule",
+    "quiz": "explaining.quiz",
     "value_and_grad": "functional",
-    **dict.fromkeys(["compare_modes", "explain_forward"], "modes"),
-    **dict.fromkeys(["why_order", "why_plus"], "why"),
-    **dict.fromkeys(["Path", "count_paths", "paths", "top_paths"], "path"),
+    "compare_modes": "explaining.costs",
+    "explain_forward": "explaining.forward_mode",
+    **dict.fromkeys(["why_order", "why_plus"], "explaining.why_backward"),
+    **dict.fromkeys(["Path", "count_paths", "paths", "top_paths"], "explaining.paths"),
 }
 
 

@@ -17,8 +17,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from autograd.graph import topological_order
-from autograd.number import Number, number
 from autograd.recording import NUMBERS, RECORDED
+from autograd.rules.numbers import Number, number
 from autograd.value import Value, as_value
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from autograd import ops
-from autograd.number import Number
+from autograd.rules.numbers import Number
 from autograd.value import Operand, Value, apply
 
 T = TypeVar("T", Value, float)

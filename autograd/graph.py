@@ -1,8 +1,8 @@
-"""The order in which a graph is walked: every node after its inputs."""
+"""The order in which a graph is walked: every node after its inputs; and its leaves."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -60,3 +60,16 @@ def topological_order(*roots: Value) -> list[Value]:
 def _next_of_closure(node: Value, rest: dict[Value, Iterator[Value]], met: set[Value]) -> Value | None:
     """The next input that was not met yet; each input is looked at once, however many there are."""
     return next((each for each in rest.setdefault(node, iter(node.inputs)) if each not in met), None)
+
+
+def leaves_of(nodes: Iterable[Value]) -> list[Value]:
+    """The leaves among the nodes but for plain numbers: what one differentiates in, if nothing is named.
+
+    >>> from autograd import Value
+    >>> x = Value(2.0, "x")
+    >>> leaves_of(topological_order(x * x + 5)) == [x]
+    True
+    """
+    from autograd.value import Constant  # above this module: a Value finds its order here
+
+    return [node for node in nodes if not node.inputs and type(node) is not Constant]

@@ -15,8 +15,8 @@ derivative taken there. ``samples`` are ranges from which tests draw.
 To add an operation, add a row here and a line on ``Value`` that names it. A row may call primitives, itself, and rows above it.
 """
 
-from autograd.row import OPS as OPS
-from autograd.row import Op as Op
+from autograd.rules.op import OPS as OPS
+from autograd.rules.op import Op as Op
 
 # fmt: off
 

@@ -8,10 +8,10 @@ from operator import add, mul
 from typing import Any, NamedTuple
 
 from autograd.errors import ClosureError
-from autograd.evaluate import evaluate_ieee
-from autograd.language import Calls
 from autograd.ops import ADD, MUL, POW, POWER
-from autograd.row import OPS, Functions, Op
+from autograd.rules.evaluate import evaluate_ieee
+from autograd.rules.grammar import Calls
+from autograd.rules.op import OPS, Functions, Op
 from autograd.value import Operand, Value, apply
 
 

@@ -7,11 +7,11 @@ from fractions import Fraction
 from typing import Any, TypeAlias, Union
 
 from autograd import ops
-from autograd.closure import Closure
-from autograd.evaluate import evaluate
 from autograd.graph import topological_order
-from autograd.number import Number, number
-from autograd.row import Op
+from autograd.micrograd import Closure
+from autograd.rules.evaluate import evaluate
+from autograd.rules.numbers import Number, number
+from autograd.rules.op import Op
 from autograd.scopes import Scope, current_scope  # debug() puts a function of its own in the place of current_scope
 
 Operand: TypeAlias = Union["Value", int, float, Fraction]

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 import click
 
-from autograd.number import Number
-from chainrule.expression import MOST_PARTS, Expression, read_numbers
-from chainrule.numerals import LONGEST, MOST_DIGITS
-from chainrule.tokens import DEEPEST
+from autograd.expressions.numerals import LONGEST, MOST_DIGITS
+from autograd.expressions.reader import MOST_PARTS, Expression, read_numbers
+from autograd.expressions.tokens import DEEPEST
+from autograd.rules.numbers import Number
 
 LIMITS = (
     f"EXPR has names, numbers, + - * / **, parentheses and functions (chainrule ops lists them), and before the result steps such "

@@ -9,8 +9,8 @@ from rich.text import Text
 
 import autograd
 from autograd import Value
+from autograd.expressions.errors import some, visible
 from chainrule.arguments import LIMITS, ExpressionCommand, read, refused, with_expression
-from chainrule.errors import some, visible
 from chainrule.terminal import columns, show, table, titled
 
 FORMATS = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "", ".gv": ""}

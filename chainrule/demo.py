@@ -22,7 +22,7 @@ from autograd import Value, scope, topological_order
 from autograd.compiled.program import Program
 from nn.data import DATASETS, Dataset, load, read_csv, split, standardise
 from nn.matrix import MatrixMLP
-from viz.digraph import Digraph
+from viz.dot.digraph import Digraph
 
 HELD_OUT = 0.2
 TOLERANCE = 1e-12  # of the largest gradient: float64 keeps 16 digits, and a thousand roundings cost two or three

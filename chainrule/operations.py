@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import click
 
 from autograd import OPS, Op
-from autograd.evaluate import evaluate
-from chainrule.functions import FUNCTIONS, closest
+from autograd.expressions.callable_rows import FUNCTIONS, closest
+from autograd.rules.evaluate import evaluate
 from chainrule.terminal import show, table, titled
 
 HEADINGS = ["operation", "value", "∂out/∂x", "∂out/∂y", "needs", "kinks and constants"]

@@ -16,7 +16,6 @@ from nn import data as data
 from nn import elementary as elementary
 from nn.embedding import Embedding, one_vs_rest
 from nn.layers import ACTIVATIONS, INITS, MLP, Layer, LayerTrace, Neuron, Trace
-from nn.layouts import LAYOUTS, arrange, export_gradients, export_parameters, import_parameters
 from nn.losses import (
     LOSSES,
     cross_entropy,
@@ -28,10 +27,12 @@ from nn.losses import (
     sum_of_squares,
 )
 from nn.module import Module
-from nn.notations import NOTATIONS, Notation, backward_quantities, compare_notations
-from nn.optim import SGD, batches
 from nn.summary import summary
-from nn.training import Epoch, fit
+from nn.textbooks.conventions import NOTATIONS, Notation, backward_quantities, compare_notations
+from nn.textbooks.layouts import LAYOUTS, arrange, export_gradients, export_parameters, import_parameters
+from nn.training.batches import batches
+from nn.training.fit import Epoch, fit
+from nn.training.optimisers import SGD
 
 __all__ = [
     "ACTIVATIONS",

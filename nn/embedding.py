@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from autograd import Value
-from nn.layers import Generator, Init, _generator, _init, _width
+from nn.layers.neuron import Init, init_function, width
 from nn.losses import one_hot
 from nn.module import Module
+from nn.seeding import Seed, generator
 
 
 class Embedding(Module):
@@ -31,9 +32,9 @@ class Embedding(Module):
     (['e[3,1]', 'e[3,2]'], True)
     """
 
-    def __init__(self, count: int, dim: int, init: Init = "uniform", seed: int | Generator | None = None) -> None:
-        draw, rng = _init(init), _generator(seed)
-        count, dim = _width("an embedding", "labels", count), _width("an embedding", "numbers in a row", dim)
+    def __init__(self, count: int, dim: int, init: Init = "uniform", seed: Seed = None) -> None:
+        draw, rng = init_function(init), generator(seed)
+        count, dim = width("an embedding", "labels", count), width("an embedding", "numbers in a row", dim)
         self.table = [[Value(draw(rng, count, dim), f"e[{label},{j + 1}]") for j in range(dim)] for label in range(count)]
         self.name = "embedding"
         for value in self.parameters():

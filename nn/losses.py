@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from autograd import Value, log, logsumexp, relu, sign, total
-from autograd.number import number
+from autograd.rules.numbers import number
 from autograd.value import Operand, as_value, data_of
 
 Outputs: TypeAlias = Value | Sequence[Value]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import mpmath
 
 from autograd import OPS
-from autograd.evaluate import evaluate
+from autograd.rules.evaluate import evaluate
 
 HELPERS = {"power_dx", "power_dy"}  # the partials of x ** y: rows only because they are differentiated in turn
 POWERS = {"power", *HELPERS}

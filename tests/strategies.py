@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 import nn
 from autograd import OPS, Op, Value, apply
-from autograd.evaluate import evaluate
-from autograd.number import Number
+from autograd.rules.evaluate import evaluate
+from autograd.rules.numbers import Number
 
 
 def for_all(*strategies: st.SearchStrategy[Any], examples: int = 60) -> Callable[[Any], Any]:

@@ -9,7 +9,7 @@ import pytest
 import nn
 from autograd import Value
 from autograd.compiled.native import Native
-from autograd.compiled.native.jit import native_lanes
+from autograd.compiled.native.llvm.jit import native_lanes
 from autograd.compiled.tracing import trace
 
 DOCS = Path(__file__).parents[1] / "docs"

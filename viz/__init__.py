@@ -9,7 +9,7 @@
 2
 """
 
-from viz.dot import draw
-from viz.layout import LayoutError
+from viz.dot.draw import draw
+from viz.dot.layout import LayoutError
 
 __all__ = ["LayoutError", "draw"]

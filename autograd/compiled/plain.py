@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd.compiled.tape import NONE, Tape
-from autograd.row import Op
+from autograd.rules.op import Op
 
 if TYPE_CHECKING:
     from autograd.compiled.executor import Array

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograd.closure import Closure
-from autograd.compiled import listing, saving, wengert
-from autograd.compiled.batch import batch, counted, flat
-from autograd.compiled.bound import BoundProgram, Evaluated, PerExample
-from autograd.compiled.choice import chosen, executor
-from autograd.compiled.faults import check
+from autograd.compiled import print_steps, print_tape, saving
+from autograd.compiled.arguments import batch, counted, flat
+from autograd.compiled.bound_program import BoundProgram, Evaluated, PerExample
+from autograd.compiled.domain_check import check
+from autograd.compiled.executors import chosen, executor
 from autograd.compiled.tape import Shape, Tape
 from autograd.compiled.tracing import refuse_lent, trace
 from autograd.functional import argument_names
+from autograd.micrograd import Closure
 from autograd.value import Value
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class Program:
 
     @property
     def steps(self) -> str:
-        """The matrices that were recognised in the tape, and the operations that stand together; see ``listing``."""
+        """The matrices that were recognised in the tape, and the operations that stand together; see ``print_steps``."""
         return self.show("steps")
 
     def show(self, what: str = "tape") -> str:
@@ -173,9 +173,9 @@ class Program:
             ValueError: if the executor has no such thing.
         """
         if what in ("tape", "latex"):
-            return wengert.to_text(self.tape) if what == "tape" else wengert.to_latex(self.tape)
+            return print_tape.to_text(self.tape) if what == "tape" else print_tape.to_latex(self.tape)
         if what == "steps":
-            return listing.to_text(self.tape)
+            return print_steps.to_text(self.tape)
         return self._ready().show(what)
 
     def to_latex(self) -> str:
@@ -185,7 +185,7 @@ class Program:
     @property
     def counts(self) -> dict[str, int]:
         """How many operations of each kind there are, the most frequent first."""
-        return wengert.counts(self.tape)
+        return print_tape.counts(self.tape)
 
     def __str__(self) -> str:
         return repr(self) if self._tape is None else self.show()

@@ -15,8 +15,8 @@ from fractions import Fraction
 from typing import Any, NoReturn
 
 from autograd.compiled.tape import NONE, Row, Tape
-from autograd.number import Number
-from autograd.row import OPS, Op
+from autograd.rules.numbers import Number
+from autograd.rules.op import OPS, Op
 
 FORMAT, VERSION = "chainrule tape", 1
 INFINITIES = {"inf": math.inf, "-inf": -math.inf}

@@ -28,7 +28,7 @@ from typing import NamedTuple, TypeAlias
 
 from autograd.compiled.tape import Row, Tape
 from autograd.ops import ADD, MUL
-from autograd.row import Op
+from autograd.rules.op import Op
 
 
 class Rows(NamedTuple):

@@ -8,7 +8,7 @@ from functools import cached_property
 from math import prod
 from typing import Any, NamedTuple
 
-from autograd.row import Op
+from autograd.rules.op import Op
 
 Shape = tuple[int, ...]
 

@@ -17,12 +17,12 @@ from threading import RLock
 from typing import Any, NoReturn
 
 from autograd import value
-from autograd.closure import Closure
 from autograd.compiled.tape import NONE, Row, Shape, Tape, shown
 from autograd.debugging import SKIPPED, Line, caller, debug, users_line
 from autograd.errors import ClosureError, TracingError
 from autograd.functional import argument_names
 from autograd.graph import topological_order
+from autograd.micrograd import Closure
 from autograd.value import Constant, Value, as_value
 
 _tracing: ContextVar[bool] = ContextVar("tracing", default=False)

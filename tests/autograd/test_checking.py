@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import autograd
 from autograd import OPS, Op, Value, apply, check_gradients, topological_order, value_and_grad
-from autograd.complex_step import complex_step
+from autograd.checking.complex_step import complex_step
 from nn import MLP, sum_of_squares
 
 SMOOTH = {
@@ -236,7 +236,7 @@ def test_the_exponent_of_a_negative_base_is_not_judged():
 @pytest.fixture
 def differences_alone(monkeypatch):
     """As if no operation had a complex form."""
-    monkeypatch.setattr("autograd.checking.complex_step", lambda order, source: None)
+    monkeypatch.setattr("autograd.checking.gradients.complex_step", lambda order, source: None)
 
 
 @pytest.mark.parametrize("name", ["relu at 0", "leaky", "inside"])
@@ -249,7 +249,7 @@ def test_differences_alone_see_the_kink_between_the_slopes_of_both_sides(name):
 def test_a_kink_excuses_no_wrong_derivative(wrong, monkeypatch):
     bad = Op("bad_relu", "0 if x <= 0 else x", (wrong,))
     assert check_gradients(lambda x: apply(bad, x), 0.0).inputs[0].verdict == "DIFFERS"
-    monkeypatch.setattr("autograd.checking.complex_step", lambda order, source: None)
+    monkeypatch.setattr("autograd.checking.gradients.complex_step", lambda order, source: None)
     assert check_gradients(lambda x: apply(bad, x), 0.0).inputs[0].verdict == "DIFFERS"
 
 
@@ -292,7 +292,7 @@ UNCLEAR = {
 
 @pytest.mark.parametrize(("f", "at"), UNCLEAR.values(), ids=UNCLEAR)
 def test_what_differences_cannot_confirm_is_not_confirmed(f, at, monkeypatch):
-    monkeypatch.setattr("autograd.checking.complex_step", lambda order, source: None)
+    monkeypatch.setattr("autograd.checking.gradients.complex_step", lambda order, source: None)
     report = check_gradients(f, at)
     assert not report
     assert report.inputs[0].verdict == "unclear"
@@ -307,7 +307,7 @@ def test_at_the_end_of_a_domain_one_side_is_enough():
 def test_a_wrong_derivative_at_either_end_of_a_domain_is_found(value, domain, monkeypatch):
     bad = Op("bad_end", value, ("2 + 0 * x",), domain=domain)  # at 0 it is 0
     assert check_gradients(lambda x: apply(bad, x), 0.0).inputs[0].verdict == "DIFFERS"
-    monkeypatch.setattr("autograd.checking.complex_step", lambda order, source: None)
+    monkeypatch.setattr("autograd.checking.gradients.complex_step", lambda order, source: None)
     assert check_gradients(lambda x: apply(bad, x), 0.0).inputs[0].verdict == "DIFFERS"
 
 
@@ -322,7 +322,7 @@ def test_at_a_jump_no_derivative_is_called_wrong():
 @pytest.mark.parametrize("without_complex", [False, True])
 def test_f_is_asked_beside_its_input_at_steps_relative_to_it(without_complex, monkeypatch):
     if without_complex:
-        monkeypatch.setattr("autograd.checking.complex_step", lambda order, source: None)
+        monkeypatch.setattr("autograd.checking.gradients.complex_step", lambda order, source: None)
     steps = [0, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7]
     for at, size in [(3.0, 3.0), (-500.0, 500.0), (0.0, 1.0)]:
         asked = []
@@ -500,7 +500,7 @@ def test_value_and_grad_refuses_what_it_cannot_differentiate():
 
 
 def test_near_the_largest_float_differences_do_not_overflow(monkeypatch):
-    monkeypatch.setattr("autograd.checking.complex_step", lambda order, source: None)
+    monkeypatch.setattr("autograd.checking.gradients.complex_step", lambda order, source: None)
     assert check_gradients(autograd.exp, [709.7]).inputs[0].verdict == "agrees"
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from autograd import Op, Value, ops
 from autograd.errors import DomainError, ExactPowerError, PoleError
-from autograd.evaluate import evaluate
-from autograd.exact import LONGEST_POWER
+from autograd.rules.evaluate import evaluate
+from autograd.rules.exact_powers import LONGEST_POWER
 
 LARGE = 10**400  # beyond the largest float
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Value, grad, quiz
-from autograd.answers import LONGEST, AnswerError, number_from
 from autograd.errors import ClosureError
+from autograd.explaining.answers import LONGEST, AnswerError, number_from
 
 
 def diamond():

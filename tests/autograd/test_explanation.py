@@ -15,8 +15,8 @@ import autograd
 import nn
 from autograd import OPS, Constant, Value, apply, count_paths, explain, grad, scope, topological_order
 from autograd.errors import ClosureError
-from autograd.named import names_of
-from autograd.notation import TEXT
+from autograd.explaining.named_graph import names_of
+from autograd.rules.notation import TEXT
 from tests.autograd.classics import CLASSICS, GOLDEN, derivation, named
 from tests.strategies import expressions, for_all
 
@@ -333,22 +333,22 @@ def at_the_other_slot(function):
 
 
 BUGS = {  # what is replaced, and by what made of it
-    "no parentheses": ("notation.Notation.at_least", lambda f: lambda self, binds, piece: piece.text),
-    "too few parentheses": ("notation.Notation.at_least", lambda f: lambda self, binds, piece: f(self, binds - 1, piece)),
-    "the sign of a number lost": ("notation._Text.number", lambda f: lambda self, number: f(self, abs(number))),
-    "numbers rounded too far": ("notation.DIGITS", lambda digits: 4),
-    "operands swapped": ("named.NamedGraph.written", swapped),
-    "the formula of the other operand": ("named.NamedGraph.local_derivative", at_the_other_slot),
-    "a derivative upside down": ("notation._Text.partial_derivative", lambda f: lambda self, output, source: f(self, source, output)),
-    "the number of the other operand": ("steps.Steps.partials", lambda f: lambda self, node: f(self, node)[::-1]),
-    "a term forgotten": ("explanation.total", lambda f: lambda notation, numbers: f(notation, numbers[1:])),
-    "a factor forgotten": ("explanation.product", lambda f: lambda notation, numbers: f(notation, numbers[1:] or numbers)),
-    "a named factor forgotten": ("explanation.symbols", lambda f: lambda notation, factors: f(notation, factors[1:] or factors)),
-    "a path forgotten": ("explanation.paths", lambda f: lambda *arguments: list(f(*arguments))[1:] or list(f(*arguments))),
-    "a path told backwards": ("notation.Notation.route", lambda f: lambda self, names: f(self, names[::-1])),
-    "= for ≈": ("derivation.shown_exactly", lambda f: lambda number: True),
-    "the wrong operand named": ("named.NamedGraph.operand", lambda f: lambda self, node, slot: f(self, node, 1 - slot) if f(self, node, slot) else ""),
-    "added without need": ("explanation._Explanation._accumulated", lambda f: lambda self, *rest: [*f(self, *rest)] * 2),
+    "no parentheses": ("rules.notation.Notation.at_least", lambda f: lambda self, binds, piece: piece.text),
+    "too few parentheses": ("rules.notation.Notation.at_least", lambda f: lambda self, binds, piece: f(self, binds - 1, piece)),
+    "the sign of a number lost": ("rules.notation._Text.number", lambda f: lambda self, number: f(self, abs(number))),
+    "numbers rounded too far": ("rules.notation.DIGITS", lambda digits: 4),
+    "operands swapped": ("explaining.named_graph.NamedGraph.written", swapped),
+    "the formula of the other operand": ("explaining.named_graph.NamedGraph.local_derivative", at_the_other_slot),
+    "a derivative upside down": ("rules.notation._Text.partial_derivative", lambda f: lambda self, output, source: f(self, source, output)),
+    "the number of the other operand": ("explaining.folded.Steps.partials", lambda f: lambda self, node: f(self, node)[::-1]),
+    "a term forgotten": ("explaining.chain_rule.total", lambda f: lambda notation, numbers: f(notation, numbers[1:])),
+    "a factor forgotten": ("explaining.chain_rule.product", lambda f: lambda notation, numbers: f(notation, numbers[1:] or numbers)),
+    "a named factor forgotten": ("explaining.chain_rule.symbols", lambda f: lambda notation, factors: f(notation, factors[1:] or factors)),
+    "a path forgotten": ("explaining.chain_rule.paths", lambda f: lambda *arguments: list(f(*arguments))[1:] or list(f(*arguments))),
+    "a path told backwards": ("rules.notation.Notation.route", lambda f: lambda self, names: f(self, names[::-1])),
+    "= for ≈": ("explaining.derivation.shown_exactly", lambda f: lambda number: True),
+    "the wrong operand named": ("explaining.named_graph.NamedGraph.operand", lambda f: lambda self, node, slot: f(self, node, 1 - slot) if f(self, node, slot) else ""),
+    "added without need": ("explaining.chain_rule._Explanation._accumulated", lambda f: lambda self, *rest: [*f(self, *rest)] * 2),
 }  # fmt: skip
 
 
@@ -360,8 +360,8 @@ def check_all():
 @pytest.mark.parametrize(("what", "change"), BUGS.values(), ids=BUGS)
 def test_a_planted_bug_is_found(what, change, monkeypatch):
     *owner, name = f"autograd.{what}".split(".")
-    module = importlib.import_module(".".join(owner[:2]))
-    place = functools.reduce(getattr, owner[2:], module)
+    module = importlib.import_module(".".join(owner[:3]))
+    place = functools.reduce(getattr, owner[3:], module)
     monkeypatch.setattr(place, name, change(getattr(place, name)))
     with pytest.raises(AssertionError):
         check_all()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from autograd.ieee import PRIMITIVES, divide, power
+from autograd.rules.primitives import PRIMITIVES, divide, power
 
 INF, NAN = math.inf, math.nan
 MAGNITUDES = [0.0, 5e-324, 1e-300, 0.3, 0.5, 1.0, 1.5, 2.0, 3.0, 401.0, 1e15 + 1, 2.0**53, 1e200, 1.7976931348623157e308, INF]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd import OPS, Op
-from autograd.language import Calls, Exact, Floats, compiled, names_in, whole
+from autograd.rules.grammar import Calls, Exact, Floats, compiled, names_in, whole
 
 
 @contextmanager

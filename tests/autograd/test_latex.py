@@ -15,8 +15,8 @@ import pytest
 
 import autograd
 from autograd import OPS, Op, Value, apply, explain, scope
-from autograd.derivation import Derivation, Line, Section, equation
-from autograd.notation import LATEX, SUM, TEXT, Piece
+from autograd.explaining.derivation import Derivation, Line, Section, equation
+from autograd.rules.notation import LATEX, SUM, TEXT, Piece
 from tests.autograd.classics import CLASSICS, derivation, named
 
 TYPESET = Path(__file__).with_name("typeset.cjs")

@@ -16,8 +16,8 @@ import autograd
 import nn
 from autograd import Value, compare_modes, explain_forward, grad, jvp, paths, scope, topological_order
 from autograd.errors import ClosureError
-from autograd.modes import Cost
-from autograd.notation import LATEX
+from autograd.explaining.costs import Cost
+from autograd.rules.notation import LATEX
 
 # --- forward mode -------------------------------------------------------------------------------------------------------
 
@@ -91,8 +91,8 @@ def test_every_printed_tangent_is_that_of_dual_numbers_in_names_and_in_numbers(s
 
 
 def test_the_derivative_has_the_bits_of_jvp(monkeypatch):
-    monkeypatch.setattr("autograd.notation.DIGITS", 17)
-    monkeypatch.setattr("autograd.derivation.DIGITS", 17)
+    monkeypatch.setattr("autograd.rules.notation.DIGITS", 17)
+    monkeypatch.setattr("autograd.explaining.derivation.DIGITS", 17)
     x, y = Value(0.1, "x"), Value(0.7, "y")
     h = (x * y + x / 3).tanh()
     output = autograd.softmax([h * x, h - y, x.exp() * 0.3])[1].log() + 0.1 * h + 1e-3 * h * x

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from autograd.number import number
+from autograd.rules.numbers import number
 
 
 class Third(Fraction):

@@ -12,8 +12,8 @@ import sympy as sp
 import autograd
 from autograd import OPS, Op, Value, grad, ops
 from autograd.errors import DomainError, PoleError
-from autograd.evaluate import evaluate
-from autograd.ieee import PRIMITIVES
+from autograd.rules.evaluate import evaluate
+from autograd.rules.primitives import PRIMITIVES
 from autograd.value import apply
 from tests.oracle import (
     CONSTANTS,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import nn
 from autograd import Constant, Value, count_paths, grad, paths, scope, softmax, top_paths, topological_order
 from autograd.errors import ClosureError
-from autograd.steps import Steps
+from autograd.explaining.folded import Steps
 
 OPERATIONS = [
     lambda a, b: a * b,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import nn
 from autograd import Constant, Value, explain_forward, topological_order, why_order, why_plus
 from autograd.errors import ClosureError
-from autograd.notation import LATEX
+from autograd.rules.notation import LATEX
 
 # --- first attempts -----------------------------------------------------------------------------------------------------
 

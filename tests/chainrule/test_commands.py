@@ -13,8 +13,8 @@ import pytest
 import autograd
 import viz
 from autograd import OPS, Value
+from autograd.expressions.reader import MOST_PARTS
 from chainrule import terminal
-from chainrule.expression import MOST_PARTS
 
 NEURON = ["u = w*x; tanh(u + b)", "w=0.5", "x=2", "b=-1"]
 
@@ -154,8 +154,8 @@ def test_a_link_stays_a_link(chainrule, tmp_path):
 
 
 def test_without_a_layout_program_the_message_passes_through_and_dot_still_works(chainrule, tmp_path, monkeypatch):
-    monkeypatch.setattr("viz.layout.shutil.which", lambda program: None)
-    monkeypatch.setattr("viz.layout.find_spec", lambda name: None)
+    monkeypatch.setattr("viz.dot.layout.shutil.which", lambda program: None)
+    monkeypatch.setattr("viz.dot.layout.find_spec", lambda name: None)
     status, out, err = chainrule("draw", "x*x", "x=3", "-o", "a.svg")
     assert (status, out) == (1, "")
     assert 'pip install "chainrule[layout]"' in err

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 import autograd
 from autograd import OPS, Constant, DomainError, Value, grad, topological_order
-from autograd.exact import bits
-from chainrule import expression, tokens
-from chainrule.errors import ExpressionError, OutsideDomainError
-from chainrule.expression import MOST_PARTS, Expression, read_numbers
-from chainrule.functions import FUNCTIONS
-from chainrule.numerals import LONGEST, MOST_BITS, MOST_DIGITS, number
-from chainrule.tokens import DEEPEST
+from autograd.expressions import reader, tokens
+from autograd.expressions.callable_rows import FUNCTIONS
+from autograd.expressions.errors import ExpressionError, OutsideDomainError
+from autograd.expressions.numerals import LONGEST, MOST_BITS, MOST_DIGITS, number
+from autograd.expressions.reader import MOST_PARTS, Expression, read_numbers
+from autograd.expressions.tokens import DEEPEST
+from autograd.rules.exact_powers import bits
 from tests.strategies import for_all
 
 
@@ -128,7 +128,7 @@ def test_the_number_is_what_python_computes(text, numbers):
 
 
 def test_that_property_can_fail(monkeypatch):
-    monkeypatch.setitem(expression.OPERATORS, expression.ast.Sub, "add")
+    monkeypatch.setitem(reader.OPERATORS, reader.ast.Sub, "add")
     assert test_the_number_is_what_python_computes.can_fail()
 
 
@@ -389,12 +389,12 @@ FOREIGN = [
 def test_the_tree_too_has_nothing_but_what_is_allowed(text, monkeypatch):
     """What passes the check of the words is read by Python's parser; even if all passed, the tree would be refused."""
     assert refusal(text)
-    monkeypatch.setattr(expression, "check_tokens", lambda text: None)
+    monkeypatch.setattr(reader, "check_tokens", lambda text: None)
     assert refusal(text)
 
 
 def test_the_parser_says_nothing_on_its_own(monkeypatch):
-    monkeypatch.setattr(expression, "check_tokens", lambda text: None)
+    monkeypatch.setattr(reader, "check_tokens", lambda text: None)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert refusal("1or x")  # Python warns of a number that runs into a word
@@ -421,7 +421,7 @@ def test_a_parser_that_gives_up_is_an_error_too(error, monkeypatch):
     def gives_up(text):
         raise error
 
-    monkeypatch.setattr(expression.ast, "parse", gives_up)
+    monkeypatch.setattr(reader.ast, "parse", gives_up)
     assert "this is no expression" in refusal("x").message
 
 

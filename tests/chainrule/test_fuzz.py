@@ -16,11 +16,12 @@ from unittest import mock
 import pytest
 from hypothesis import strategies as st
 
-from chainrule import cli, expression
-from chainrule.errors import ExpressionError
-from chainrule.expression import Expression
-from chainrule.functions import FUNCTIONS
-from chainrule.numerals import LONGEST
+from autograd.expressions import reader
+from autograd.expressions.callable_rows import FUNCTIONS
+from autograd.expressions.errors import ExpressionError
+from autograd.expressions.numerals import LONGEST
+from autograd.expressions.reader import Expression
+from chainrule import cli
 from tests.strategies import for_all
 
 SOON = 20.0  # seconds, on a machine that may be busy with something else; the slowest take one or two
@@ -186,9 +187,9 @@ def warns(text):
 def test_a_traceback_a_warning_slowness_and_a_caret_out_of_place_are_caught(monkeypatch):
     assert trouble("explain", "x*x", "x=2") == trouble("explain", "x^2", "x=2") == ""
     for planted in (KeyError("planted"), RecursionError("planted")):
-        with mock.patch.object(expression, "apply", side_effect=planted):
+        with mock.patch.object(reader, "apply", side_effect=planted):
             assert type(planted).__name__ in trouble("explain", "x*x", "x=2")
-    with mock.patch.object(expression, "check_tokens", warns):
+    with mock.patch.object(reader, "check_tokens", warns):
         assert "UserWarning" in trouble("explain", "x*x", "x=2")
     with mock.patch.object(ExpressionError, "__str__", return_value="planted\n  x^2\n!"):
         assert "caret" in trouble("explain", "x^2", "x=2")
@@ -207,7 +208,7 @@ def test_each_property_can_fail(name):
         raise ExpressionError("planted", text, (0, len(text) + 1)) if "x" in text else AssertionError("planted")
 
     with (
-        mock.patch.object(expression, "check_tokens", planted),
+        mock.patch.object(reader, "check_tokens", planted),
         mock.patch.object(ExpressionError, "__str__", return_value="a\n\nb"),
     ):
         assert globals()[name].can_fail()

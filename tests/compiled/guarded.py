@@ -15,10 +15,10 @@ import numpy as np
 import autograd
 from autograd import Value, tanh, total
 from autograd.compiled.native import Native, bound
-from autograd.compiled.native.exact import Single
+from autograd.compiled.native.kernels.memory import Stretch
 from autograd.compiled.native.machine import Machine
-from autograd.compiled.native.moves import Stretch
-from autograd.compiled.native.stream import Stream
+from autograd.compiled.native.plan.one_example import Single
+from autograd.compiled.native.plan.stream import Stream
 
 PAGE = mmap.PAGESIZE
 ALIVE = []  # guarded memory is never given back

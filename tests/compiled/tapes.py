@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd import OPS, Op, Value, apply
-from autograd.evaluate import evaluate
-from autograd.language import names_in
+from autograd.rules.evaluate import evaluate
+from autograd.rules.grammar import names_in
 
 LIMIT = 30.0  # of values
 STEEP = 8.0  # of local derivatives

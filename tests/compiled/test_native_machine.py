@@ -14,12 +14,14 @@ pytest.importorskip("llvmlite")
 
 import autograd
 from autograd import OPS, Op, Value, relu
-from autograd.compiled import choice
-from autograd.compiled.native import Native, bound, fusion, jit
-from autograd.compiled.native.block import Batch
+from autograd.compiled import executors
+from autograd.compiled.native import Native, bound
+from autograd.compiled.native.kernels import row_facts
+from autograd.compiled.native.kernels.memory import CELLS
+from autograd.compiled.native.llvm import jit
 from autograd.compiled.native.machine import Crew
-from autograd.compiled.native.moves import CELLS
-from autograd.compiled.native.stream import Arena
+from autograd.compiled.native.plan.batch import Batch
+from autograd.compiled.native.plan.stream import Arena
 from autograd.compiled.plain import Plain
 from autograd.compiled.tape import Row, Tape
 from tests.compiled.networks import examples, network, tape_of
@@ -152,7 +154,7 @@ LIGHT = {"relu": True, "abs": True, "step": True, "tanh": False, "sigmoid": Fals
 
 
 def test_light_operations_run_with_a_matrix():
-    assert {name: fusion.is_light(OPS[name]) for name in LIGHT} == LIGHT
+    assert {name: row_facts.is_light(OPS[name]) for name in LIGHT} == LIGHT
     tape, _ = network("relu", (2, 8, 8))
     layout = Batch(Arena(CELLS), tape, 8)
     with_activation = [[str(step) for step in unit] for unit in layout._forward if len(unit) > 1]
@@ -245,11 +247,11 @@ def test_a_hundred_thousand_operations_are_laid_out():
     ("release", "executor"), [("0.44.1", "numpy"), ("0.45.0", "native"), ("1.0", "native"), ("odd", "native")]
 )
 def test_an_old_llvmlite_is_left_alone(monkeypatch, release, executor):
-    monkeypatch.setattr(choice, "version", lambda name: release)
-    assert choice.chosen("auto") == executor
+    monkeypatch.setattr(executors, "version", lambda name: release)
+    assert executors.chosen("auto") == executor
     if executor == "numpy":
         with pytest.raises(ImportError, match="native code needs llvmlite"):
-            choice.chosen("native")
+            executors.chosen("native")
 
 
 # --- nothing is read or written past the ends ----------------------------------------------------------------------------

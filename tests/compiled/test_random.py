@@ -8,7 +8,8 @@ import pytest
 
 import autograd
 from autograd import OPS, Value, apply
-from autograd.compiled import arrays, plain, sheets, ufuncs
+from autograd.compiled import plain
+from autograd.compiled.arrays import buffers, executor, ufuncs
 from tests.compiled import tapes
 from tests.compiled.oracle import EXECUTORS, eager, errors, program
 from tests.compiled.tapes import Drawn, Sketch, any_rows, drawn, layers
@@ -242,18 +243,18 @@ def test_a_lost_contribution_of_arrays_is_caught(functions, name, monkeypatch):
 
         return give
 
-    monkeypatch.setattr(sheets, name, losing)
+    monkeypatch.setattr(buffers, name, losing)
     assert worst(functions[:100], "numpy") > TOLERANCE
 
 
 def test_a_contribution_that_overwrites_is_caught(functions, monkeypatch):
-    right = sheets._into
-    monkeypatch.setattr(sheets, "_into", lambda adjoints, lines, first: right(adjoints, lines, True))
+    right = buffers._into
+    monkeypatch.setattr(buffers, "_into", lambda adjoints, lines, first: right(adjoints, lines, True))
     assert worst(functions[:100], "numpy") > TOLERANCE
 
 
 def test_a_matrix_turned_round_is_caught(functions, monkeypatch):
-    monkeypatch.setattr(arrays.Once, "gathered", turned(arrays.Once.gathered))
+    monkeypatch.setattr(executor.Once, "gathered", turned(executor.Once.gathered))
     assert worst(functions[:100], "numpy") > TOLERANCE
 
 
@@ -265,5 +266,5 @@ def turned(right):
 
 
 def test_blocks_of_any_size_give_the_same(functions, monkeypatch):
-    monkeypatch.setattr(arrays, "BLOCK", 2000)
+    monkeypatch.setattr(executor, "BLOCK", 2000)
     assert worst(functions[:100], "numpy") < TOLERANCE

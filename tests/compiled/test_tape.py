@@ -5,7 +5,7 @@ import pytest
 import autograd
 import nn
 from autograd import OPS, Value, detach
-from autograd.compiled import wengert
+from autograd.compiled import print_tape
 from autograd.compiled.tape import Row, Tape
 from autograd.compiled.tracing import trace
 from tests.autograd.test_latex import complaints, needs_node
@@ -78,7 +78,7 @@ def test_shared_operands_and_several_outputs():
 def test_what_leads_into_a_detach_alone_has_no_adjoint_statement():
     w = Value(2.0, "w")
     tape = trace(lambda x: w * detach(w * x), [w], [()])
-    text = wengert.to_text(tape)
+    text = print_tape.to_text(tape)
     assert tape.active == (True, False, True, True, True)
     assert tape.leads == (True, False, True, False, True)
     assert [line for line in text.splitlines() if "grad" in line] == ["adjoints, from v3.grad = 1", "w.grad = v2·v3.grad"]
@@ -87,10 +87,10 @@ def test_what_leads_into_a_detach_alone_has_no_adjoint_statement():
 def test_names_are_each_one_of_its_own():
     a, b, c = Value(1.0, "w"), Value(2.0, "w"), Value(3.0)
     tape = trace(lambda v1: a * v1 + b * c, [a, b, c], [()])
-    assert wengert.names(tape)[:4] == ["p1", "p2", "p3", "v1"]
-    assert wengert.names(tape)[4:] == ["node1", "node2", "node3"]
+    assert print_tape.names(tape)[:4] == ["p1", "p2", "p3", "v1"]
+    assert print_tape.names(tape)[4:] == ["node1", "node2", "node3"]
     clash = trace(lambda p1: a * p1, [a, b], [()])
-    assert wengert.names(clash)[:3] == ["p1'", "p2", "p1"]
+    assert print_tape.names(clash)[:3] == ["p1'", "p2", "p1"]
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -111,7 +111,7 @@ def test_what_is_printed_computes_the_gradient(seed):
     scope = {**names, **family, **rows, **{f"{p.label}_grad": 0.0 for p in values}}
     for statement in statements:
         exec(statement, {}, scope)
-    last = wengert.names(program.tape)[program.tape.outputs[0]].replace("[", "_").replace("]", "_")
+    last = print_tape.names(program.tape)[program.tape.outputs[0]].replace("[", "_").replace("]", "_")
     if last:
         assert scope[last] == pytest.approx(found.values[0], rel=1e-5, abs=1e-5)  # constants are printed with six digits
     for k, p in enumerate(values):
@@ -139,5 +139,5 @@ def test_latex_has_a_line_for_each_statement():
 def test_latex_is_typeset_without_complaint(seed):
     function = drawn(seed)
     values = function.values()
-    latex = wengert.to_latex(trace(function.function(values), values, [(function.examples.shape[1],)]))
+    latex = print_tape.to_latex(trace(function.function(values), values, [(function.examples.shape[1],)]))
     assert complaints([[latex, True]]) == [[]]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from autograd import Value
 from nn import LAYOUTS, LOSSES, MLP, NOTATIONS, Layer, backward_quantities, compare_notations
-from nn import notations as module
+from nn.textbooks import conventions as module
 from tests.derivations.five_losses import BAR, CASES, ENTROPY, NAMES, NETS, OWN, SQUARES, N, close, own_gradients
 from tests.derivations.networks import complex_step, forward, model, onwards
 

@@ -86,7 +86,7 @@ def test_the_equations_of_the_lecture_notes_are_among_the_tests_of_a_file():
     def tests_for(file):
         return [set(stage) for stage in mutate.stages(mutate.Mutant(file, 1, "", "", "", ""))]
 
-    first, telling, others = tests_for("nn/notations.py")
+    first, telling, others = tests_for("nn/textbooks/conventions.py")
     assert first == {"nn"}
     assert telling == {"tests/derivations/test_notations.py"}
     assert {"tests/nn", "tests/derivations"} <= others

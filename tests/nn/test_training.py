@@ -150,7 +150,7 @@ def test_what_does_not_fit_is_refused_before_training(words):
 
 
 def test_a_planted_wrong_gradient_is_noticed(monkeypatch):
-    from autograd.compiled.bound import BoundProgram
+    from autograd.compiled.bound_program import BoundProgram
 
     right = BoundProgram.__call__
     monkeypatch.setattr(

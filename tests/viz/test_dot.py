@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import viz
-import viz.dot
+import viz.dot.draw
 from autograd import Constant, Value, scope, sin, tanh
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -187,7 +187,7 @@ def test_each_value_is_one_box_and_each_operand_one_edge(make):
 
 def test_the_structure_check_catches_collapsed_edges(monkeypatch):
     """micrograd's drawing keeps edges in a set, so of x * x it shows one."""
-    monkeypatch.setattr(viz.dot, "zip_longest", lambda inputs, partials: dict(zip(inputs, partials, strict=True)).items())
+    monkeypatch.setattr(viz.dot.draw, "zip_longest", lambda inputs, partials: dict(zip(inputs, partials, strict=True)).items())
     check_structure(Value(2.0) * Value(3.0))
     with pytest.raises(AssertionError):
         check_structure(square())
@@ -291,7 +291,7 @@ def test_constants_are_grey_and_have_no_gradient():
     out.backward()
     constant, leaf, product = boxes(viz.draw(out)).values()
     assert (constant["constant"], "data" in constant, "grad" in constant) == ("3", False, False)
-    assert set(constant.colours.values()) == {viz.dot.GREY}
+    assert set(constant.colours.values()) == {viz.dot.draw.GREY}
     assert "DASHED" in constant.table.get("STYLE")
     assert "grad" in leaf
     assert "grad" in product
@@ -302,18 +302,18 @@ def test_data_and_gradient_differ_in_word_and_colour():
     out = square()
     out.backward()
     box = boxes(viz.draw(out))["v1"]
-    assert (box.colours["data"], box.colours["3"]) == (viz.dot.DATA, viz.dot.DATA)
-    assert (box.colours["grad"], box.colours["6"]) == (viz.dot.GRADIENT, viz.dot.GRADIENT)
+    assert (box.colours["data"], box.colours["3"]) == (viz.dot.draw.DATA, viz.dot.draw.DATA)
+    assert (box.colours["grad"], box.colours["6"]) == (viz.dot.draw.GRADIENT, viz.dot.draw.GRADIENT)
 
 
 @pytest.mark.parametrize(
     ("ink", "paper"),
     [
-        (viz.dot.DATA, "#FFFFFF"),
-        (viz.dot.GRADIENT, "#FFFFFF"),
-        (viz.dot.INK, "#FFFFFF"),
-        (viz.dot.GREY, "#F0F0F0"),
-        (viz.dot.GREY, "#EEF1F4"),
+        (viz.dot.draw.DATA, "#FFFFFF"),
+        (viz.dot.draw.GRADIENT, "#FFFFFF"),
+        (viz.dot.draw.INK, "#FFFFFF"),
+        (viz.dot.draw.GREY, "#F0F0F0"),
+        (viz.dot.draw.GREY, "#EEF1F4"),
     ],
 )
 def test_contrast(ink, paper):
@@ -547,5 +547,5 @@ def test_the_length_of_edges_counts_ranks():
     a = x * y  # x and y one rank before
     b = a + x  # a one, x two
     c = b * a  # b one, a two
-    assert viz.dot._length_of_edges([x, y, a, b, c]) == 1 + 1 + 1 + 2 + 1 + 2
-    assert viz.dot._length_of_edges([x]) == 0
+    assert viz.dot.draw._length_of_edges([x, y, a, b, c]) == 1 + 1 + 1 + 2 + 1 + 2
+    assert viz.dot.draw._length_of_edges([x]) == 0

@@ -13,8 +13,8 @@ import graphviz
 import pytest
 
 import viz
-import viz.digraph
-import viz.layout
+import viz.dot.digraph
+import viz.dot.layout
 from autograd import Value, scope, tanh
 from viz import LayoutError
 
@@ -317,7 +317,7 @@ def test_render_writes_what_the_graphviz_package_writes(dot, picture, options):
 
 def test_the_directory_of_the_picture_is_used_once(dot):
     dot()
-    picture = viz.digraph.Digraph("g", directory="out")
+    picture = viz.dot.digraph.Digraph("g", directory="out")
     assert picture.render(outfile="g.svg") == str(Path("out", "g.svg"))
     assert picture.render(outfile="h.svg", directory="texts") == "h.svg"
     assert set(files()) == {"out/g.gv", "out/g.svg", "texts/h.gv", "h.svg"}

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd.compiled.native import machine
-from autograd.compiled.native.block import split
+from autograd.compiled.native.kernels.memory import ARRAY, GRADIENT
 from autograd.compiled.native.machine import Machine, Phase
-from autograd.compiled.native.moves import ARRAY, GRADIENT
-from autograd.compiled.native.stream import WORD, Stream
+from autograd.compiled.native.plan.batch import split
+from autograd.compiled.native.plan.stream import WORD, Stream
 
 if TYPE_CHECKING:
     from autograd.compiled.executor import Array

@@ -8,13 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from autograd.compiled.native import machine
-from autograd.compiled.native.block import Batch
 from autograd.compiled.native.bound import BatchBound, SingleBound
-from autograd.compiled.native.exact import Single
-from autograd.compiled.native.jit import UNROLL, Halt, assembly, assembly_text, native_lanes
+from autograd.compiled.native.kernels.memory import CELLS
+from autograd.compiled.native.llvm.jit import UNROLL, Halt, assembly, assembly_text, native_lanes
 from autograd.compiled.native.machine import Crew
-from autograd.compiled.native.moves import CELLS
-from autograd.compiled.native.stream import Arena, Stream
+from autograd.compiled.native.plan.batch import Batch
+from autograd.compiled.native.plan.one_example import Single
+from autograd.compiled.native.plan.stream import Arena, Stream
 from autograd.compiled.steps import steps_in_order
 from autograd.compiled.tape import Tape
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from autograd.compiled.native.jit import library
-from autograd.compiled.native.moves import GRADIENT, SELF, THETA, VALUE, Driver
-from autograd.compiled.native.stream import LINE, WORD, Arena, Stream
+from autograd.compiled.native.kernels.memory import GRADIENT, SELF, THETA, VALUE, Driver
+from autograd.compiled.native.llvm.jit import library
+from autograd.compiled.native.plan.stream import LINE, WORD, Arena, Stream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,0 +1,1 @@
+"""Whether a gradient is right, and what is wrong with a graph."""

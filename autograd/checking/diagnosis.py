@@ -1,0 +1,199 @@
+"""diagnose: what is wrong with a graph and its gradients, in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import overload
+
+from autograd.checking.graph_facts import SHOWN, Finding, Subject, listed, shown
+from autograd.checking.stale_data import stale_data
+from autograd.checking.traps import (
+    flat_operations,
+    gradient,
+    left_over_gradients,
+    not_finite,
+    starts_at_output,
+    unreached_parameters,
+    zero_derivatives,
+)
+from autograd.value import Value
+
+CHECKS = {
+    not_finite: "every number and every local derivative is finite",
+    stale_data: "every operation agrees with the present numbers of its operands",
+    left_over_gradients: "every parameter's grad is 0 or the derivative of the output",
+    unreached_parameters: "every parameter is in the graph",
+    flat_operations: "no operation of one operand is flat in all the examples",
+    zero_derivatives: "every parameter has a way to the output without a local derivative of 0",
+}
+"""What is looked for, in the order of the report, and what is true where nothing is found."""
+
+WIDTH = 100  # of the lines of a printed report
+
+
+class Report(Sequence[Finding]):
+    """What ``diagnose`` found: a sequence of findings, so false if it is empty; printed, an explanation.
+
+    Attributes:
+        unchecked: what could not be looked at, and why: a tuple of sentences.
+
+    >>> x = Value(2.0, "x")
+    >>> report = diagnose(x.detach() + 1)
+    >>> len(report), report[0].kind, report[0].node is x, report.unchecked
+    (1, 'zero derivative', True, ())
+    """
+
+    __slots__ = ("_findings", "_about", "unchecked")
+
+    def __init__(self, findings: Iterable[Finding], about: str, unchecked: Iterable[str]) -> None:
+        self._findings, self._about, self.unchecked = tuple(findings), about, tuple(unchecked)
+
+    @overload
+    def __getitem__(self, index: int) -> Finding: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Finding, ...]: ...
+    def __getitem__(self, index: int | slice) -> Finding | tuple[Finding, ...]:
+        return self._findings[index]
+
+    def __len__(self) -> int:
+        return len(self._findings)
+
+    def __repr__(self) -> str:
+        from textwrap import fill  # here, since importing autograd is not to wait for it
+
+        return "\n".join(
+            [self._heading(), *(fill(f"{kind}: {told}", WIDTH, subsequent_indent="    ") for kind, told in self._items())]
+        )
+
+    def _repr_markdown_(self) -> str:
+        items = (f"- **{kind}**: {_escaped(told)}" for kind, told in self._items())
+        return "\n".join([_escaped(self._heading()), "", *items])
+
+    def _heading(self) -> str:
+        return f"{len(self) or 'No'} finding{'s' * (len(self) != 1)} in {self._about}"
+
+    def _items(self) -> Iterator[tuple[str, str]]:
+        """Kinds and words: of each kind the first few findings, and how many more there are."""
+        for kind in dict.fromkeys(finding.kind for finding in self):
+            told = [finding.message for finding in self if finding.kind == kind]
+            yield from ((kind, each) for each in told[:SHOWN])
+            if len(told) > SHOWN:
+                yield kind, f"... and {len(told) - SHOWN} more of this kind: the report is a sequence of all."
+        if not self:
+            yield from (("checked", each) for each in CHECKS.values())
+        yield from (("not checked", each) for each in self.unchecked)
+
+
+def diagnose(output: Value, parameters: Iterable[Value] | None = None) -> Report:
+    r"""Look for the classic traps of backpropagation in the graph of ``output``, and say what to do about each.
+
+    ========================  ==========================================================================================
+    nan, inf                  where the first number that is not finite was born, and how far it spread
+    stale data                data was assigned after the graph was built: derivatives are those of the old numbers
+    left-over gradient        a parameter's grad holds more than one pass: nobody set it to 0
+    unreached parameter       the output was not computed from it
+    dead relu, saturated,     an operation passes no gradient on, in any example: nodes are grouped by their scopes, so
+    stationary                that one neuron is one finding, and a relu that is off in some examples only is none
+    zero derivative           a parameter all of whose paths have a local derivative of exactly 0
+    ========================  ==========================================================================================
+
+    Nodes are called by their labels, or v1, v2, ... in topological order as in pictures; those made inside ``debug()`` with the
+    line of your code. Nothing is changed: no data, no grad. The time is proportional to the size of the graph.
+
+    Args:
+        output: the value on which ``backward()`` was called, or is going to be.
+        parameters: the values that are trained, such as ``model.parameters()``; if left out, all leaves but constants.
+
+    Returns:
+        A sequence of findings, each with ``kind``, ``node`` and ``message``; empty if all is well. Printed, it explains itself.
+
+    Raises:
+        TypeError: if the output or a parameter is no ``Value``, or holds no number.
+
+    The gradients were never set to 0:
+
+    >>> w = Value(3.0, "w")
+    >>> for step in range(2):
+    ...     loss = (w * 2 - 5) ** 2
+    ...     loss.backward()
+    >>> diagnose(loss)
+    1 finding in the graph of v6, of 6 nodes and 1 parameter
+    left-over gradient: w.grad is 8.0, 2 times the derivative of v6 in it, 4.0: backward() adds to what
+        is there, and ran that often. What to do: set gradients to 0 before each pass, p.grad = 0 for
+        each parameter or zero_grad(); unless you mean to add up several passes.
+
+    A number was taken out of the graph:
+
+    >>> w.grad = 0.0
+    >>> prediction = Value(w.data * 2, "prediction")
+    >>> diagnose((prediction - 5) ** 2, [w])
+    1 finding in the graph of v4, of 4 nodes and 1 parameter
+    unreached parameter: w is not in the graph of v4, so its gradient is 0 and it will not learn. What
+        to do: look for a number (.data) taken where the Value was meant, for a copy of it, or for a
+        layer that is not called.
+
+    An overflow, and the line that made it:
+
+    >>> from autograd import debug
+    >>> with debug():
+    ...     certainty = (400 * w).exp()
+    ...     score = 1 + certainty
+    >>> [finding] = diagnose(score)
+    >>> print(finding.kind, finding.message.partition(" It ")[0], finding.node.made_at.text, sep="\n")
+    inf
+    v5 = exp(v4) is the first number that is not finite: it is inf, with v4 = 1200.0.
+    certainty = (400 * w).exp()
+    """
+    if not isinstance(output, Value):
+        raise TypeError(f"diagnose looks at the graph of a Value, but the output is {_told(output)}")
+    subject = Subject(output, None if parameters is None else _checked(parameters))
+    findings = (_with_line(finding) for check in CHECKS for finding in check(subject))
+    count = [
+        f"{n} {what}{'s' * (n != 1)}" for n, what in ((len(subject.order), "node"), (len(subject.parameters), "parameter"))
+    ]
+    return Report(findings, f"the graph of {subject.path(output)}, of {' and '.join(count)}", _unchecked(subject))
+
+
+def _checked(parameters: Iterable[Value]) -> list[Value]:
+    if isinstance(parameters, Value) or not hasattr(parameters, "__iter__"):
+        hint = "write model.parameters()" if hasattr(parameters, "parameters") else "write [w]"
+        raise TypeError(f"diagnose takes a list of parameters, but got {_told(parameters)}: {hint}")
+    parameters = list(parameters)
+    for each in parameters:
+        if not isinstance(each, Value):
+            raise TypeError(f"the parameters of diagnose are Values, but one is {_told(each)}")
+    return parameters
+
+
+def _told(thing: object) -> str:
+    return f"{shown(repr(thing))} of type {type(thing).__name__}"
+
+
+def _with_line(finding: Finding) -> Finding:
+    line = finding.node.made_at
+    return finding._replace(message=f"{finding.message} It was made in {line}") if line else finding
+
+
+def _unchecked(subject: Subject) -> Iterator[str]:
+    """What nobody can know from this graph."""
+    if subject.closures:
+        names = listed(subject.closures, subject.formula)
+        yield f"whether the data of closures agree with their inputs ({names}): there is no formula to compute them again."
+    behind = [leaf for leaf in subject.parameters if leaf in subject.behind_closures]
+    if behind:
+        names = listed(behind, subject.name)
+        yield f"the gradients of {names}: their derivatives pass through closures that have no local derivatives to read."
+    if not starts_at_output(subject):
+        yield (
+            f"left-over gradients: the grad of {subject.name(subject.output)} is {shown(subject.output.grad)}, neither 0 nor 1, so "
+            "the last backward() began at another value."
+        )
+    odd = [leaf for leaf in subject.parameters if gradient(leaf) is None]
+    if odd:
+        yield f"the grad of {listed(odd, subject.name)}: it is no number; set it to 0 before backward()."
+
+
+def _escaped(text: str) -> str:
+    """Text as it is, where Markdown would see a mark."""
+    return re.sub(r"([\\`*_\[\]<>$|~#])", r"\\\1", text)

@@ -1,0 +1,162 @@
+"""Subject: the graph that a diagnosis is about, with names for its nodes and the derivatives of its output."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from math import inf
+from typing import Any, NamedTuple
+
+from autograd.derivatives import grad
+from autograd.graph import leaves_of, topological_order
+from autograd.micrograd import Closure
+from autograd.rules.numbers import Number, number
+from autograd.value import Constant, Value
+
+EPSILON = 2.0**-52  # an addition of floats rounds by at most half of this, relatively
+SHOWN = 3  # of a list of nodes, the rest is counted
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong: its kind, the node to look at, and what to do about it."""
+
+    kind: str
+    node: Value
+    message: str
+
+
+class Subject:
+    """A graph and its parameters: what there is to know before anything is judged.
+
+    Args:
+        output: the last node.
+        parameters: what is trained; None for all leaves that are not constants.
+
+    Raises:
+        TypeError: if a node of the graph holds no number.
+
+    >>> x, y = Value(2.0, "x"), Value(3.0)
+    >>> subject = Subject(3 * x + y**2)
+    >>> subject.name(x), subject.name(y), subject.formula(subject.output)
+    ('x', 'v4', 'v6 = v3 + v5')
+    >>> [subject.derivatives[each] for each in subject.parameters]
+    [3.0, 6.0]
+    """
+
+    def __init__(self, output: Value, parameters: Iterable[Value] | None = None) -> None:
+        self.output = output
+        self.order = topological_order(output)
+        self.place = {node: place for place, node in enumerate(self.order, start=1)}
+        if parameters is None:
+            parameters = leaves_of(self.order)
+        self.parameters = list(dict.fromkeys(parameters))
+        self._labels = Counter(str(node.label) for node in self.order if node.label)
+        for node in self.order:
+            try:
+                number(node.data)
+            except TypeError as error:
+                raise TypeError(f"the data of {self.name(node)}: {error}") from None
+
+    # --- derivatives ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def closures(self) -> list[Value]:
+        """The nodes whose number was computed by the user's own code."""
+        return [node for node in self.order if isinstance(node.op, Closure)]
+
+    @cached_property
+    def behind_closures(self) -> set[Value]:
+        """The nodes from which some way to the output leads through a closure that is a function: their derivative is unknown."""
+        behind: set[Value] = set()
+        for node in reversed(self.order):
+            if node in behind or (isinstance(node.op, Closure) and not node.partials):
+                behind.update(node.inputs)
+        return behind
+
+    @cached_property
+    def derivatives(self) -> dict[Value, Any]:
+        """The derivative of the output in each node where it is known: the same sums that ``backward()`` makes, in its order."""
+        known = [node for node in self.order if node not in self.behind_closures]
+        return dict(zip(known, grad(self.output, known), strict=True))
+
+    @cached_property
+    def rounding(self) -> dict[Value, float]:
+        """How far the sum of a leaf's terms may be off after one pass: for n terms n eps times the sum of their sizes."""
+        count: Counter[Value] = Counter()
+        size: dict[Value, Any] = {}
+        for node in self.order:
+            for source, partial in zip(node.inputs, node.partials):  # noqa: B905  (a closure may have no partials)
+                if not source.inputs and node in self.derivatives:
+                    count[source] += 1
+                    size[source] = size.get(source, 0) + abs(partial * self.derivatives[node])
+        bounds = {leaf: count[leaf] * EPSILON * float(size[leaf]) for leaf in count if type(leaf.grad) is float}
+        return {leaf: bound for leaf, bound in bounds.items() if is_finite(bound)}
+
+    # --- names ------------------------------------------------------------------------------------------------------
+
+    def name(self, node: Value) -> str:
+        """The label; else v1, v2, ... in topological order, as pictures number the nodes. Both, if the label is another's too."""
+        label, place = str(node.label or ""), self.place.get(node)
+        if not label or label.isspace():
+            return f"v{place}" if place else f"parameters[{self.parameters.index(node)}]"
+        return visible(label) if place is None or self._labels[label] < 2 else f"{visible(label)} (v{place})"
+
+    def path(self, node: Value) -> str:
+        """The name in its scope: ``layer1/neuron2/v7``."""
+        return "/".join([*node.scope, self.name(node)])
+
+    def path_and_formula(self, node: Value) -> str:
+        """The same of a formula: ``layer1/neuron2/v7 = tanh(v6)``."""
+        return "/".join([*node.scope, self.formula(node)])
+
+    def formula(self, node: Value) -> str:
+        """How an operation's result was made: ``v3 = w * x``; constants are their numbers."""
+        assert node.op is not None
+        operands = [shown(each.data) if isinstance(each, Constant) else self.name(each) for each in node.inputs]
+        symbol = visible(node.op.symbol or "closure")
+        if symbol[0].isalpha() or not 1 <= len(operands) <= 2:
+            return f"{self.name(node)} = {symbol}({', '.join([*operands[:SHOWN], *['...'] * (len(operands) > SHOWN)])})"
+        return f"{self.name(node)} = {f' {symbol} '.join(operands) if len(operands) > 1 else f'{operands[0]}{symbol}'}"
+
+
+# --- numbers and lists as texts -----------------------------------------------------------------------------------------
+
+
+def is_finite(x: Number) -> bool:
+    """Whether a number of any kind is neither nan nor infinite; ``math.isfinite`` overflows for long Fractions."""
+    return x == x and abs(x) != inf
+
+
+def shown(x: Any) -> str:
+    """A number as Python prints it, if that is not too long."""
+    try:
+        return shortened(str(x))
+    except ValueError:  # by default Python writes out no more than 4300 digits
+        return "a number of thousands of digits"
+
+
+def rounded(x: Any) -> str:
+    """A number in four digits, a Fraction as it is."""
+    return f"{x:.4g}" if isinstance(x, float) else shown(x)
+
+
+def visible(text: str) -> str:
+    """A label on one line."""
+    return shortened(text if text.isprintable() else repr(text)[1:-1])
+
+
+def shortened(text: str) -> str:
+    """At most 40 characters."""
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def listed(things: Sequence[Any], told: Callable[[Any], str] = str, word: str = "and") -> str:
+    """The first few in words, and how many more there are.
+
+    >>> listed(["w", "b"]), listed(range(5), word="or")
+    ('w and b', '0, 1, 2 or 2 more')
+    """
+    head, rest = [told(each) for each in things[:SHOWN]], len(things) - SHOWN
+    last = f"{rest} more" if rest > 0 else head.pop()
+    return f"{', '.join(head)} {word} {last}" if head else last

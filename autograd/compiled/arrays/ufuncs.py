@@ -1,0 +1,96 @@
+"""The rows of the table as functions of NumPy arrays, which take many examples at once.
+
+A row's text is read as it stands, with a choice ``a if p else b`` as ``where(p, a, b)``: both sides are computed, and one is kept.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from autograd.rules.grammar import OPERATORS, Floats
+from autograd.rules.op import Functions, Op
+from autograd.rules.primitives import PRIMITIVES
+
+
+class Where(Floats):
+    """For arrays: as for floats, but every entry makes its own choice."""
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:  # noqa: D102, N802  (ast's naming)
+        parts = [self.visit(each) for each in (node.test, node.body, node.orelse)]
+        return ast.Call(func=ast.Name(id="where", ctx=ast.Load()), args=parts, keywords=[])
+
+
+def _one_by_one(function: Callable[[float], float]) -> Callable[[Any], Any]:
+    """A function that NumPy does not have: Python's, called for each entry."""
+    called = np.frompyfunc(function, 1, 1)
+    return lambda x: np.asarray(called(x), dtype=np.float64)
+
+
+UFUNCS: dict[str, Callable[..., Any]] = {
+    name: getattr(np, {"asin": "arcsin", "acos": "arccos", "atan": "arctan"}.get(name, name))
+    for name in PRIMITIVES
+    if name not in ("erf", "erfc")
+}
+"""NumPy's functions by their names in the table."""
+
+ARITHMETIC = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide}
+
+ARRAYS = Functions(
+    Where,
+    {
+        **UFUNCS,
+        "erf": _one_by_one(math.erf),
+        "erfc": _one_by_one(math.erfc),
+        "pow": np.power,
+        "where": np.where,
+    },
+)
+"""What the texts of rows call."""
+
+
+@lru_cache(maxsize=4096)
+def value(op: Op) -> Callable[..., None]:
+    """The result of a row, written into the array ``out``: ``value(op)(x, y, out)``.
+
+    >>> from autograd import OPS
+    >>> out = np.empty(3)
+    >>> _ = value(OPS["relu"])(np.array([-1.0, 2.0, np.nan]), out)
+    >>> out
+    array([ 0.,  2., nan])
+    """
+    direct = _ufunc(op)
+    if direct is None:
+        compute = op.value_made_of(ARRAYS)
+        return lambda *arrays: np.copyto(arrays[-1], compute(*arrays[:-1]))
+    if op.arity == 1:
+        return lambda x, out: direct(x, out=out)
+    return lambda x, y, out: direct(x, y, out=out)
+
+
+def _ufunc(op: Op) -> Callable[..., Any] | None:
+    """The one ufunc that is the whole row, if there is one: it needs no array in between."""
+    match ast.parse(op.value, mode="eval").body:
+        case ast.BinOp(left=ast.Name(id="x"), op=operator, right=ast.Name(id="y")):
+            return ARITHMETIC.get(OPERATORS[type(operator)])
+        case ast.UnaryOp(operand=ast.Name(id="x")):
+            return np.negative
+        case ast.Call(func=ast.Name(id=name), args=[ast.Name(id="x")]):
+            return UFUNCS.get(name)
+    return None
+
+
+@lru_cache(maxsize=4096)
+def partial(op: Op, index: int) -> Callable[..., Any]:
+    """The local derivative of a row in operand ``index``, from the arrays of its operands and its result.
+
+    >>> from autograd import OPS
+    >>> partial(OPS["mul"], 0)(np.array([2.0]), np.array([5.0]), np.array([10.0]))
+    array([5.])
+    """
+    return op.partial_made_of(ARRAYS, index)

@@ -1,0 +1,264 @@
+r"""Kernels of matrices over a block of examples: the three products of a layer, in tiles that stay in registers.
+
+    forward     a_i  = z_i + sum_j W_ij x_j            S4.79
+    operands    x'_j += sum_i W_ij a'_i                S4.89, W transposed (primes are adjoints)
+    weights     W'_ij += sum over examples of x_j a'_i       S4.88
+
+A tile is ``height`` rows of the matrix by ``unroll`` vectors of examples: 4 x 4 sums in 16 registers, fed by 4 vectors of x
+and 4 weights for each j. So a loaded number takes part in four multiplications, and the multipliers do not wait for memory.
+
+Weights and their adjoints are kept in the order in which the tiles read them: for each tile, the starts of its rows if they
+are shared, then the weights of column 0, of column 1, and so on. An adjoint of a weight has a number in each lane, the sum
+over the examples that went through that lane; lanes are added when the call ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from autograd.compiled.native.kernels.row_facts import read_backward
+from autograd.compiled.native.llvm.formula import Formula, spelled
+from autograd.compiled.native.llvm.ir import Code, Number
+from autograd.compiled.native.llvm.jit import ARGUMENTS, next_kernel
+from autograd.rules.grammar import names_in
+from autograd.rules.op import Op
+
+WORD = 8
+COLUMNS = 4  # of a tile of the transposed product
+
+
+class Tile(NamedTuple):
+    """The form of a matrix kernel: vectors of ``lanes``, ``unroll`` of them, ``height`` rows at a time."""
+
+    lanes: int
+    unroll: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.height}x{self.unroll}x{self.lanes}"
+
+    @property
+    def vector(self) -> int:
+        """The bytes of a vector."""
+        return self.lanes * WORD
+
+    def block(self, code: Code, address: str) -> list[str]:
+        """The vectors of one slot."""
+        return [code.load(code.at(address, u * self.vector)) for u in range(self.unroll)]
+
+    def put(self, code: Code, vectors: Sequence[Number], address: str) -> None:
+        """Store the vectors of one slot."""
+        for u, vector in enumerate(vectors):
+            code.store(vector, code.at(address, u * self.vector))
+
+    def zeros(self, code: Code, rows: int) -> list[list[str]]:
+        """Sums of ``rows`` x ``unroll`` vectors that start at 0, as variables."""
+        return [[code.variable(code.type, "zeroinitializer") for _ in range(self.unroll)] for _ in range(rows)]
+
+
+def _start(name: str, tile: Tile) -> Code:
+    return Code(name, ARGUMENTS, tile.lanes, fused=True)
+
+
+def _read(code: Code, variable: str) -> str:
+    return code.let(f"load {code.type}, ptr {variable}")
+
+
+def _write(code: Code, value: str, variable: str) -> None:
+    code.end(f"store {code.type} {value}, ptr {variable}")
+
+
+class MatrixForward(NamedTuple):
+    """``start`` is "shared" (with the weights), "example" (a slot for each row) or "none".
+
+    The instruction: kernel, tiles, columns, the offset of the weights; the cell with the base of the operands, which may be the
+    data themselves, and their offsets; for each tile the offsets of its results (unless they are ``passing``, on to an activation
+    alone), of its starts if they are per example, and with an activation ``op`` those of its results.
+    """
+
+    tile: Tile
+    start: str
+    op: Op | None = None
+    passing: bool = False
+
+    @property
+    def name(self) -> str:
+        """For example ``matrix.shared.relu.4x4x8``."""
+        op = spelled(self.op) if self.op else ""
+        return ".".join(filter(None, ["matrix", self.start, op, "passing" * self.passing, str(self.tile)]))
+
+    @property
+    def fields(self) -> list[str]:
+        """What stands in the instruction for each tile, of each of its rows."""
+        return ["result"] * (not self.passing) + ["start"] * (self.start == "example") + ["activated"] * bool(self.op)
+
+    def write(self) -> Code:
+        """For each tile: take the starts, add the columns, store the results."""
+        tile, code = self.tile, _start(self.name, self.tile)
+        tiles, columns, offset, cell = (code.word("%pc", i) for i in (1, 2, 3, 4))
+        data, operands = code.load(code.at("%base", cell), "ptr"), code.at("%pc", 5 * WORD)
+        results = code.variable("ptr", code.at(operands, code.times(columns, WORD)))
+        weights = code.variable("ptr", code.at("%base", offset))
+        with code.repeat(tiles):
+            row, weight = (code.let(f"load ptr, ptr {each}") for each in (results, weights))
+            sums = tile.zeros(code, tile.height)
+            self._take_starts(code, sums, row, weight)
+            if self.start == "shared":
+                weight = code.at(weight, tile.height * WORD)
+            with code.repeat(columns) as j:
+                x = tile.block(code, code.at(data, code.word(operands, j)))
+                column = code.at(weight, code.times(j, tile.height * WORD))
+                for r in range(tile.height):
+                    w = code.broadcast(code.at(column, r * WORD))
+                    for u in range(tile.unroll):
+                        _write(code, code.multiply_add(w, x[u], _read(code, sums[r][u])), sums[r][u])
+            for r in range(tile.height):
+                result = [_read(code, each) for each in sums[r]]
+                if not self.passing:
+                    tile.put(code, result, self._place(code, row, "result", r))
+                if self.op:
+                    formula = Formula(code, exact=False)
+                    activated = [formula.of(self.op.value, {"x": x}) for x in result]
+                    tile.put(code, activated, self._place(code, row, "activated", r))
+            code.end(f"store ptr {code.at(weight, code.times(columns, tile.height * WORD))}, ptr {weights}")
+            code.end(f"store ptr {code.at(row, len(self.fields) * tile.height * WORD)}, ptr {results}")
+        next_kernel(code, code.let(f"load ptr, ptr {results}"))
+        return code
+
+    def _place(self, code: Code, row: str, field: str, r: int) -> str:
+        """The address of a field of row r of a tile."""
+        return code.at("%base", code.word(row, self.fields.index(field) * self.tile.height + r))
+
+    def _take_starts(self, code: Code, sums: list[list[str]], row: str, weight: str) -> None:
+        for r in range(self.tile.height):
+            if self.start == "shared":
+                start = [code.broadcast(code.at(weight, r * WORD))] * self.tile.unroll
+            elif self.start == "example":
+                start = self.tile.block(code, self._place(code, row, "start", r))
+            else:
+                return
+            for u in range(self.tile.unroll):
+                _write(code, start[u], sums[r][u])
+
+
+class MatrixOperands(NamedTuple):
+    """The adjoints of the operands, ``width`` columns at a time: four, and one for those that are left.
+
+    The instruction: kernel, tiles, columns, the offset of the weights, and from one tile's weights to the next; for each column the
+    offset of its weights in a tile, of the adjoint to begin with (zeros for a first contribution), and of the adjoint; then for each
+    row the offset of its adjoint.
+
+    With an activation ``op`` the operands are its results, and what is stored are the adjoints of its own operands; the offsets of
+    the primals of both follow those of the column.
+    """
+
+    tile: Tile
+    width: int
+    op: Op | None = None
+
+    @property
+    def name(self) -> str:
+        """For example ``operands.4.relu.4x4x8``."""
+        op = spelled(self.op) if self.op else ""
+        return ".".join(filter(None, ["operands", str(self.width), op, str(self.tile)]))
+
+    @property
+    def words(self) -> int:
+        """The words of a column."""
+        return 5 if self.op else 3
+
+    def write(self) -> Code:
+        """For so many columns at a time: take what was there, add up the rows, store the sums."""
+        code = _start(self.name, self.tile)
+        tiles, columns, weights, stride = (code.word("%pc", i) for i in (1, 2, 3, 4))
+        table = code.at("%pc", 5 * WORD)
+        rows = code.at(table, code.times(columns, self.words * WORD))
+        base = code.at("%base", weights)
+        with code.repeat(columns, step=self.width) as j:
+            self._columns(code, code.at(table, code.times(j, self.words * WORD)), rows, base, tiles, stride)
+        next_kernel(code, code.at(rows, code.times(tiles, self.tile.height * WORD)))
+        return code
+
+    def _columns(self, code: Code, table: str, rows: str, base: str, tiles: str, stride: str) -> None:
+        tile, width = self.tile, self.width
+        weights = [code.at(base, code.word(table, self.words * c)) for c in range(width)]
+        sums = tile.zeros(code, width)
+        for c in range(width):
+            for u, vector in enumerate(tile.block(code, code.at("%base", code.word(table, self.words * c + 1)))):
+                _write(code, vector, sums[c][u])
+        with code.repeat(tiles) as t:
+            distance = code.let(f"mul nuw nsw i64 {t}, {stride}")
+            places = [code.at(weight, distance) for weight in weights]
+            row = code.at(rows, code.times(t, tile.height * WORD))
+            for r in range(tile.height):
+                adjoint = tile.block(code, code.at("%base", code.word(row, r)))
+                for c in range(width):
+                    w = code.broadcast(code.at(places[c], r * WORD))
+                    for u in range(tile.unroll):
+                        _write(code, code.multiply_add(w, adjoint[u], _read(code, sums[c][u])), sums[c][u])
+        for c in range(width):
+            adjoints: list[Number] = [_read(code, each) for each in sums[c]]
+            if self.op:
+                adjoints = self._passed_on(code, self.op, adjoints, *(code.word(table, self.words * c + i) for i in (3, 4)))
+            tile.put(code, adjoints, code.at("%base", code.word(table, self.words * c + 2)))
+
+    def _passed_on(self, code: Code, op: Op, adjoints: list[Number], x: str, out: str) -> list[Number]:
+        """The adjoints of the activation's operands."""
+        [text], passed = op.partials, list[Number]()
+        places = {"x": x if "x" in read_backward(op) else out, "out": out}
+        for u, adjoint in enumerate(adjoints):
+            names: dict[str, Number] = {
+                name: code.load(code.at(code.at("%base", places[name]), u * self.tile.vector))
+                for name in names_in(text) & {*places}
+            }
+            passed.append(code.binary("fmul", Formula(code, exact=False).of(text, names), adjoint))
+        return passed
+
+
+class MatrixWeights(NamedTuple):
+    """The adjoints of the weights, and of shared starts.
+
+    The instruction: kernel, tiles, columns; the offset of the sums, the offset of what they are added to and the bytes from one
+    column of that to the next (the sums again; or for the first block zeros, and 0); the cell with the base of the operands, and
+    their offsets; then for each row the offset of its adjoint.
+    """
+
+    tile: Tile
+    start: bool
+
+    @property
+    def name(self) -> str:
+        """For example ``weights.start.4x4x8``."""
+        return f"weights.{'start.' if self.start else ''}{self.tile}"
+
+    def write(self) -> Code:
+        """For each tile: take the adjoints of its rows, and give each weight its operand times them."""
+        tile, code = self.tile, _start(self.name, self.tile)
+        tiles, columns, offset, origin, step, cell = (code.word("%pc", i) for i in range(1, 7))
+        data, operands = code.load(code.at("%base", cell), "ptr"), code.at("%pc", 7 * WORD)
+        rows = code.at(operands, code.times(columns, WORD))
+        place, before = (code.variable("ptr", code.at("%base", each)) for each in (offset, origin))
+        with code.repeat(tiles) as t:
+            row = code.at(rows, code.times(t, tile.height * WORD))
+            adjoints = [tile.block(code, code.at("%base", code.word(row, r))) for r in range(tile.height)]
+            if self.start:
+                self._column(code, place, before, step, adjoints, [])
+            with code.repeat(columns) as j:
+                self._column(code, place, before, step, adjoints, tile.block(code, code.at(data, code.word(operands, j))))
+        next_kernel(code, code.at(rows, code.times(tiles, tile.height * WORD)))
+        return code
+
+    def _column(self, code: Code, place: str, before: str, step: str, adjoints: list[list[str]], x: list[str]) -> None:
+        """One weight of each row of the tile; without x a start, whose operand is 1."""
+        tile = self.tile
+        sums, origin = (code.let(f"load ptr, ptr {each}") for each in (place, before))
+        totals = [code.load(code.at(origin, r * tile.vector)) for r in range(tile.height)]
+        for u in range(tile.unroll):
+            for r in range(tile.height):
+                adjoint = adjoints[r][u]
+                totals[r] = code.multiply_add(x[u], adjoint, totals[r]) if x else code.binary("fadd", totals[r], adjoint)
+        for r in range(tile.height):
+            code.store(totals[r], code.at(sums, r * tile.vector))
+        code.end(f"store ptr {code.at(sums, tile.height * tile.vector)}, ptr {place}")
+        code.end(f"store ptr {code.at(origin, step)}, ptr {before}")

@@ -1,0 +1,1 @@
+"""How machine code is written: LLVM's intermediate representation, function by function."""

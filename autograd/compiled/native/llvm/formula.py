@@ -1,0 +1,140 @@
+"""Formula: the texts of the table of derivatives as machine instructions, for one number or for a vector of them.
+
+Third reader of a row beside Python's functions and the recorder of derivatives: the tree of ``"(1 + out) * (1 - out)"`` becomes
+two additions and a multiplication. A choice computes both sides and selects; a call of another row becomes its formula.
+
+*Exact* code does what Python does on floats, to the last bit: the C library's own functions, ``x ** 2`` by its ``pow``, and no
+fused multiply-add. Otherwise vectors of two lanes or more take the C library's vector functions where it has them (at most 4
+units in the last place off), and small whole powers are products.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+
+from autograd.compiled.native.llvm import exp_tanh
+from autograd.compiled.native.llvm.c_library import scalar_function, vector_function
+from autograd.compiled.native.llvm.ir import Code, Number
+from autograd.compiled.native.llvm.jit import native_lanes
+from autograd.rules.grammar import Floats
+from autograd.rules.op import OPS, Op
+from autograd.rules.primitives import PRIMITIVES
+
+INSTRUCTIONS: dict[type[ast.AST], str] = {ast.Add: "fadd", ast.Sub: "fsub", ast.Mult: "fmul", ast.Div: "fdiv"}
+COMPARISONS: dict[type[ast.AST], str] = {
+    ast.Lt: "olt", ast.LtE: "ole", ast.Gt: "ogt", ast.GtE: "oge", ast.Eq: "oeq", ast.NotEq: "une",
+}  # fmt: skip
+LARGEST_PRODUCT = 4  # whole powers up to this one are products
+
+
+class Formula:
+    """Writes the value of a text to ``code``, given what its names stand for: computed values, or constants.
+
+    >>> code = Code("f", "ptr %p", lanes=1)
+    >>> x = code.load("%p")
+    >>> code.store(Formula(code, exact=True).of("0 if x <= 0 else x", {"x": x}), "%p")
+    >>> print(code.text())
+    define void @f(ptr %p) {
+    begin:
+      %v1 = load double, ptr %p, align 8
+      %v2 = fcmp ole double %v1, 0x0000000000000000
+      %v3 = select i1 %v2, double 0x0000000000000000, double %v1
+      store double %v3, ptr %p, align 8
+    }
+    """
+
+    def __init__(self, code: Code, exact: bool) -> None:
+        self.code, self.exact = code, exact
+
+    def of(self, text: str, names: Mapping[str, Number]) -> Number:
+        """The value of the text: a name in the code, or a constant if it reads nothing."""
+        tree = Floats().visit(ast.parse(text, mode="eval").body)  # literals are floats, and ** is a call of pow
+        return self._of(tree, names)
+
+    def _of(self, tree: ast.expr, names: Mapping[str, Number]) -> Number:
+        match tree:
+            case ast.Name(id=name):
+                return names[name]
+            case ast.Constant(value=float(value)):
+                return value
+            case ast.UnaryOp(operand=operand):
+                return self._negative(self._of(operand, names))
+            case ast.BinOp(left=left, op=operator, right=right):
+                return self._binary(INSTRUCTIONS[type(operator)], self._of(left, names), self._of(right, names))
+            case ast.IfExp(test=ast.Compare() as test, body=body, orelse=orelse):
+                return self._choice(test, body, orelse, names)
+            case ast.Call(func=ast.Name(id=name), args=arguments):
+                return self._call(name, [self._of(argument, names) for argument in arguments])
+            case _:
+                raise AssertionError(ast.dump(tree))  # the grammar was checked when the row was made
+
+    def _negative(self, x: Number) -> Number:
+        return -x if isinstance(x, float) else self.code.let(f"fneg {self.code.type} {x}")
+
+    def _binary(self, instruction: str, x: Number, y: Number) -> Number:
+        if isinstance(x, float) and isinstance(y, float) and instruction != "fdiv":
+            return {"fadd": x + y, "fsub": x - y, "fmul": x * y}[instruction]
+        return self.code.binary(instruction, x, y)
+
+    def _choice(self, test: ast.Compare, body: ast.expr, orelse: ast.expr, names: Mapping[str, Number]) -> Number:
+        x, y = self._of(test.left, names), self._of(test.comparators[0], names)
+        comparison = COMPARISONS[type(test.ops[0])]
+        if isinstance(x, float) and isinstance(y, float):
+            holds = {"olt": x < y, "ole": x <= y, "ogt": x > y, "oge": x >= y, "oeq": x == y, "une": x != y}[comparison]
+            return self._of(body if holds else orelse, names)
+        code = self.code
+        mask = code.let(f"fcmp {comparison} {code.type} {code.number(x)}, {code.number(y)}")
+        yes, no = code.number(self._of(body, names)), code.number(self._of(orelse, names))
+        kind = f"<{code.lanes} x i1>" if code.lanes > 1 else "i1"
+        return code.let(f"select {kind} {mask}, {code.type} {yes}, {code.type} {no}")
+
+    def _call(self, name: str, arguments: list[Number]) -> Number:
+        if name == "pow":
+            return self._power(*arguments)
+        if name not in PRIMITIVES:
+            row = OPS[name]
+            return self.of(row.value, dict(zip(row.operands, arguments, strict=True)))
+        return self._function(name, PRIMITIVES[name].llvm, arguments)
+
+    def _power(self, x: Number, exponent: Number) -> Number:
+        if not self.exact and isinstance(exponent, float) and exponent in range(LARGEST_PRODUCT + 1):
+            product: Number = 1.0
+            for _ in range(int(exponent)):
+                product = x if product == 1.0 else self._binary("fmul", product, x)
+            return product
+        return self._function("pow", "", [x, exponent])
+
+    def _function(self, name: str, intrinsic: str, arguments: list[Number]) -> str:
+        """A primitive: an instruction of the machine, or a function of the C library for all lanes, or for one after the other."""
+        code = self.code
+        given = [code.number(argument) for argument in arguments]
+        if intrinsic:
+            return code.call(f"{intrinsic}.{code.suffix}", *given)
+        if code.lanes == 1:
+            return code.call(scalar_function(name), *given)
+        if not self.exact and name in exp_tanh.FUNCTIONS:
+            return exp_tanh.FUNCTIONS[name](code, *given)
+        if code.lanes <= native_lanes() and (vector := vector_function(name, code.lanes)):
+            return code.call(vector.name, *given, convention=vector.convention)
+        return self._lane_by_lane(scalar_function(name), given)
+
+    def _lane_by_lane(self, function: str, arguments: list[str]) -> str:
+        code, result = self.code, "poison"
+        for k in range(code.lanes):
+            parts = [code.lane(argument, k) for argument in arguments]
+            result = code.with_lane(result, k, code.call_of_doubles(function, *parts))
+        return result
+
+
+_SPELLED: dict[str, tuple[object, ...]] = {}
+
+
+def spelled(op: Op, constant: float | None = None) -> str:
+    """A name for an operation in the names of kernels, which no other has: a row of your own may be called ``pow2``, or have been
+    called as another is now."""
+    name = op.name + ("" if constant is None else f"{constant:g}")
+    texts = (op.name, op.value, op.partials)
+    while _SPELLED.setdefault(name, texts) != texts:
+        name += "_"
+    return name

@@ -1,0 +1,316 @@
+"""The layout of a batch: blocks of examples in the lanes of vectors.
+
+In the arena stand, after what all examples share (``exact.py``): the slots of a block, each ``unroll`` vectors; their adjoints;
+the weights of matrices, packed in the order of the tiles; and the sums, one vector for each weight and each shared operand,
+which collect adjoints over all blocks.
+
+A batch of N examples is first a vector that is not full, if N does not divide by the lanes, then single vectors, then blocks. Idle
+lanes repeat its examples with a seed of 0; what they would add to the sums is wiped, for 0 times infinity is nan.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from autograd.compiled.native.kernels.elementwise import Shape
+from autograd.compiled.native.kernels.memory import (
+    ARRAY,
+    DATA,
+    GRADIENT,
+    SELF,
+    TRASH,
+    VALUE,
+    Copy,
+    Examples,
+    Fill,
+    Gather,
+    Outputs,
+    Reduce,
+    Tally,
+    Wipe,
+)  # fmt: skip
+from autograd.compiled.native.kernels.tiled_matrices import COLUMNS, MatrixForward, MatrixOperands, MatrixWeights, Tile
+from autograd.compiled.native.llvm.jit import UNROLL
+from autograd.compiled.native.plan.fusion import Unit, backward_units, forward_units, passing
+from autograd.compiled.native.plan.liveness import Turns
+from autograd.compiled.native.plan.one_example import Single
+from autograd.compiled.native.plan.stream import WORD, Actions, Arena, Places, Stream
+from autograd.compiled.steps import Matrix, Rows, steps_by_level, steps_in_order
+from autograd.compiled.tape import Tape
+from autograd.ops import ADD
+from autograd.rules.op import Op
+
+HEIGHT = 4  # rows of a tile
+
+
+class Batch:
+    """Where everything is, and the streams of a block and around the blocks."""
+
+    def __init__(self, arena: Arena, tape: Tape, lanes: int) -> None:
+        self.tape, self.lanes, self.unroll = tape, lanes, UNROLL[lanes]
+        self.vector = lanes * WORD
+        self._slot = self.unroll * self.vector
+        self.shared = Single(arena, tape, steps_in_order(tape, shared=True), lanes, cleared=True)
+        self.steps = steps_by_level(tape).examples
+        self.zeros = arena.take(max(self._slot, HEIGHT * self.vector))
+        self.full, self.partial = arena.take(self._slot), arena.take(self.vector)
+        self._copied = self._inputs_to_copy()
+        self._forward, self._backward = forward_units(self.steps), backward_units(tape, self.steps)
+        turns = Turns(tape, self._forward, self._backward, self._copied)
+        first = arena.take(turns.count * self._slot)
+        self._primal = {slot: first + place * self._slot for slot, place in turns.primal.items()}
+        self._adjoint = {slot: first + place * self._slot for slot, place in turns.adjoint.items()}
+        self._packed: dict[object, int] = {}
+        self._sources: list[int] = []
+        self._bands = {step.out[0]: self._bands_of(step) for step in self.steps if isinstance(step, Matrix)}
+        for bands in self._bands.values():
+            for band in bands:
+                if band.key not in self._packed:
+                    self._packed[band.key] = len(self._sources)
+                    self._sources += band.slots
+        self._pack = arena.take(len(self._sources) * WORD)
+        singles = self._shared_operands()
+        receivers = [VALUE, *(self._receiver(slot) for slot in (*singles, *self._sources))]
+        self._receivers = receivers + [TRASH] * (-len(receivers) % lanes)
+        self.total = arena.take(len(self._receivers) * self.vector)  # the first of the sums is that of the values
+        self._sum = {slot: self.total + (1 + i) * self.vector for i, slot in enumerate(singles)}
+        self._weight_sums = self.total + (1 + len(singles)) * self.vector
+
+    def _receiver(self, slot: int) -> int:
+        """Where the sum of a shared slot's adjoints goes."""
+        return self.shared.adjoint(slot) if self.tape.active[slot] else TRASH
+
+    def _from_data(self, step: Matrix) -> bool:
+        """Whether a matrix reads nothing but inputs: it takes them from the data as they are."""
+        return all(slot < self.tape.leaves for slot in step.operands)
+
+    def _in_data(self, slot: int, vectors: int) -> int:
+        """The place of an input in the data of so many vectors."""
+        return (slot - self.tape.parameters) * vectors * self.vector
+
+    def _inputs_to_copy(self) -> list[int]:
+        """The inputs that are read by other steps, or are outputs: they get slots."""
+        read = set(self.tape.outputs)
+        for step in self.steps:
+            if isinstance(step, Rows):
+                read.update(step.x, step.y)
+            else:
+                read.update(step.start, () if self._from_data(step) else step.operands)
+        return [slot for slot in range(self.tape.parameters, self.tape.leaves) if slot in read]
+
+    def _operands(self, step: Matrix, vectors: int) -> list[int]:
+        """The cell with the base of the operands, and their offsets from it."""
+        if self._from_data(step):
+            return [DATA, *(self._in_data(slot, vectors) for slot in step.operands)]
+        return [SELF, *(self._primal[slot] for slot in step.operands)]
+
+    def _shared_operands(self) -> list[int]:
+        """The shared slots that single operations read, and through which an adjoint flows."""
+        tape = self.tape
+        met: dict[int, None] = {}
+        for step in self.steps:
+            if isinstance(step, Rows):
+                met |= {slot: None for slot in (*step.x, *step.y) if tape.active[slot] and not tape.per_example[slot]}
+        return list(met)
+
+    def _bands_of(self, step: Matrix) -> list[Band]:
+        """Tiles of four rows, and one of the rows that are left."""
+        whole = len(step.out) // HEIGHT * HEIGHT
+        shared = bool(step.start) and not self.tape.per_example[step.start[0]]
+        kind = "shared" if shared else "example" if step.start else "none"
+        parts = ((0, whole, HEIGHT), (whole, len(step.out), len(step.out) - whole))
+        return [Band(step, kind, first, stop, height) for first, stop, height in parts if stop > first]
+
+    # --- streams around the blocks -----------------------------------------------------------------------------------
+
+    def before(self, stream: Stream) -> None:
+        """Take in the parameters, compute what is shared, pack the weights."""
+        self.shared.load(stream)
+        self.shared.forward(stream)
+        if self._sources:
+            stream.add(Gather(), len(self._sources), self._pack, *(self.shared.primal[slot] for slot in self._sources))
+
+    def clear(self, stream: Stream, gradient: bool) -> None:
+        """Set the sums to 0: that of the values, and those of shared operands; those of weights begin with the first block."""
+        stream.add(Fill(1), 1, VALUE, 0)
+        stream.add(Fill(self.lanes), 1 + len(self._sum) if gradient else self.lanes, self.total, 0)
+        if gradient:
+            self.shared.clear(stream)
+
+    def _sums(self, gradient: bool) -> int:
+        return len(self._receivers) if gradient else self.lanes
+
+    def wipe(self, stream: Stream, gradient: bool) -> None:
+        """After the vector that is not full: the sums of values and of shared operands."""
+        places = [self.total, *(self._sum.values() if gradient else ())]
+        stream.add(Wipe(self.lanes), len(places), self.partial, *places)
+
+    def after(self, stream: Stream, gradient: bool) -> None:
+        """Add up the lanes, and go back through what is shared."""
+        count = self._sums(gradient)
+        targets = self._receivers if gradient else [VALUE] + [TRASH] * (self.lanes - 1)
+        stream.add(Reduce(self.lanes), 2 * count // self.lanes, self.total, *targets)
+        if gradient:
+            self.shared.backward(stream, None)
+            self.shared.put(stream, self.shared.adjoints(self.tape.parameters), GRADIENT)
+
+    # --- streams of a block ------------------------------------------------------------------------------------------
+
+    def forward(self, stream: Stream, vectors: int) -> None:
+        """Take in the examples and run the steps."""
+        places = self._places(vectors, Actions(()))
+        if self._copied:
+            words = [word for slot in self._copied for word in (self._in_data(slot, vectors), self._primal[slot])]
+            stream.add(Examples(self.lanes), len(self._copied), vectors, DATA, *words)
+        for first, *rest in self._forward:
+            if isinstance(first, Rows):
+                places.forward(stream, first)
+            else:
+                for band in self._bands[first.out[0]]:
+                    self._matrix_forward(stream, vectors, band, rest)
+
+    def outputs(self, stream: Stream, vectors: int) -> None:
+        """Give out the outputs that differ between examples."""
+        slots = [slot for slot in self.tape.outputs if self.tape.per_example[slot]]
+        stream.add(Outputs(self.lanes), len(slots), vectors, ARRAY, *(self._primal[slot] for slot in slots))
+
+    def tally(self, stream: Stream, vectors: int) -> None:
+        """Add the values to their sum."""
+        stream.add(Tally(self.lanes), vectors, self._primal[self.tape.outputs[0]], self.total)
+
+    def backward(self, stream: Stream, vectors: int, mask: int, first: bool) -> None:
+        """Seed the adjoint of the output with the mask, and run the steps in reverse; the first block begins the sums."""
+        output = self.tape.outputs[0]
+        if output not in self._adjoint:
+            return
+        stream.add(Copy(self.lanes), vectors, mask, self._adjoint[output])
+        actions = Actions(self.tape.active, [output, *self._sum])
+        places = self._places(vectors, actions)
+        begun: set[object] = set()
+        for step, *rest in self._backward:
+            if isinstance(step, Rows):
+                places.backward(stream, step)
+                continue
+            if not self.tape.active[step.out[0]]:
+                continue
+            if step.start and self.tape.per_example[step.start[0]]:
+                places.backward(stream, Rows(ADD, step.start, step.start, step.out), only_first=True)
+            if mask == self.partial:
+                self._wipe_factors(stream, step)
+            bands = self._bands[step.out[0]]
+            for band in bands:
+                self._matrix_operands(stream, vectors, band, actions, rest if band is bands[-1] else [])
+                self._matrix_weights(stream, vectors, band, first and band.key not in begun)
+                begun.add(band.key)
+
+    def _wipe_factors(self, stream: Stream, step: Matrix) -> None:
+        """Let idle lanes add 0 to the sums of the weights: 0 times 0, whatever was there."""
+        places = [self._adjoint[slot] for slot in step.out]
+        if not self._from_data(step):
+            places += [self._primal[slot] for slot in step.operands]
+        stream.add(Wipe(self.lanes), len(places), self.partial, *places)
+
+    def _places(self, vectors: int, actions: Actions) -> Places:
+        varies, shared = self.tape.per_example, self.shared.primal
+        return Places(
+            Shape(self.lanes, False),
+            vectors,
+            lambda slot: (
+                self._primal.get(slot, 0) if varies[slot] else shared[slot]
+            ),  # 0: of one that is passing, and never read
+            lambda slot: self._adjoint[slot] if varies[slot] else self._sum[slot],
+            lambda slot: "v" if varies[slot] else "s",
+            actions,
+        )
+
+    # --- matrices ----------------------------------------------------------------------------------------------------
+
+    def _matrix_forward(self, stream: Stream, vectors: int, band: Band, activation: Unit) -> None:
+        unseen = passing(self.tape, [band.step, *activation])
+        kernel = MatrixForward(Tile(self.lanes, vectors, band.height), band.start, _operation(activation), bool(unseen))
+        words = self._operands(band.step, vectors)
+        for tile in band.tiles():
+            words += [self._primal[band.step.out[i]] for i in tile if not unseen]
+            if band.start == "example":
+                words += [self._primal[band.step.start[i]] for i in tile]
+            words += [self._primal[step.out[i]] for step in activation for i in tile]
+        pack = self._pack + self._packed[band.key] * WORD
+        stream.add(kernel, len(band.tiles()), len(band.step.operands), pack, *words)
+
+    def _matrix_operands(self, stream: Stream, vectors: int, band: Band, actions: Actions, activation: Unit) -> None:
+        columns: list[list[int]] = []
+        given = {out: x for rows in activation if isinstance(rows, Rows) for x, out in zip(rows.x, rows.out, strict=True)}
+        for j, slot in enumerate(band.step.operands):
+            action = actions(slot)
+            if action == "none":
+                continue
+            adjoint = self._adjoint[slot]
+            columns.append([band.column(j) * WORD, adjoint if action == "add" else self.zeros, adjoint])
+            if slot in given:
+                actions(given[slot])
+                columns[-1][2:] = [self._adjoint[given[slot]], self._primal.get(given[slot], 0), self._primal[slot]]
+        rows = [self._adjoint[band.step.out[i]] for i in range(band.first, band.stop)]
+        pack = self._pack + self._packed[band.key] * WORD
+        fours = len(columns) // COLUMNS * COLUMNS
+        for width, some in ((COLUMNS, columns[:fours]), (1, columns[fours:])):
+            if some:
+                kernel = MatrixOperands(Tile(self.lanes, vectors, band.height), width, _operation(activation))
+                counts = (len(band.tiles()), len(some), pack, band.size() * WORD)
+                stream.add(kernel, *counts, *chain(*some), *rows)
+
+    def _matrix_weights(self, stream: Stream, vectors: int, band: Band, begin: bool) -> None:
+        step = band.step
+        if any(self.tape.active[slot] for slot in band.slots):
+            words = self._operands(step, vectors)
+            words += [self._adjoint[step.out[i]] for i in range(band.first, band.stop)]
+            sums = self._weight_sums + self._packed[band.key] * self.vector
+            kernel = MatrixWeights(Tile(self.lanes, vectors, band.height), band.start == "shared")
+            origin = (self.zeros, 0) if begin else (sums, band.height * self.vector)
+            stream.add(kernel, len(band.tiles()), len(step.operands), sums, *origin, *words)
+
+
+class Band:
+    """Rows ``first`` to ``stop`` of a matrix, in tiles of ``height``; ``start`` as in ``MatrixForward``."""
+
+    def __init__(self, step: Matrix, start: str, first: int, stop: int, height: int) -> None:
+        self.step, self.start, self.first, self.stop, self.height = step, start, first, stop, height
+        self.slots = self._weights_in_tiles()
+        self.key = (height, start == "shared", len(step.operands), tuple(self.slots))  # equal: the same weights
+
+    def tiles(self) -> list[range]:
+        """The rows of each tile."""
+        return [range(i, i + self.height) for i in range(self.first, self.stop, self.height)]
+
+    def size(self) -> int:
+        """How many numbers a tile has."""
+        return self.height * (len(self.step.operands) + (self.start == "shared"))
+
+    def column(self, j: int) -> int:
+        """How many numbers of a tile stand before column j."""
+        return self.height * (j + (self.start == "shared"))
+
+    def _weights_in_tiles(self) -> list[int]:
+        """The slots of the weights in the order in which the kernels read them."""
+        slots: list[int] = []
+        for tile in self.tiles():
+            if self.start == "shared":
+                slots += [self.step.start[i] for i in tile]
+            for column in zip(*(self.step.weights[i] for i in tile), strict=True):
+                slots += column
+        return slots
+
+
+def _operation(activation: Unit) -> Op | None:
+    """The operation that runs with a matrix, if there is one."""
+    return next((step.op for step in activation if isinstance(step, Rows)), None)
+
+
+def split(examples: int, lanes: int) -> tuple[int, int, int]:
+    """How many examples there are in a vector that is not full, how many single vectors, and how many blocks.
+
+    >>> split(100, 8), split(64, 8), split(3, 4)
+    ((4, 0, 3), (0, 0, 2), (3, 0, 0))
+    """
+    vectors, partial = divmod(examples, lanes)
+    blocks, singles = divmod(vectors, UNROLL[lanes])
+    return partial, singles, blocks

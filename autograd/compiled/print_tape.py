@@ -1,0 +1,147 @@
+r"""A tape written as the textbook writes it: v1 = w*x, v2 = ..., and then the adjoint statements, from the last row back.
+
+Each row :math:`v = f(x, y)` has one adjoint statement for each operand,
+
+.. math:: \bar x \mathrel{+}= \frac{\partial f}{\partial x}\,\bar v
+
+of which the first for a slot assigns and the others add. Source: Griewank & Walther (2008), tables 3.1 to 3.4.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from autograd.compiled.tape import Tape
+from autograd.rules.notation import LATEX, TEXT, Notation, Piece
+
+
+class Statement(NamedTuple):
+    """An assignment, or where ``adds`` an addition to what is there already."""
+
+    to: str
+    text: str
+    adds: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.to}{TEXT.adds if self.adds else TEXT.equals}{self.text}"
+
+
+def names(tape: Tape) -> list[str]:
+    """A name of its own for every parameter, input and row; "" for constants, which are written as numbers.
+
+    Leaves keep their labels; one without a label, or with that of another, is p1, p2, ... by its place. Rows are v1, v2, ...
+    """
+    count = Counter(tape.names)
+    stem = "v" if not any(re.fullmatch(r"v\d+", name) for name in tape.names) else "node"
+    found = [name if count[name] == 1 and name else "" for name in tape.names]
+    taken = set(found)
+    for k, name in enumerate(found):
+        if not name:
+            name = f"p{k + 1}" if k < tape.parameters else f"input{k + 1 - tape.parameters}"
+            while name in taken:
+                name += "'"
+            found[k] = name
+            taken.add(name)
+    return [*found, *[""] * len(tape.constants), *(f"{stem}{k}" for k in range(1, len(tape.rows) + 1))]
+
+
+class Writer:
+    """Writes the statements of a tape in a notation, ``TEXT`` or ``LATEX``.
+
+    >>> from autograd import OPS
+    >>> from autograd.compiled.tape import Row
+    >>> tape = Tape(1, 1, (), (Row(OPS["mul"], 0, 1), Row(OPS["add"], 2, 0)), (3,), wanted=1, names=("w", "x"))
+    >>> print(*Writer(tape, TEXT).primal(), *Writer(tape, TEXT).adjoint(), sep="; ")
+    v1 = w*x; v2 = v1 + w; v1.grad = v2.grad; w.grad = v2.grad; w.grad += x·v1.grad
+    """
+
+    def __init__(self, tape: Tape, notation: Notation) -> None:
+        self.tape, self.notation = tape, notation
+        self.names = [notation.name(name) if name else "" for name in names(tape)]
+        constants = [notation.number(int(c) if abs(c) < 1e15 and c == int(c) else c) for c in tape.constants]
+        self.pieces = [Piece(name) for name in self.names]
+        self.pieces[tape.leaves : tape.first] = constants
+
+    def row(self, slot: int) -> Statement:
+        """The statement that computes a slot."""
+        row = self.tape.rows[slot - self.tape.first]
+        operands = [self.pieces[each] for each in row.operands]
+        return Statement(self.names[slot], self.notation.operation(row.op, operands).text)
+
+    def primal(self) -> Iterator[Statement]:
+        """The statements of the rows."""
+        return (self.row(slot) for slot in range(self.tape.first, self.tape.size))
+
+    def seeds(self) -> list[str]:
+        """The adjoints with which the backward pass begins: those of the outputs."""
+        return [self.notation.adjoint(self.pieces[each].text) for each in self.tape.outputs]
+
+    def adjoint(self) -> Iterator[Statement]:
+        """The adjoint statements, as far as they lead to a wanted leaf; a local derivative of 0 passes nothing on."""
+        met = set(self.tape.outputs)
+        for slot in range(self.tape.size - 1, self.tape.first - 1, -1):
+            row = self.tape.rows[slot - self.tape.first]
+            if slot not in met:
+                continue
+            for index, source in enumerate(row.operands):
+                if self.tape.leads[source] and row.op.partials[index] != "0":
+                    yield Statement(self.notation.adjoint(self.names[source]), self._passed_on(slot, index), source in met)
+                    met.add(source)
+
+    def _passed_on(self, slot: int, index: int) -> str:
+        """A local derivative times the adjoint of the row."""
+        row = self.tape.rows[slot - self.tape.first]
+        partial = self.notation.partial(row.op, index, [self.pieces[each] for each in row.operands], self.pieces[slot])
+        adjoint = Piece(self.notation.adjoint(self.names[slot]))
+        if partial.text in ("1", "-1"):
+            return partial.text[:-1] + adjoint.text
+        return self.notation.product([partial, adjoint])
+
+
+def to_text(tape: Tape) -> str:
+    """The tape as text."""
+    writer = Writer(tape, TEXT)
+    leaves = [f"{what}{', '.join(writer.names[part])}" for what, part in _leaves(tape) if writer.names[part]]
+    lines = [*leaves, *map(str, writer.primal())]
+    if len(tape.outputs) > 1 or not tape.rows:
+        lines.append(f"outputs     {', '.join(writer.pieces[each].text for each in tape.outputs)}")
+    if tape.wanted:
+        lines += [f"adjoints, from {', '.join(seed + ' = 1' for seed in writer.seeds())}", *map(str, writer.adjoint())]
+    return "\n".join(lines)
+
+
+def _leaves(tape: Tape) -> list[tuple[str, slice]]:
+    return [("parameters  ", slice(0, tape.parameters)), ("inputs      ", slice(tape.parameters, tape.leaves))]
+
+
+def to_latex(tape: Tape) -> str:
+    r"""The tape in LaTeX, for display mathematics: one line for each statement.
+
+    >>> from autograd import OPS
+    >>> from autograd.compiled.tape import Row
+    >>> print(to_latex(Tape(1, 0, (), (Row(OPS["tanh"], 0),), (1,), wanted=1, names=("w",))))
+    \begin{aligned}
+    v_{1} &= \tanh\left(w\right) \\
+    \bar{v}_{1} &= 1 \\
+    \bar{w} &= \left(\left(1 + v_{1}\right) \cdot \left(1 - v_{1}\right)\right) \cdot \bar{v}_{1}
+    \end{aligned}
+    """
+    writer = Writer(tape, LATEX)
+    statements = [*writer.primal(), *[Statement(seed, "1") for seed in writer.seeds() if tape.wanted]]
+    statements += writer.adjoint() if tape.wanted else ()
+    lines = [f"{each.to} &{(LATEX.adds if each.adds else LATEX.equals).lstrip()}{each.text}" for each in statements]
+    return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+
+
+def counts(tape: Tape) -> dict[str, int]:
+    """How many rows there are of each operation, the most frequent first.
+
+    >>> from autograd import OPS
+    >>> from autograd.compiled.tape import Row
+    >>> counts(Tape(1, 0, (), (Row(OPS["exp"], 0), Row(OPS["mul"], 0, 1), Row(OPS["mul"], 2, 2)), (3,), wanted=1))
+    {'mul': 2, 'exp': 1}
+    """
+    return dict(Counter(row.op.name for row in tape.rows).most_common())

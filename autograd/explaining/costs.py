@@ -1,0 +1,214 @@
+"""What paths, forward and reverse mode cost on the learner's own graph."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from functools import reduce
+from operator import or_
+from typing import NamedTuple
+
+from autograd.explaining.named_graph import names_of
+from autograd.graph import leaves_of, topological_order
+from autograd.recording import NUMBERS
+from autograd.rules.notation import TEXT
+from autograd.value import Value
+
+STEPS = 60  # that are shown
+LARGEST = 10**12  # counts beyond are shown with three digits and an exponent
+
+
+class Cost(NamedTuple):
+    """The work of one way to the derivatives: over how many paths or in how many passes, and in which operations.
+
+    >>> Cost(passes=1, multiplications=4, additions=2).operations
+    6
+    """
+
+    passes: int
+    multiplications: int
+    additions: int
+
+    @property
+    def operations(self) -> int:
+        """Multiplications and additions together."""
+        return self.multiplications + self.additions
+
+
+class Comparison(NamedTuple):
+    """What the derivatives of an output in its sources cost in each of three ways; printed, a table and what follows from it.
+
+    Attributes:
+        output: the name of the output.
+        sources: how many sources the output depends on.
+        paths, forward, reverse: the costs; ``paths.passes`` is the number of paths.
+
+    >>> x = Value(3.0, "x")
+    >>> compare_modes(x * x).paths
+    Cost(passes=2, multiplications=0, additions=1)
+    """
+
+    output: str
+    sources: int
+    paths: Cost
+    forward: Cost
+    reverse: Cost
+
+    def __str__(self) -> str:
+        rows = [[f"{cell:>{width}}" for cell, width in zip(row, (0, 15, 15, 9), strict=True)] for row in self._rows()]
+        table = ["  ".join([f"{name:<14}", *cells]) for name, *cells in rows]
+        return "\n".join([self._title(), *table, "", *self._words()])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def to_markdown(self) -> str:
+        """The same as Markdown."""
+        head, *rows = ("| " + " | ".join(row) + " |" for row in self._rows())
+        table = "\n".join([head, "|---|---:|---:|---:|", *rows])
+        return "\n\n".join([f"**{self._title()}**", table, " ".join(self._words())]) + "\n"
+
+    def _repr_markdown_(self) -> str:
+        return self.to_markdown()
+
+    def _title(self) -> str:
+        return f"The derivatives of {self.output} in {_counted(self.sources, 'source')}"
+
+    def _rows(self) -> Iterator[list[str]]:
+        yield ["", "paths or passes", "multiplications", "additions"]
+        for name, cost in (("path by path", self.paths), ("forward mode", self.forward), ("reverse mode", self.reverse)):
+            yield [name, *map(_shown, cost)]
+
+    def _words(self) -> Iterator[str]:
+        """The conclusion from these numbers, the rule behind them, and what was counted."""
+        paths, forward, reverse = (each.operations for each in (self.paths, self.forward, self.reverse))
+        passes = _counted(self.forward.passes, "pass")
+        if not self.sources:
+            yield f"{self.output} depends on none of the sources: every derivative is 0."
+            return
+        by_forward, by_reverse = _counted(forward, "operation"), _counted(reverse, "operation")
+        if forward > reverse:
+            times = f"{forward / reverse:.3g} times as many"
+            yield f"Reverse mode is cheaper here: {by_reverse} in 1 pass; forward mode needs {by_forward} in {passes}, {times}."
+        elif forward < reverse:
+            yield f"Forward mode is cheaper here: {by_forward} in {passes}; reverse mode needs {by_reverse} in 1 pass."
+        else:
+            yield f"Both modes cost the same here: forward mode {by_forward} in {passes}, reverse mode as many in 1 pass."
+        if paths > min(forward, reverse):
+            yield f"Path by path it takes {_shown(paths)}: what paths have in common is computed anew for each."
+        else:
+            yield "Path by path costs no more: the paths have nothing in common that is worth keeping."
+        yield "Forward mode takes a pass for each source, reverse mode one for each output: training has one output, the loss,"
+        yield "and many sources, the parameters; with one source and many outputs it is the other way round."
+        yield "Counted are the products and sums of the chain rule: a path of s steps needs s - 1 multiplications, since a product"
+        yield "with the seed 1 is none; contributions that join need additions. Local derivatives, the same for all, are not counted."
+
+
+def compare_modes(output: Value, sources: Value | Iterable[Value] | None = None) -> Comparison:
+    r"""How many operations the derivatives of an output in all the sources take: path by path, in forward and in reverse mode.
+
+    The convention: counted are the products and sums that each way makes on this very graph. A factor that happens to be 1
+    counts, but the seed 1 does not. A path of s steps is s - 1 multiplications; k contributions join with k - 1 additions.
+    The local derivatives, which all three ways need, are not counted. With E edges between V nodes on the way from the sources
+    to the output (``x * x`` has two edges), reverse mode makes a multiplication for each edge but those into the output, and
+    E - (V - 1) additions. Forward mode makes for each source, on its own part of the graph, a multiplication for each edge but
+    those out of the source, and E - (V - 1) additions. No path is walked, however many there are.
+
+    Args:
+        output: the value to differentiate.
+        sources: the values to differentiate it in, a list or a single one; None takes all leaves that are not constants.
+            Those on which the output does not depend cost nothing.
+
+    Returns:
+        A ``Comparison``: print it, show it in a notebook, or read ``paths``, ``forward`` and ``reverse``, exact integers.
+
+    Raises:
+        TypeError: if the output or a source is no Value.
+        ClosureError: if an operation between them is a closure, with which no way would work.
+
+    Source: Baur & Strassen (1983); Griewank & Walther (2008), sections 3.1 to 3.3.
+
+    >>> x = Value(1.0, "x")
+    >>> y = x
+    >>> for _ in range(200):
+    ...     y = y + y                                # a ladder of 200 diamonds
+    >>> costs = compare_modes(y)
+    >>> costs.paths.passes == 2**200, costs.forward.operations, costs.reverse.operations
+    (True, 598, 598)
+    """
+    given = None if sources is None else list(sources) if hasattr(sources, "__iter__") else [sources]
+    for each in (output, *(given or ())):
+        if not isinstance(each, Value):
+            raise TypeError(f"compare_modes counts from Values to a Value, but got {each!r} of type {type(each).__name__}")
+    order = topological_order(output)
+    starts = set(leaves_of(order) if given is None else given).intersection(order)
+    inputs: Inputs = {}
+    for node in order:
+        edges = [(slot, each) for slot, each in enumerate(node.inputs) if each in inputs]
+        if edges or node in starts:
+            inputs[node] = [each for _, each in edges]
+        if edges:
+            NUMBERS.partial(node, edges[0][0])  # refuses a closure
+    return Comparison(
+        output=TEXT.name(names_of(order, [output])[output]),
+        sources=len(starts),
+        paths=_path_by_path(output, starts, inputs),
+        forward=_forward(starts, inputs),
+        reverse=_reverse(output, inputs),
+    )
+
+
+Inputs = dict[Value, list[Value]]  # of each node that counts, those of its inputs that do; in topological order
+
+
+def _path_by_path(output: Value, sources: set[Value], inputs: Inputs) -> Cost:
+    """From the output back: how many paths lead to each node, and how many steps they have in all."""
+    paths, steps = {output: 1}, {output: 0}
+    for node in reversed(inputs):
+        for each in inputs[node]:
+            paths[each] = paths.get(each, 0) + paths[node]
+            steps[each] = steps.get(each, 0) + steps[node] + paths[node]
+        if node not in sources:
+            del paths[node], steps[node]  # numbers of thousands of digits, perhaps
+    ends = [each for each in sources if each is not output]  # the path from a node to itself needs nothing
+    return Cost(
+        passes=sum(paths[each] for each in sources),
+        multiplications=sum(steps[each] - paths[each] for each in ends),
+        additions=sum(paths[each] - 1 for each in ends),
+    )
+
+
+def _forward(sources: set[Value], inputs: Inputs) -> Cost:
+    """The passes from all sources at once: each node with the set of sources that reach it, one bit for each."""
+    uses = Counter(each for edges in inputs.values() for each in edges)
+    reaching: dict[Value, int] = {}
+    bits = multiplications = additions = 0
+    for node, edges in inputs.items():
+        arriving = [reaching[each] for each in edges]
+        joined = reduce(or_, arriving, 0)
+        contributions = sum(each.bit_count() for each in arriving)
+        multiplications += contributions - sum(each in sources for each in edges)  # but those with the seed
+        additions += contributions - joined.bit_count()
+        if node in sources:
+            joined |= 1 << bits
+            bits += 1
+        reaching[node] = joined
+        for each in edges:
+            uses[each] -= 1
+            if not uses[each]:
+                del reaching[each]  # sets of many thousand bits, perhaps
+    return Cost(len(sources), multiplications, additions)
+
+
+def _reverse(output: Value, inputs: Inputs) -> Cost:
+    edges = sum(map(len, inputs.values()))
+    return Cost(1, edges - len(inputs[output]), edges - (len(inputs) - 1)) if inputs else Cost(0, 0, 0)
+
+
+def _shown(count: int) -> str:
+    return str(count) if count < LARGEST else f"{Decimal(count):.2e}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "es" if what.endswith("s") else "s")

@@ -1,0 +1,327 @@
+"""quiz: exercises made from the learner's own expression, which name the slip when an answer is wrong."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice, pairwise
+from typing import Any, NamedTuple
+
+from autograd.derivatives import grad
+from autograd.explaining.answers import AnswerError, number_from
+from autograd.explaining.chain_rule import explain
+from autograd.explaining.named_graph import NamedGraph
+from autograd.explaining.paths import Path, count_paths, paths
+from autograd.graph import leaves_of
+from autograd.rules.evaluate import evaluate_ieee
+from autograd.rules.notation import TEXT
+from autograd.rules.op import Op
+from autograd.value import Value
+
+CLOSE = 2e-3  # an answer with three digits is right
+CANDIDATES = 50  # nodes of a large graph that are looked at
+MOST_PATHS = 12  # that an exercise asks to be summed, or that a slip is looked for among
+MOST_STEPS = 8  # of a path that an exercise asks about, or lines of a formula: more is no question but a chore
+
+
+class Slip(NamedTuple):
+    """A wrong way that leads to a number of its own."""
+
+    answer: Any
+    name: str
+
+
+class Feedback(NamedTuple):
+    """What there is to say of an answer.
+
+    >>> bool(Feedback(True, "Right.")), str(Feedback(False, "The sign is wrong."))
+    (True, 'The sign is wrong.')
+    """
+
+    right: bool
+    message: str
+
+    def __bool__(self) -> bool:
+        return self.right
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class Exercise:
+    """A question about a graph, its answer, and the slips that are easily made.
+
+    Attributes:
+        kind: ``"local derivative"``, ``"path product"`` or ``"adjoint"``.
+        question: the text.
+        answer: the number asked for.
+    """
+
+    def __init__(self, kind: str, question: str, answer: Any, slips: Sequence[Slip], names: dict[str, Any]) -> None:
+        self.kind, self.question, self.answer = kind, question, answer
+        self._slips, self._names = slips, names
+
+    def check(self, answer: Any) -> Feedback:
+        """Whether an answer is right, to three digits; if not, which slip would give it.
+
+        Args:
+            answer: a number, or a text such as ``"1/3"`` or ``"2*(-3)"``: numbers, + - * / **, the functions of the table and
+                the names of the graph.
+
+        >>> x, y = Value(2.0, "x"), Value(-3.0, "y")
+        >>> exercise = quiz(x * y, seed=1)[0]
+        >>> bool(exercise.check(exercise.answer))
+        True
+        """
+        try:
+            given = number_from(answer, self._names)
+        except AnswerError as error:
+            return Feedback(False, str(error))
+        if _close(given, self.answer):
+            return Feedback(True, f"Right: it is {TEXT.number(self.answer).text}.")
+        slips = [slip for slip in self._slips if _close(given, slip.answer) and not _close(slip.answer, self.answer)]
+        if slips:
+            nearest = min(slips, key=lambda slip: abs(slip.answer - given))
+            return Feedback(False, f"Not {TEXT.number(given).text}: {nearest.name}.")
+        return Feedback(False, f"Not {TEXT.number(given).text}. Look at the steps once more.")
+
+    def __repr__(self) -> str:
+        return self.question
+
+
+class Quiz(Sequence[Exercise]):
+    """The exercises of ``quiz``: a sequence; ``ask()`` puts them one by one in a terminal."""
+
+    def __init__(self, exercises: Sequence[Exercise], solution: Callable[[], str]) -> None:
+        self._exercises, self.solution = list(exercises), solution
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._exercises[index]
+
+    def __len__(self) -> int:
+        return len(self._exercises)
+
+    def ask(self, read: Callable[[str], str] = input, write: Callable[[str], None] = print) -> int:
+        """Ask every question, with a second try after a slip; gives the number of right answers.
+
+        Args:
+            read: asks for a line, as ``input`` does. An end of input ends the quiz.
+            write: shows a line, as ``print`` does.
+
+        >>> x, y = Value(2.0, "x"), Value(-3.0, "y")
+        >>> answers = iter([str(each.answer) for each in quiz(x * y, count=2, seed=1)])
+        >>> quiz(x * y, count=2, seed=1).ask(read=lambda prompt: next(answers), write=lambda line: None)
+        2
+        """
+        right = 0
+        for number, exercise in enumerate(self, start=1):
+            write(f"{number}. {exercise.question}")
+            for attempt in (1, 2):
+                try:
+                    feedback = exercise.check(read("> "))
+                except EOFError:
+                    return right
+                write(str(feedback))
+                right += feedback.right
+                if feedback.right:
+                    break
+                if attempt == 2:
+                    write(f"It is {TEXT.number(exercise.answer).text}.")
+        write(f"{right} of {len(self)} right.")
+        return right
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{number}. {each.question}" for number, each in enumerate(self, start=1))
+
+    def _repr_markdown_(self) -> str:
+        return "\n".join(f"{number}. {each.question}" for number, each in enumerate(self, start=1))
+
+
+def quiz(output: Value, count: int = 5, seed: int | None = None) -> Quiz:
+    r"""Exercises about an expression: local derivatives, products along a path, and adjoints.
+
+    Answers are checked as numbers, so ``1/3`` and ``2*(-3)`` are answers too. A wrong one is compared with what the usual slips
+    give: a path forgotten, overwriting instead of adding, the upstream factor left out, a derivative taken at the output, a sign.
+
+    Args:
+        output: the value whose graph is asked about.
+        count: how many exercises, at most; a small graph has fewer.
+        seed: for the same exercises every time.
+
+    Returns:
+        A sequence of ``Exercise``; print it, ``check`` an answer to one, or ``ask()`` them all in a terminal.
+
+    Raises:
+        TypeError: if the output is no Value.
+        ValueError: if its graph has no operation with a derivative to ask for, or count is not at least 1.
+        ClosureError: if the graph has a closure, whose local derivatives nobody knows.
+
+    >>> x, y = Value(2.0, "x"), Value(-3.0, "y")
+    >>> exercise = quiz(x * y + x, seed=3)[2]
+    >>> print(exercise)
+    v4 = x*y + x, where x = 2, y = -3. What is dv4/dx?
+    >>> print(exercise.check("-3 + 1"))
+    Right: it is -2.
+    >>> print(exercise.check("-3"))
+    Not -3: the path x → v4 is overwritten (=) or forgotten; contributions are added (+=).
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise ValueError(f"quiz makes a number of exercises, at least 1, but count is {count!r}")
+    graph = NamedGraph(output, [])
+    leaves = leaves_of(graph.steps.everything)
+    graph = NamedGraph(output, leaves)
+    made = [node for node in graph.steps.order if graph.steps.inputs(node) and node in graph.steps.between]
+    if not made:
+        raise ValueError("quiz needs an expression with an operation on a Value: there is no derivative to ask for")
+    rng = random.Random(seed)
+    makers = [_local_derivatives(graph, made, rng), _path_products(graph, leaves, rng), _adjoints(graph, leaves, rng)]
+    exercises = list(islice(_in_turn(makers), count))
+    return Quiz(exercises, lambda: str(explain(output)))
+
+
+def _in_turn(makers: list[Iterator[Exercise]]) -> Iterator[Exercise]:
+    """One of each kind, again and again, until no kind has any left."""
+    asked = set()
+    while makers:
+        for maker in list(makers):
+            exercise = next((each for each in maker if each.question not in asked), None)
+            if exercise is None:
+                makers.remove(maker)
+            else:
+                asked.add(exercise.question)
+                yield exercise
+
+
+# --- the kinds of exercises ---------------------------------------------------------------------------------------------
+
+
+def _local_derivatives(graph: NamedGraph, made: list[Value], rng: random.Random) -> Iterator[Exercise]:
+    slots = [(node, slot) for node in made for slot, each in enumerate(node.inputs) if each in graph.steps.between]
+    rng.shuffle(slots)
+    slots.sort(key=lambda pair: abs(graph.steps.partials(pair[0])[pair[1]]) == 1)  # those that are 1 or -1 come last
+    for node, slot in slots:
+        source, partial = node.inputs[slot], graph.steps.partials(node)[slot]
+        which = f" in its operand {slot + 1}" if node.inputs.count(source) > 1 else ""
+        question = (
+            f"{graph.name(TEXT, node)} = {_written(graph, node)}, where {_numbers(graph, node.inputs)}. "
+            f"What is the local derivative {graph.partial_derivative(TEXT, node, source)}{which}?"
+        )
+        slips = [Slip(-partial, "the sign is wrong"), *_at_the_output(node, slot)]
+        slips += [
+            Slip(other, "that is the derivative in the other operand") for k, other in enumerate(node.partials) if k != slot
+        ]
+        slips += [Slip(node.data, f"that is the value of {graph.name(TEXT, node)}, not its derivative")]
+        yield _exercise(graph, "local derivative", question, partial, slips)
+
+
+def _at_the_output(node: Value, slot: int) -> Iterator[Slip]:
+    """The slip of reading f'(f(x)) for f'(x)."""
+    if isinstance(node.op, Op):
+        operands = [each.data for each in node.inputs]
+        operands[slot] = node.data
+        yield Slip(
+            evaluate_ieee(node.op, *operands)[1 + slot], "the derivative was taken at the output, and belongs at the input"
+        )
+
+
+def _path_products(graph: NamedGraph, leaves: list[Value], rng: random.Random) -> Iterator[Exercise]:
+    near = _near(graph)
+    found = _short_paths(graph, [node for node in leaves if node in near], rng) or _short_paths(graph, list(near), rng)
+    rng.shuffle(found)
+    for path in found:
+        factors = [graph.partial_derivative(TEXT, step, each) for step, each in pairwise(path.nodes)]
+        route = TEXT.route([graph.name(TEXT, node) for node in reversed(path.nodes)])
+        given = ", ".join(f"{name} = {TEXT.number(partial).text}" for name, partial in zip(factors, path.partials, strict=True))
+        of = graph.derivative(TEXT, path.nodes[0], path.nodes[-1])
+        question = f"Along the path {route} the local derivatives are {given}. What does this path contribute to {of}?"
+        slips = [
+            Slip(-path.product, "the sign is wrong"),
+            Slip(sum(path.partials), "along a path derivatives are multiplied, not added"),
+        ]
+        for k, name in enumerate(factors):
+            rest = math.prod(partial for j, partial in enumerate(path.partials) if j != k)
+            slips.append(Slip(rest, f"the factor {name} is missing"))
+        yield _exercise(graph, "path product", question, path.product, slips)
+
+
+def _short_paths(graph: NamedGraph, nodes: list[Value], rng: random.Random) -> list[Path]:
+    sources = rng.sample(nodes, min(len(nodes), CANDIDATES))
+    ways = (path for source in sources for path in islice(paths(graph.output, source), MOST_PATHS))
+    return [path for path in ways if 1 < len(path.partials) <= MOST_STEPS]
+
+
+def _near(graph: NamedGraph) -> dict[Value, None]:
+    """The nodes that a short path leads to from the output."""
+    near = reached = {graph.output: None}
+    for _ in range(MOST_STEPS):
+        reached = {
+            each: None
+            for node in reached
+            for each in graph.steps.inputs(node)
+            if each in graph.steps.between and each not in near
+        }
+        near = near | reached
+    return near
+
+
+def _adjoints(graph: NamedGraph, leaves: list[Value], rng: random.Random) -> Iterator[Exercise]:
+    """Of the leaves, and of the steps that the formula gives a name."""
+    definitions = graph.definitions(TEXT)
+    if len(definitions) > MOST_STEPS:
+        return
+    defined = {name for name, _ in definitions}
+    named = [node for node in graph.steps.order if node not in leaves and graph.name(TEXT, node) in defined]
+    asked = [
+        node for node in [*leaves, *named] if 1 <= count_paths(graph.output, node) <= MOST_PATHS and node is not graph.output
+    ]
+    rng.shuffle(asked)
+    asked.sort(key=lambda node: count_paths(graph.output, node) == 1)  # sums first
+    formula = "; ".join(f"{name} = {written}" for name, written in definitions)
+    for node in asked:
+        question = f"{formula}, where {_numbers(graph, leaves)}. What is {graph.derivative(TEXT, graph.output, node)}?"
+        [exact] = grad(graph.output, [node])
+        yield _exercise(graph, "adjoint", question, exact, list(_slips_of_a_sum(graph, node, exact)))
+
+
+def _slips_of_a_sum(graph: NamedGraph, node: Value, exact: Any) -> Iterator[Slip]:
+    yield Slip(-exact, "the sign is wrong")
+    edges = [(user, slot) for user in reversed(graph.steps.order) for slot, each in enumerate(user.inputs) if each is node]
+    users = [user for user, _ in edges]
+    adjoints = dict(zip(users, grad(graph.output, users), strict=True))
+    contributions = [graph.steps.partials(user)[slot] * adjoints[user] for user, slot in edges]
+    ways = list(paths(graph.output, node))
+    if len(ways) > 1:
+        for path in ways:
+            route = TEXT.route([graph.name(TEXT, each) for each in reversed(path.nodes)])
+            overwritten = len(contributions) > 1 and _close(exact - path.product, contributions[-1])
+            yield Slip(
+                exact - path.product,
+                f"the path {route} is {'overwritten (=) or ' * overwritten}forgotten; contributions are added (+=)",
+            )
+        yield Slip(contributions[-1], "the contributions are added (+=), and here the last overwrote the others (=)")
+        for path in ways:
+            route = TEXT.route([graph.name(TEXT, each) for each in reversed(path.nodes)])
+            yield Slip(path.product, f"that is the path {route} alone; the contributions of all paths are added")
+    yield Slip(
+        sum(graph.steps.partials(user)[slot] for user, slot in edges),
+        "the upstream factor is missing: a local derivative is multiplied by the gradient that arrives from the output",
+    )
+
+
+def _exercise(graph: NamedGraph, kind: str, question: str, answer: Any, slips: Sequence[Slip]) -> Exercise:
+    names = {TEXT.name(name): node.data for node, name in graph.names.items()}
+    return Exercise(kind, question, answer, slips, names)
+
+
+def _written(graph: NamedGraph, node: Value) -> str:
+    return graph.written(TEXT, node, [graph.piece(TEXT, each) for each in graph.steps.inputs(node)]).text
+
+
+def _numbers(graph: NamedGraph, nodes: Sequence[Value]) -> str:
+    named = [node for node in dict.fromkeys(nodes) if node in graph.names]
+    return ", ".join(f"{graph.name(TEXT, node)} = {TEXT.number(node.data).text}" for node in named)
+
+
+def _close(x: Any, y: Any) -> bool:
+    return math.isclose(x, y, rel_tol=CLOSE, abs_tol=1e-9) or (x != x and y != y)

@@ -1,0 +1,1 @@
+"""An expression as a learner types it, read to a graph."""

@@ -1,0 +1,95 @@
+"""Rows at any numbers: exact and mixed ones, overflow, and the edges of the domain."""
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from autograd.errors import DomainError, ExactPowerError, PoleError
+from autograd.rules.numbers import Number, number
+from autograd.rules.op import Op
+
+
+def evaluate(op: Op, *operands: Number, labels: Sequence[str] = ()) -> tuple[Any, ...]:
+    """The result and the local derivatives of a row.
+
+    Numbers of several kinds meet as in Python: with a float all are floats, with a Fraction all are Fractions. Where
+    arithmetic fails, either finite operands lie outside the row's domain, and that is an error; or the row is evaluated again
+    by the rules of IEEE 754: ``exp(1000)`` is inf, and so is the derivative of ``sqrt`` at 0.
+
+    Args:
+        op: the row.
+        operands: as many numbers as the row has operands.
+        labels: their names, for messages.
+
+    Raises:
+        DomainError: if finite operands lie outside the domain of the operation.
+        OverflowError: if floats are needed and an int or Fraction is beyond the largest; an ``ExactPowerError`` for an exact power
+            that would be too long to keep.
+        TypeError: if an operand is not a number.
+
+    >>> from autograd import ops
+    >>> evaluate(ops.DIV, Fraction(1), 3)
+    (Fraction(1, 3), Fraction(1, 3), Fraction(-1, 9))
+    >>> evaluate(ops.EXP, 1000.0), evaluate(ops.SQRT, 0.0)
+    ((inf, inf), (0.0, inf))
+    """
+    data = [number(each) for each in operands]
+    kinds = {type(each) for each in data}
+    pole = False
+    try:
+        if float in kinds:
+            return op.kernel(*_floats(op, data))
+        result = op.exact(*([Fraction(each) for each in data] if Fraction in kinds else data))
+        if not any(isinstance(each, complex) for each in result):
+            return tuple(Fraction(each) if Fraction in kinds and type(each) is int else each for each in result)
+    except ExactPowerError:
+        raise
+    except (ArithmeticError, ValueError) as error:
+        pole = isinstance(error, ZeroDivisionError)
+    if all(type(each) is not float or math.isfinite(each) for each in data) and not op.defined(*data):
+        raise _domain_error(op, data, labels, PoleError if pole or _is_pole(op, data) else DomainError)
+    return _ieee(op, data)
+
+
+def evaluate_ieee(op: Op, *operands: Number, labels: Sequence[str] = ()) -> tuple[Any, ...]:
+    """The same, but outside the domain too by the rules of IEEE 754: for derivatives that are recorded.
+
+    >>> from autograd import ops
+    >>> evaluate_ieee(ops.DIV, 1.0, 0.0)
+    (inf, inf, -inf)
+    """
+    try:
+        return evaluate(op, *operands, labels=labels)
+    except DomainError:
+        return _ieee(op, operands)
+
+
+def _ieee(op: Op, data: Sequence[Number]) -> tuple[float, ...]:
+    return tuple(map(float, op.ieee(*_floats(op, data))))
+
+
+def _is_pole(op: Op, data: Sequence[Number]) -> bool:
+    try:
+        return math.isinf(_ieee(op, data)[0])
+    except OverflowError:
+        return False  # no operation has a pole beyond the largest float
+
+
+def _floats(op: Op, data: Sequence[Number]) -> list[float]:
+    try:
+        if op.c is not None:
+            float(op.c)  # the constant may be too large as well
+        return [float(each) for each in data]
+    except OverflowError:
+        raise OverflowError(
+            f"{op.name} needs floats here, and one of its operands is beyond the largest float, 1.8e308; "
+            "keep all numbers int or Fraction, or scale them down"
+        ) from None
+
+
+def _domain_error(op: Op, data: Sequence[Number], labels: Sequence[str], kind: type[DomainError]) -> DomainError:
+    names = [f" ({label!r})" if label else "" for label in labels] or [""] * len(data)
+    given = [f"{x} = {each!r}{name}" for x, each, name in zip(op.operands, data, names, strict=True)]
+    constant = [f"c = {op.c!r}"] if op.is_family else []
+    return kind(f"{op.value} needs {op.domain}, but {', '.join(given + constant)}. {op.remedy}")

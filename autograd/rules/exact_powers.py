@@ -1,0 +1,55 @@
+"""How large exact numbers get, of which Python bounds none; and powers, the one operation that makes a huge one at a stroke."""
+
+from fractions import Fraction
+from typing import Any
+
+from autograd.errors import ExactPowerError
+from autograd.rules.numbers import Number
+
+LONGEST_POWER = 300_000
+"""Digits that an exact power may have: 2 ** 10**400 would fill any memory before it is found out."""
+
+
+def power(x: Number, y: Number) -> Any:
+    """``x ** y`` as Python has it, but for exact powers of more than ``LONGEST_POWER`` digits.
+
+    Raises:
+        ExactPowerError: for these, before they are computed.
+
+    >>> power(Fraction(2, 3), 2), power(0.5, 10**6), power(-1, 10**400)
+    (Fraction(4, 9), 0.0, 1)
+    """
+    if bits_of_power(x, y) > LONGEST_POWER * 10 // 3:  # 10 bits are 3 digits
+        raise ExactPowerError(
+            f"the exact power x ** y of {_sized('x', x)} and {_sized('y', y)} would have more than "
+            f"{LONGEST_POWER} digits; take a smaller exponent, or a float for x, whose powers are rounded"
+        )
+    return x**y
+
+
+def bits(number: object) -> int:
+    """The size of an exact number; floats all have the same, which counts as none.
+
+    >>> bits(Fraction(7, 8)), bits(0.5)
+    (7, 0)
+    """
+    if isinstance(number, int | Fraction):
+        return number.numerator.bit_length() + number.denominator.bit_length()
+    return 0
+
+
+def bits_of_power(x: Number, y: Number) -> int:
+    """About how many bits ``x ** y`` has, if it is exact; nothing is computed. (Python's ``2 ** -3`` is a float.)
+
+    >>> bits_of_power(Fraction(7, 8), -100), bits_of_power(1.5, 100), bits_of_power(2, -3)
+    (700, 0, 0)
+    """
+    is_exact = isinstance(y, int) or (isinstance(y, Fraction) and y.denominator == 1)
+    if not is_exact or x in (-1, 0, 1) or (y < 0 and isinstance(x, int) and isinstance(y, int)):
+        return 0
+    return bits(x) * abs(int(y))
+
+
+def _sized(name: str, number: Number) -> str:
+    size = bits(number)
+    return f"{name} = {number}" if size <= 64 else f"a {name} of {size} bits"

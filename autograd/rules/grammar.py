@@ -1,0 +1,206 @@
+"""The language in which the rows of the table are written, and its readers.
+
+A row is text: ``"(1 + out) * (1 - out)"``. The text is parsed once, with Python's own ``ast``, and everything that is not
+of the language is refused when the row is made:
+
+    names        x, y (the operands), out (the result), c (a constant of the row), pi
+    literals     integers, so that Fractions stay exact; readers for floats write them as floats
+    operators    + - * / ** and unary minus
+    choice       a if p < q else b, with one comparison (< <= > >= == !=)
+    calls        a primitive (``ieee.PRIMITIVES``) or another row
+    conditions   a domain may also say ``and``, ``or`` and ``whole(x)``
+
+A reader rewrites the tree for its own kind of number and compiles it to a Python function (``compiled``). Three ways to
+write it stand here: for floats; for exact numbers, int and Fraction; and as calls, in which each operator is a function
+too, so that the same text can be evaluated by the rules of IEEE 754 or recorded on ``Value`` objects.
+"""
+
+import ast
+import math
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from functools import lru_cache
+from types import FunctionType
+from typing import Any
+
+from autograd.rules.exact_powers import power
+from autograd.rules.primitives import PRIMITIVES
+
+OPERATORS: dict[type[ast.AST], str] = {
+    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "power", ast.USub: "neg",
+}  # fmt: skip
+LONGEST = 1000
+EXACT_IN_A_FLOAT = 2**53
+COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
+
+
+def whole(x: float) -> bool:
+    """Whether ``x`` is a finite whole number: the only exponents that a negative base admits."""
+    return x == x // 1  # inf // 1 is nan
+
+
+# --- parsing ------------------------------------------------------------------------------------------------------
+
+
+def parse(text: str, names: Container[str], calls: Mapping[str, int], where: str) -> ast.expr:
+    """The tree of a value or a partial.
+
+    ``names`` are the operands that it may read, ``calls`` the functions that it may call, each with its number of
+    arguments; ``where`` says in an error whose text it is.
+    """
+    return _checked(text, names, calls, where, condition=False)
+
+
+def parse_condition(text: str, names: Container[str], where: str) -> ast.expr:
+    """The tree of a domain: comparisons joined by ``and`` and ``or``, and ``whole(x)``."""
+    return _checked(text, names, {"whole": 1}, where, condition=True)
+
+
+def _checked(text: str, names: Container[str], calls: Mapping[str, int], where: str, condition: bool) -> ast.expr:
+    if len(text) > LONGEST:
+        raise ValueError(f"{where} has {len(text)} characters; more than {LONGEST} are not a row but a program")
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError) as error:
+        raise ValueError(f"{where} is not an expression: {text!r} ({error})") from None
+    foreign = next(_foreign(tree, names, calls, condition), None)
+    if foreign is not None:
+        raise ValueError(
+            f"{where} is {text!r}, and {ast.unparse(foreign)!r} is not of the language of rows: operands, pi, integers, "
+            "+ - * / ** (but not / or ** of integers alone), `a if p < q else b` with a comparison, and calls of primitives or "
+            "of earlier rows that read no c"
+        )
+    return tree
+
+
+def _foreign(tree: ast.expr, names: Container[str], calls: Mapping[str, int], condition: bool) -> Iterator[ast.expr]:
+    """The parts of the tree that are not of the language."""
+
+    def of(*parts: ast.expr, condition: bool = False) -> Iterator[ast.expr]:
+        for part in parts:
+            yield from _foreign(part, names, calls, condition)
+
+    match tree:
+        case ast.Compare(left=left, ops=[operator], comparators=[right]) if condition and type(operator) in COMPARISONS:
+            yield from of(left, right)
+        case ast.BoolOp(values=values) if condition:
+            yield from of(*values, condition=True)
+        case ast.expr() if condition and not isinstance(tree, ast.Call):
+            yield tree
+        case ast.Name(id=name) if name in names or name == "pi":
+            pass
+        case ast.Constant(value=value) if type(value) is int and value < EXACT_IN_A_FLOAT:
+            pass
+        case ast.BinOp(op=ast.Div() | ast.Pow()) if not any(isinstance(node, ast.Name) for node in ast.walk(tree)):
+            yield tree  # 1 / 2 and 2 ** -1 would leave the Fractions
+        case ast.BinOp(left=left, op=operator, right=right) if type(operator) in OPERATORS:
+            yield from of(left, right)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            yield from of(operand)
+        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if calls.get(name) == len(arguments):
+            yield from of(*arguments)
+        case ast.IfExp(test=ast.Compare() as test, body=body, orelse=orelse):
+            yield from of(test, condition=True)
+            yield from of(body, orelse)
+        case _:
+            yield tree
+
+
+@lru_cache(maxsize=4096)
+def names_in(text: str) -> frozenset[str]:
+    """The names that a text reads, called functions included."""
+    return frozenset(node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name))
+
+
+# --- readers ------------------------------------------------------------------------------------------------------
+
+
+class Exact(ast.NodeTransformer):
+    """For int and Fraction: the text as it stands, but for powers, which are refused where they would be too long to keep."""
+
+    FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+        "pow": power,
+        **{name: primitive.function for name, primitive in PRIMITIVES.items()},
+    }
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        return _call("pow", node.left, node.right) if isinstance(node.op, ast.Pow) else node
+
+
+class Floats(ast.NodeTransformer):
+    """For floats: literals are floats, constants are folded, and ``**`` is C's ``pow``.
+
+    (Python's own power gives a complex number for ``(-8.0) ** (1 / 3)`` and raises nothing.)
+    """
+
+    FUNCTIONS: Mapping[str, Callable[..., float]] = {
+        "pow": math.pow,
+        **{name: primitive.function for name, primitive in PRIMITIVES.items()},
+    }
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        return ast.Constant(float(node.value))  # type: ignore[arg-type]
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.Constant(math.pi) if node.id == "pi" else node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        if isinstance(node.op, ast.Pow):
+            return self.visit_Call(_call("pow", node.left, node.right))
+        self.generic_visit(node)
+        return _folded(node, node.left, node.right)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        self.generic_visit(node)
+        return _folded(node, node.operand)
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        node.args = [self.visit(argument) for argument in node.args]
+        known = isinstance(node.func, ast.Name) and node.func.id in self.FUNCTIONS
+        return _folded(node, *node.args) if known else node
+
+
+class Calls(ast.NodeTransformer):
+    """For any kind of number: each operator is a call, ``x * y`` is ``mul(x, y)``; choices are made on plain numbers."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        return _call(OPERATORS[type(node.op)], self.visit(node.left), self.visit(node.right))
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        return _call(OPERATORS[type(node.op)], self.visit(node.operand))
+
+
+def _call(name: str, *arguments: ast.expr) -> ast.Call:
+    return ast.Call(func=ast.Name(id=name, ctx=ast.Load()), args=list(arguments), keywords=[])
+
+
+def _folded(node: ast.expr, *parts: ast.expr) -> ast.expr:
+    """``sqrt(2 * pi)`` is computed once, when the row is compiled, and not at each call."""
+    if not all(isinstance(part, ast.Constant) for part in parts):
+        return node
+    expression = ast.fix_missing_locations(ast.Expression(node))
+    return ast.Constant(eval(compile(expression, "<row>", "eval"), {"__builtins__": {}, **Floats.FUNCTIONS}))
+
+
+def compiled(
+    reader: type[ast.NodeTransformer], name: str, arguments: Iterable[str], texts: Iterable[str], functions: Mapping[str, Any]
+) -> FunctionType:
+    """The texts of a row as one Python function of ``arguments``, its source in the docstring.
+
+    A single text is what the function returns. Of several the first is assigned to ``out``, which the others may read, and
+    the function returns all of them as a tuple. Names that the texts call are looked up in ``functions``.
+
+    >>> compiled(Floats, "square", ["x"], ["x * x", "2 * x"], Floats.FUNCTIONS)(3.0)
+    (9.0, 6.0)
+    """
+    trees = [reader().visit(ast.parse(text, mode="eval").body) for text in texts]
+    out, *partials = (ast.unparse(ast.fix_missing_locations(tree)) for tree in trees)
+    lines = [f"out = {out}", f"return out, {', '.join(partials)}"] if partials else [f"return {out}"]
+    source = f"def {name}_row({', '.join(arguments)}):\n    " + "\n    ".join(lines)
+    called = {node.func.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)}  # type: ignore[attr-defined]
+    namespace: dict[str, Any] = {"__builtins__": {}, "pi": math.pi, **{each: functions[each] for each in called}}
+    # This exec and the eval above see only text that has passed the grammar, when its row was made.
+    exec(compile(source, f"<row {name}>", "exec"), namespace)
+    made: FunctionType = namespace[f"{name}_row"]
+    made.__doc__ = source
+    return made

@@ -1,0 +1,229 @@
+"""Op: one operation, as a row of the table of derivatives (``ops.py``), and the functions compiled from its texts."""
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from functools import cached_property, lru_cache
+from types import FunctionType
+from typing import Any
+
+from autograd.rules import grammar, primitives
+from autograd.rules.exact_powers import bits
+from autograd.rules.numbers import Number, number
+
+OPS: "dict[str, Op]" = {}  # every row by its name
+LONGEST_CONSTANT = 1000  # bits of one that a symbol writes out
+
+
+class Functions(dict[str, Callable[..., Any]]):
+    """What the texts of rows may call, for one reader: the primitives, and on demand the values of other rows."""
+
+    def __init__(self, reader: type[ast.NodeTransformer], functions: Mapping[str, Callable[..., Any]]) -> None:
+        super().__init__(functions)
+        self.reader = reader
+
+    def __missing__(self, name: str) -> Callable[..., Any]:
+        row = OPS[name]
+        self[name] = grammar.compiled(self.reader, name, row.operands, (row.value,), self)
+        return self[name]
+
+
+FLOATS = Functions(grammar.Floats, grammar.Floats.FUNCTIONS)
+EXACT = Functions(grammar.Exact, grammar.Exact.FUNCTIONS)
+DOMAIN = Functions(grammar.Exact, {"whole": grammar.whole})
+IEEE = Functions(
+    grammar.Calls,
+    {
+        "add": operator.add, "sub": operator.sub, "mul": operator.mul, "neg": operator.neg,
+        "div": primitives.divide, "power": primitives.power,
+        **{name: primitive.ieee for name, primitive in primitives.PRIMITIVES.items()},
+    },
+)  # fmt: skip
+
+
+class Op:
+    r"""One operation: a row of the table.
+
+    For :math:`out = f(x, y)` the row states :math:`f`, :math:`\partial f/\partial x` and :math:`\partial f/\partial y`.
+    Making a row checks it and enters it in ``OPS``; from then on every reader knows it. To apply your own, call
+    ``autograd.apply(op, x)``. Making the same row twice, as a notebook's cell does that is run again, is no mistake.
+
+    Args:
+        name: the function's name, unique in the table.
+        value: the result, from the operands x (and y).
+        partials: the derivative of the result in each operand; may also read ``out``.
+        symbol: what a graph shows; the name if left out. ``{c}`` stands for the constant.
+        latex: the function's name in LaTeX, or how it is written with ``{x}`` (and ``{y}``) for its operands.
+        domain: the condition under which finite operands have a result; empty: always.
+        remedy: what to try when an operand lies outside the domain.
+        kinks: for each expression whose zeros are kinks, the convention taken there.
+        samples: for each operand, the range from which tests and examples draw.
+        default: the constant of a family (a row that reads c) where none is given.
+
+    Raises:
+        ValueError: if a text is not of the language, a partial chooses on anything but c, or the name is taken by another row.
+
+    Source: Griewank & Walther, *Evaluating Derivatives* (2008), table 2.3: elementals and their partials.
+
+    >>> from autograd.ops import MUL, POW
+    >>> OPS["tanh"].partials
+    ('(1 + out) * (1 - out)',)
+    >>> MUL.kernel(2.0, 5.0)                  # the result, then the local derivative in each operand
+    (10.0, 5.0, 2.0)
+    >>> POW.at(3).symbol, POW.at(3).kernel(2.0)
+    ('**3', (8.0, 12.0))
+    """
+
+    def __init__(
+        self,
+        name: str,
+        value: str,
+        partials: tuple[str, ...],
+        *,
+        symbol: str = "",
+        latex: str = "",
+        domain: str = "",
+        remedy: str = "",
+        kinks: Mapping[str, str] | None = None,
+        samples: tuple[tuple[float, float], ...] = (),
+        default: Number | None = None,
+    ) -> None:
+        if not (name.isidentifier() and name.isascii()):
+            raise ValueError(f"a row needs a name, an identifier of ASCII letters, but got {name!r}")
+        if not 1 <= len(partials) <= 2:
+            raise ValueError(f"row {name!r} needs one partial for each of its 1 or 2 operands, but has {len(partials)}")
+        self.name, self.value, self.partials = name, value, partials
+        self.symbol, self.domain, self.remedy = symbol or name, domain, remedy
+        self.latex = latex or rf"\operatorname{{{name}}}".replace("_", r"\_")
+        self.kinks, self.default = dict(kinks or {}), default
+        self.samples = samples or ((-3.0, 3.0),) * len(partials)
+        self.c: Number | None = None  # the constant, in a member of a family
+        taken = OPS.get(name)
+        if taken and {**vars(taken), **vars(self)} != vars(taken):
+            raise ValueError(f"a row needs a name of its own, but {name!r} is taken by {taken!r}")
+        self._check()
+        OPS[name] = self
+
+    def _check(self) -> None:
+        calls = {**dict.fromkeys(primitives.PRIMITIVES, 1), **{op.name: op.arity for op in OPS.values() if not op.is_family}}
+        grammar.parse(self.value, (*self.operands, "c"), calls, f"the value of row {self.name!r}")
+        names = (*self.operands, "c") if self.is_family else self.operands
+        calls |= {} if self.is_family else {self.name: self.arity}
+        for operand, partial in zip(self.operands, self.partials, strict=True):
+            where = f"the partial in {operand} of row {self.name!r}"
+            tree = grammar.parse(partial, (*names, "out"), calls, where)
+            tests = [ast.unparse(node.test) for node in ast.walk(tree) if isinstance(node, ast.IfExp)]
+            if any(grammar.names_in(test) - {"c"} for test in tests):
+                raise ValueError(f"{where} may choose on the constant c alone; say it with step, sign or heaviside")
+        if self.domain:
+            grammar.parse_condition(self.domain, names, f"the domain of row {self.name!r}")
+        for kink in self.kinks:
+            grammar.parse(kink, names, calls, f"a kink of row {self.name!r}")
+
+    def __repr__(self) -> str:
+        constant = "" if self.c is None else f".at({self.c!r})"
+        return f"<Op {self.name}{constant}: {self.value}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _find, (self.name, self.c)  # a copy of a graph shares the table
+
+    @property
+    def arity(self) -> int:
+        """The number of operands: 1 or 2."""
+        return len(self.partials)
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """The names of the operands in the row's texts."""
+        return ("x", "y")[: self.arity]
+
+    @cached_property
+    def is_family(self) -> bool:
+        """Whether the row reads a constant c, which ``at`` gives it."""
+        return "c" in grammar.names_in(self.value)
+
+    def at(self, c: Number | None = None) -> "Op":
+        """The member of the family with this constant, or the default: ``POW.at(3)`` is the operation of ``x ** 3``.
+
+        >>> from autograd.ops import LEAKY_RELU
+        >>> LEAKY_RELU.at(0.5).kernel(-2.0)
+        (-1.0, 0.5)
+        """
+        if c is None and self.default is None:
+            raise ValueError(f"row {self.name!r} has no default constant; give it one: at(c)")
+        return _member(self, self.default if c is None else number(c))
+
+    # --- the readers: each compiles the row, when first asked, for its own kind of number ----------------------------
+
+    @cached_property
+    def kernel(self) -> Callable[..., tuple[Any, ...]]:
+        """For floats: ``kernel(x, y)`` is ``(out, dx, dy)``, the result and its local derivatives."""
+        return self._compiled(FLOATS, (self.value, *self.partials))
+
+    @cached_property
+    def exact(self) -> Callable[..., tuple[Any, ...]]:
+        """The same for int and Fraction: literals are integers, so Fractions stay Fractions."""
+        return self._compiled(EXACT, (self.value, *self.partials))
+
+    @cached_property
+    def ieee(self) -> Callable[..., tuple[Any, ...]]:
+        """The same for floats by the rules of IEEE 754: overflow and poles give inf and nan, and nothing raises."""
+        return self._compiled(IEEE, (self.value, *self.partials))
+
+    @cached_property
+    def defined(self) -> Callable[..., bool]:
+        """Whether finite operands lie in the row's domain."""
+        return self._compiled(DOMAIN, (self.domain or "0 == 0",))
+
+    @cached_property
+    def _kinks(self) -> tuple[Callable[..., Any], ...]:
+        return tuple(self._compiled(FLOATS, (kink,)) for kink in self.kinks)
+
+    def is_kink(self, *operands: float) -> bool:
+        """Whether the row has a kink at these operands, where its derivative is a convention.
+
+        >>> OPS["relu"].is_kink(0.0), OPS["maximum"].is_kink(2.0, 2.0), OPS["exp"].is_kink(0.0)
+        (True, True, False)
+        """
+        return any(kink(*operands) == 0 for kink in self._kinks)
+
+    def value_made_of(self, functions: "Functions") -> Callable[..., Any]:
+        """The result, a function of the operands that does its work by calling ``functions``.
+
+        >>> OPS["silu"].value_made_of(FLOATS)(0.0)
+        0.0
+        """
+        return self._compiled(functions, (self.value,))
+
+    def partial_made_of(self, functions: "Functions", index: int) -> Callable[..., Any]:
+        """The partial in operand ``index``, a function of ``(*operands, out)`` that does its work by calling ``functions``.
+
+        What they compute with is their affair: functions that record give a derivative that is a graph itself.
+
+        >>> OPS["tanh"].partial_made_of(FLOATS, 0)(1.0, 0.5)          # (1 + out)(1 - out)
+        0.75
+        """
+        return self._compiled(functions, (self.partials[index],), (*self.operands, "out"))
+
+    def _compiled(self, functions: "Functions", texts: tuple[str, ...], arguments: tuple[str, ...] = ()) -> FunctionType:
+        arguments = arguments or self.operands
+        if not self.is_family:
+            return grammar.compiled(functions.reader, self.name, arguments, texts, functions)
+        made = grammar.compiled(functions.reader, self.name, (*arguments, "c"), texts, functions)
+        made.__defaults__ = (self.c,)  # the constant costs nothing at the call
+        return made
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _member(family: Op, c: Number) -> Op:
+    if not family.is_family:
+        raise ValueError(f"row {family.name!r} reads no constant c, so it has no member at {c!r}")
+    member = object.__new__(Op)
+    compiled = ("kernel", "exact", "ieee", "defined", "_kinks")  # for the family, without the constant
+    vars(member).update({key: value for key, value in vars(family).items() if key not in compiled})
+    member.c, member.symbol = c, family.symbol.format(c=c if bits(c) <= LONGEST_CONSTANT else f"({bits(c)} bits)")
+    return member
+
+
+def _find(name: str, c: Number | None) -> Op:
+    return OPS[name] if c is None else OPS[name].at(c)

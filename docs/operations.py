@@ -1,0 +1,45 @@
+"""The table of operations as Markdown, printed from the rows; ``python docs/operations.py README.md`` refreshes a page.
+
+>>> print(markdown().splitlines()[2])
+| `step` | `0 if x <= 0 else 1 if x > 0 else x` | `0` | kink at x = 0: the value is 0, the left limit |
+"""
+
+import sys
+from pathlib import Path
+
+from autograd.ops import OPS, Op
+
+BEGIN, END = "<!-- operations: begin -->", "<!-- operations: end -->"
+
+
+def markdown() -> str:
+    """The rows with their formulas, local derivatives, domains and kinks."""
+    lines = ["| operation | value | local derivatives | where |", "|---|---|---|---|"]
+    for op in OPS.values():
+        partials = ", ".join(f"`{partial}`" for partial in op.partials)
+        lines.append(f"| `{op.name}` | `{op.value}` | {partials} | {_where(op)} |")
+    return "\n".join(lines)
+
+
+def _where(op: Op) -> str:
+    notes = [f"needs `{op.domain}`"] if op.domain else []
+    notes += [f"kink at {kink} = 0: {convention}" for kink, convention in op.kinks.items()]
+    if op.default is not None:
+        notes.append(f"c = {op.default} unless given")
+    return "; ".join(notes)
+
+
+def refreshed(page: str) -> str:
+    """The page with the table between its markers printed anew.
+
+    >>> refreshed(f"before {BEGIN} stale {END} after") == f"before {BEGIN}\\n{markdown()}\\n{END} after"
+    True
+    """
+    before, rest = page.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n{markdown()}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        Path(name).write_text(refreshed(Path(name).read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,105 @@
+"""A data set read from a CSV file."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from nn.data.dataset import DataError, Dataset
+
+LARGEST = 1e100  # of a feature, so that its squares can be summed
+
+
+def read_csv(path: str | Path, target: str | None = None) -> Dataset:
+    """Classification data from a CSV file: a header, numbers, and a column of labels.
+
+    Args:
+        path: the file, in UTF-8, its columns separated by commas.
+        target: the header of the column of labels; None: the last column. All others are features.
+
+    Raises:
+        DataError: if the file cannot be read or is not such a table; says the line, the column and the remedy.
+
+    >>> import tempfile, pathlib
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "fruit.csv"
+    >>> _ = file.write_text("weight,width,fruit\\n150,7.1,apple\\n120,oops,pear\\n")
+    >>> try:
+    ...     read_csv(file)
+    ... except DataError as error:
+    ...     print(str(error).removeprefix(str(file)))
+    , line 3, column 'width': 'oops' is not a number below 1e+100; write one, or drop the row or the column
+    """
+    path = Path(path)
+    rows = _rows(path)
+    _, header = next(rows, (0, []))
+    if not header:
+        raise DataError(f"{path} is empty; it needs a header line and one line for each example")
+    if len(header) < 2:
+        raise DataError(f"{path}, line 1: only one column, {header[0]!r}; separate features and label with commas")
+    if len(set(header)) < len(header):
+        twice = next(name for name in header if header.count(name) > 1)
+        raise DataError(f"{path}, line 1: two columns are called {twice!r}; give each a name of its own")
+    label = len(header) - 1 if target is None else _column(path, header, target)
+    if all(_is_number(name) for k, name in enumerate(header) if k != label):
+        raise DataError(f"{path}, line 1: the header is missing: {','.join(header)[:60]} are data; name each column there")
+    x, labels = [], []
+    for line, row in rows:
+        if len(row) != len(header):
+            raise DataError(
+                f"{path}, line {line}: {len(row)} columns where the header has {len(header)}; complete or drop the row"
+            )
+        if not row[label]:
+            raise DataError(f"{path}, line {line}, column {header[label]!r}: the label is missing; fill it in or drop the row")
+        for name, cell in zip(header[:label] + header[label + 1 :], row[:label] + row[label + 1 :], strict=True):
+            if not _is_number(cell):
+                raise DataError(
+                    f"{path}, line {line}, column {name!r}: {cell!r} is not a number below {LARGEST:g}; "
+                    "write one, or drop the row or the column"
+                )
+        x.append([float(cell) for k, cell in enumerate(row) if k != label])
+        labels.append(row[label])
+    if not labels:
+        raise DataError(f"{path} has a header but no examples; add one line for each")
+    classes = sorted(set(labels), key=lambda name: (not _is_number(name), float(name) if _is_number(name) else 0.0, name))
+    if not 2 <= len(classes) <= max(2, len(labels) // 2):
+        raise DataError(
+            f"{path}, column {header[label]!r}: {len(classes)} different labels in {len(labels)} examples; "
+            "a column of classes, at least two of them, is needed (choose it with --target)"
+        )
+    for name in classes:
+        if labels.count(name) < 2:
+            raise DataError(
+                f"{path}, column {header[label]!r}: the label {name!r} has one example; it takes two, to train and to test"
+            )
+    features = tuple(name for k, name in enumerate(header) if k != label)
+    return Dataset(path.stem, features, tuple(classes), x, [classes.index(name) for name in labels])
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV file with their line numbers, blank lines left out, cells stripped."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            for row in reader:
+                if any(cell.strip() for cell in row):
+                    yield reader.line_num, [cell.strip() for cell in row]
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}; check the path") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{path} is not text in UTF-8; save it as a CSV file in UTF-8") from None
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num}: not well-formed CSV ({error}); check the quotes") from None
+
+
+def _column(path: Path, header: list[str], target: str) -> int:
+    if target not in header:
+        raise DataError(f"{path}, line 1: no column is called {target!r}; there are {', '.join(map(repr, header))}")
+    return header.index(target)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return abs(float(cell)) < LARGEST and "_" not in cell  # Python reads 1_000, other programs do not
+    except ValueError:
+        return False

@@ -1,0 +1,112 @@
+"""MLP: layers in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from autograd import Value
+from autograd.value import Operand
+from nn.layers.layer import Layer
+from nn.layers.neuron import Activation, Init, activation_function, inputs_of
+from nn.module import Module
+from nn.seeding import Seed, generator
+
+
+class Trace(NamedTuple):
+    """What a network computed, layer by layer: ``pre_activations[k][i]`` belongs to neuron i of layer k, from 0.
+
+    >>> trace = MLP(1, [2, 1], init=lambda rng, nin, nout: 3.0).trace([2.0])
+    >>> [h.data for h in trace.activations[0]], trace.pre_activations[1][0].data
+    ([6.0, 6.0], 36.0)
+    """
+
+    inputs: list[Value]
+    pre_activations: list[list[Value]]
+    activations: list[list[Value]]
+
+
+class MLP(Module):
+    """A multilayer perceptron, in micrograd's form: ``MLP(2, [16, 16, 1])``.
+
+    Args:
+        nin: the number of inputs.
+        nouts: the number of neurons in each layer; the last is the number of outputs.
+        activation: of the hidden layers, one for all or a list with one for each.
+        output: the activation of the last layer.
+        bias: whether neurons have a bias, for all layers or a list with one for each.
+        init: how weights are drawn: ``"uniform"``, ``"xavier"``, ``"he"``, or a function of (generator, nin, nout).
+        seed: of the network's own generator; None draws from Python's global one, as micrograd does.
+
+    Raises:
+        ValueError: if a width is not positive, a name is unknown, or a list does not fit the layers; when called, if the number
+            of inputs is not ``nin``.
+
+    Source: S4.9, S4.i2; parameters in the order of micrograd, neuron by neuron, weights before the bias.
+
+    >>> model = MLP(2, [3, 2], activation="tanh", output="softmax", seed=1)
+    >>> model
+    MLP of [Layer of [tanhNeuron(2), tanhNeuron(2), tanhNeuron(2)], softmax Layer of [LinearNeuron(3), LinearNeuron(3)]]
+    >>> round(sum(p.data for p in model([0.5, -0.5])), 12)
+    1.0
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nouts: Sequence[int],
+        activation: Activation | Sequence[Activation] = "relu",
+        output: Activation = "linear",
+        bias: bool | Sequence[bool] = True,
+        init: Init = "uniform",
+        seed: Seed = None,
+    ) -> None:
+        if not hasattr(nouts, "__len__") or len(nouts) == 0:
+            raise ValueError(f"an MLP needs a list of widths, one for each layer, as in MLP(2, [16, 16, 1]), but got {nouts!r}")
+        if isinstance(activation, str) and activation != "softmax":
+            activation_function(activation)  # refuses an unknown name even where there is no hidden layer to use it
+        hidden = _for_each("hidden layer", "activations", activation, len(nouts) - 1)
+        biases = _for_each("layer", "biases", bias, len(nouts))
+        rng = generator(seed)
+        widths = [nin, *nouts]
+        self.layers = [
+            Layer(width, nout, each, bias=b, init=init, seed=rng)
+            for width, nout, each, b in zip(widths, nouts, [*hidden, output], biases, strict=False)
+        ]
+        for k, layer in enumerate(self.layers, start=1):
+            layer._name(f"layer{k}", str(k))
+
+    def trace(self, x: Iterable[Operand]) -> Trace:
+        """The pre-activations and activations of every layer: all that a backward pass by hand needs (S4.84-85).
+
+        >>> trace = MLP(2, [3, 1], seed=0).trace([1.0, 2.0])
+        >>> [len(layer) for layer in trace.pre_activations], trace.activations[0][0].data >= 0
+        ([3, 1], True)
+        """
+        inputs = h = inputs_of("the network", x, len(self.layers[0].neurons[0].w))
+        pre_activations, activations = [], []
+        for layer in self.layers:
+            own = type(layer).__call__ is not Layer.__call__  # a subclass that computes something else
+            a, h = ([], layer(h)) if own else layer.trace(h)
+            pre_activations.append(a)
+            activations.append(h)
+        return Trace(inputs, pre_activations, activations)
+
+    def __call__(self, x: Iterable[Operand]) -> list[Value] | Value:
+        """The outputs for one example: a list, or the ``Value`` itself where there is one output, as in micrograd."""
+        outputs = self.trace(x).activations[-1]
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def __repr__(self) -> str:
+        return f"MLP of [{', '.join(map(repr, self.layers))}]"
+
+
+def _for_each(what: str, plural: str, given: object, count: int) -> list:  # type: ignore[type-arg]
+    """One thing for all, or a list with one for each."""
+    if not isinstance(given, list | tuple):
+        return [given] * count
+    if len(given) != count:
+        hint = "; the last layer's is output=..." if what == "hidden layer" else ""
+        layers = what if count == 1 else what + "s"
+        raise ValueError(f"there must be one for each or one for all: {count} {layers}, but {len(given)} {plural}{hint}")
+    return list(given)

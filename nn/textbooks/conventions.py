@@ -1,0 +1,339 @@
+r"""Five notations of backpropagation: what each calls the backward quantity, and by which factor it differs from the others.
+
+All five pass back the derivative of a loss in the pre-activations; they differ in the loss's constant, in a sign, in whether
+the examples are averaged, and in the layout of the parameters (``nn.LAYOUTS``). Beside :math:`\delta = \partial C/\partial z`,
+for :math:`C = \sum_n \tfrac12\lVert\hat y_n - y_n\rVert^2` over N examples, with sigmoid outputs, say:
+
+    notation            layout      loss                     backward quantity  / delta   gradient   rate      step
+    sensitivities       transposed  |y - a|^2                s = dJ/dn             2         2       eta/2     one example
+    batches             bias_row    sum 1/2 |Y - T|^2        dE/dA                 1         1       eta       the batch
+    composed_functions  matrices    1/2 |a - y|^2            dC/dz                 1         1       eta       one example
+    delta_rule          units       sum 1/2 |y - o|^2        delta = -dJ/dnet     -1         1       eta       the batch
+    feed_forward        theta       1/N sum |yhat - y|^2     grad_a L             2/N       2/N      eta N/2   the batch
+
+The gradient is that many times the gradient of C, so with the rate of the last column but one a step is the one that the rate eta
+makes on C. For softmax with cross-entropy no loss has a factor of its own but the mean's: the gradients are 1, 1, 1, 1, 1/N times
+that of C, and the signs stay. ``NOTATIONS`` is the table as data, ``compare_notations`` checks it on a network of yours.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+from autograd import Value, grad, total
+from autograd.rules.numbers import Number, number
+from nn.layers import MLP
+from nn.losses import LOSSES, Outputs, Target, mean
+from nn.textbooks.layouts import Nested, arrange, each
+
+Quantity: TypeAlias = list[list[list[Any]]]  # of layer l, example n, neuron i: numbers
+
+BAR = 1e-12  # of the largest entry: a backward pass of some hundred operations keeps more digits than that
+HALF = "half_sum_of_squares"
+REFERENCES = (HALF, "cross_entropy", "cross_entropy_logits")  # the losses C that the factors are relative to
+TIMES_HALF = {"sum_of_squares": 2, HALF: 1}  # of the loss of one example
+
+
+@dataclass(frozen=True)
+class Notation:
+    r"""One of the five notations, a row of the table.
+
+    Attributes:
+        name: the key in ``NOTATIONS``.
+        note: the number of the lecture note.
+        layout: how it writes the parameters, a name from ``LAYOUTS``.
+        pre_activation, activation: its letters.
+        quantity: what it passes back, in its letters.
+        sign: of that quantity, relative to the derivative of its loss in the pre-activation.
+        squares: its squared error of one example, a name from ``LOSSES``.
+        batch: whether a step is made on all examples together; else on one.
+        average: whether the loss of a batch is the mean over the examples; else the sum.
+
+    >>> NOTATIONS["sensitivities"].quantity, NOTATIONS["sensitivities"].layout
+    ('s = ∂J/∂n', 'transposed')
+    """
+
+    name: str
+    note: int
+    layout: str
+    pre_activation: str
+    activation: str
+    quantity: str
+    sign: int
+    squares: str
+    batch: bool
+    average: bool
+
+    def scale(self, samples: int, loss: str = HALF) -> Fraction:
+        """The gradient of this notation relative to that of C: 2, 1, 1, 1, 2/N, exactly; for cross-entropy 1, 1, 1, 1, 1/N.
+
+        Args:
+            samples: N, the number of examples of the batch; where a step takes one example it has no influence.
+            loss: C, for each example: ``"half_sum_of_squares"``, ``"cross_entropy"`` or ``"cross_entropy_logits"``.
+
+        Raises:
+            TypeError, ValueError: if N is not a whole number of at least 1, or the loss is another one.
+
+        >>> [str(notation.scale(6)) for notation in NOTATIONS.values()]
+        ['2', '1', '1', '1', '1/3']
+        """
+        times = TIMES_HALF[self.squares] if _reference(loss) == HALF else 1
+        count = _count(samples)
+        return Fraction(times, count if self.average else 1)
+
+    def factor(self, samples: int, loss: str = HALF) -> Fraction:
+        r"""The backward quantity relative to :math:`\delta = \partial C/\partial z`: the scale with the sign.
+
+        Raises:
+            TypeError, ValueError: as ``scale``.
+
+        >>> [str(notation.factor(6)) for notation in NOTATIONS.values()]
+        ['2', '1', '1', '-1', '1/3']
+        """
+        return self.sign * self.scale(samples, loss)
+
+    def rate(self, eta: Number, samples: int, loss: str = HALF) -> Any:
+        """The learning rate that makes the same steps as the rate eta on C.
+
+        Raises:
+            TypeError, ValueError: as ``scale``, or if eta is not a number.
+
+        >>> [str(notation.rate(Fraction(1, 10), 6)) for notation in NOTATIONS.values()]
+        ['1/20', '1/10', '1/10', '1/10', '3/10']
+        """
+        return number(eta) / self.scale(samples, loss)
+
+    def constant(self, samples: int, loss: str = HALF) -> Fraction:
+        """What stands before the sum in the loss: of all (y - a)^2, or for cross-entropy of all -y ln a.
+
+        Raises:
+            TypeError, ValueError: as ``scale``.
+
+        >>> [str(notation.constant(6)) for notation in NOTATIONS.values()]
+        ['1', '1/2', '1/2', '1/2', '1/6']
+        """
+        return self.scale(samples, loss) / (2 if loss == HALF else 1)
+
+    def objective(self, outputs: Sequence[Outputs], targets: Sequence[Target], loss: str = HALF) -> Value:
+        """The loss of this notation, with its constant, summed or averaged over examples.
+
+        Where a step takes one example, several are summed: they share parameters only, so each one's backward quantity
+        is as if it were alone.
+
+        Args:
+            outputs: of the network, for each example.
+            targets: one for each example, as the losses take them.
+            loss: C; for ``"half_sum_of_squares"`` it is this notation's own multiple of it.
+
+        Raises:
+            ValueError: if there are no examples, or not one target for each.
+
+        >>> outputs, targets = [[Value(1.0)], [Value(3.0)]], [[0.0], [0.0]]
+        >>> [notation.objective(outputs, targets).data for notation in NOTATIONS.values()]
+        [10.0, 5.0, 5.0, 5.0, 5.0]
+        """
+        if not len(outputs) == len(targets) >= 1:
+            raise ValueError(
+                f"a loss over examples needs one target for each, but got {len(outputs)} outputs and {len(targets)} targets"
+            )
+        of_one = LOSSES[self.squares if _reference(loss) == HALF else loss]
+        losses = [of_one(a, y) for a, y in zip(outputs, targets, strict=True)]
+        return mean(losses) if self.average else total(losses)
+
+    def backward_quantity(self, model: MLP, xs: Sequence[Any], ys: Sequence[Target], loss: str = HALF) -> Quantity:
+        """What this notation passes back: its own loss differentiated, with its sign, in every pre-activation.
+
+        Args:
+            model: the network. No ``grad`` of it is touched.
+            xs, ys: inputs and targets, one for each example.
+            loss: as in ``objective``.
+
+        Returns:
+            Numbers, ``[l][n][i]`` for layer l, example n, neuron i, all from 0: for each layer a matrix with the examples as rows.
+
+        Raises:
+            TypeError, ValueError: if the model is no ``MLP``, or the examples do not fit it or the loss.
+
+        >>> model = MLP(1, [1], init=lambda rng, nin, nout: 0.5)
+        >>> [NOTATIONS[name].backward_quantity(model, [[2.0]], [[0.0]]) for name in ("sensitivities", "delta_rule")]
+        [[[[2.0]]], [[[-1.0]]]]
+        """
+        pre_activations, outputs = _forward(model, xs)
+        derivatives = _derivatives(self.objective(outputs, ys, loss), pre_activations)
+        return _times(self.sign, derivatives)
+
+    def gradients(self, model: MLP, xs: Sequence[Any], ys: Sequence[Target], loss: str = HALF) -> Nested:
+        """The gradient of this notation's loss in all parameters, in its own layout.
+
+        Args:
+            model, xs, ys, loss: as for ``backward_quantity``. Where a step takes one example, give that one.
+
+        Returns:
+            Numbers, nested as ``export_gradients`` would have them.
+
+        Raises:
+            TypeError, ValueError: as ``backward_quantity``.
+
+        >>> model = MLP(2, [1], init=lambda rng, nin, nout: 0.5)
+        >>> NOTATIONS["sensitivities"].gradients(model, [[1.0, 3.0]], [[0.0]])
+        [[[[4.0], [12.0]], [4.0]]]
+        >>> NOTATIONS["delta_rule"].gradients(model, [[1.0, 3.0]], [[0.0]])
+        [[2.0, 2.0, 6.0]]
+        """
+        _, outputs = _forward(model, xs)
+        parameters = model.parameters()
+        gradient = dict(zip(parameters, grad(self.objective(outputs, ys, loss), parameters), strict=True))
+        return each(arrange(model, self.layout), lambda p: gradient.get(p, type(p.data)()))  # type: ignore[no-any-return]
+
+
+NOTATIONS: dict[str, Notation] = {
+    row.name: row
+    for row in (
+        #        name                 note layout        letters       quantity          sign  squares           batch  average
+        Notation("sensitivities",      0, "transposed", "n", "a",     "s = ∂J/∂n",        1, "sum_of_squares",   False, False),
+        Notation("batches",            1, "bias_row",   "A", "Z",     "∂E/∂A",            1, HALF,               True,  False),
+        Notation("composed_functions", 2, "matrices",   "z", "a",     "∂C/∂z",            1, HALF,               False, False),
+        Notation("delta_rule",         3, "units",      "net", "o",   "δ = -∂J/∂net",    -1, HALF,               True,  False),
+        Notation("feed_forward",       4, "theta",      "a", "h",     "∇ₐL",              1, "sum_of_squares",   True,  True),
+    )
+}  # fmt: skip
+"""The five notations by name, in the order of the lecture notes."""
+
+
+def backward_quantities(model: MLP, xs: Sequence[Any], ys: Sequence[Target], loss: str = HALF) -> dict[str, Quantity]:
+    r"""The backward quantities of all five notations, from one backward pass: :math:`\delta = \partial C/\partial z` times factors.
+
+    Args:
+        model, xs, ys: as for ``Notation.backward_quantity``.
+        loss: C, for each example: ``"half_sum_of_squares"``, ``"cross_entropy"`` or ``"cross_entropy_logits"``.
+
+    Returns:
+        For each name of ``NOTATIONS`` numbers ``[l][n][i]``, for layer l, example n, neuron i.
+
+    Raises:
+        TypeError, ValueError: as ``Notation.backward_quantity``.
+
+    >>> model = MLP(1, [1], init=lambda rng, nin, nout: 0.5)
+    >>> [quantity for [[[quantity]]] in backward_quantities(model, [[2.0]], [[0.0]]).values()]
+    [2.0, 1.0, 1.0, -1.0, 2.0]
+    """
+    pre_activations, outputs = _forward(model, xs)
+    delta = _derivatives(NOTATIONS["composed_functions"].objective(outputs, ys, loss), pre_activations)
+    return {name: _times(notation.factor(len(xs), loss), delta) for name, notation in NOTATIONS.items()}
+
+
+def compare_notations(
+    model: MLP, xs: Sequence[Any], ys: Sequence[Target], loss: str = HALF, eta: Number = 0.1
+) -> NotationReport:
+    """Check the table on a network: one backward pass times each factor, beside each notation's own loss differentiated.
+
+    Args:
+        model, xs, ys, loss: as for ``backward_quantities``.
+        eta: the learning rate on C, for the table of equivalent rates.
+
+    Returns:
+        A report: true if every backward quantity agrees within 1e-12 of its largest entry; printed, the table.
+
+    Raises:
+        TypeError, ValueError: as ``Notation.backward_quantity``.
+
+    >>> report = compare_notations(MLP(2, [3, 2], activation="tanh", seed=0), [[0.5, -1.0], [1.0, 2.0], [0.0, 1.0]], [0, 1, 1])
+    >>> bool(report)
+    True
+    >>> print(report)
+    note  notation            layout      step   constant  backward quantity  / δ  gradient  rate  check
+    0     sensitivities       transposed  one    1         s = ∂J/∂n          2    2         0.05  agrees
+    1     batches             bias_row    batch  1/2       ∂E/∂A              1    1         0.1   agrees
+    2     composed_functions  matrices    one    1/2       ∂C/∂z              1    1         0.1   agrees
+    3     delta_rule          units       batch  1/2       δ = -∂J/∂net       -1   1         0.1   agrees
+    4     feed_forward        theta       batch  1/3       ∇ₐL                2/3  2/3       0.15  agrees
+    """
+    ours = backward_quantities(model, xs, ys, loss)
+    errors = {name: _error(ours[name], notation.backward_quantity(model, xs, ys, loss)) for name, notation in NOTATIONS.items()}
+    return NotationReport(len(xs), loss, eta, errors)
+
+
+@dataclass(frozen=True, repr=False)
+class NotationReport:
+    """What ``compare_notations`` found: true if the table holds.
+
+    Attributes:
+        samples, loss, eta: what it was asked for.
+        errors: for each notation the largest difference between its backward quantity and δ times its factor, relative to the
+            largest entry.
+    """
+
+    samples: int
+    loss: str
+    eta: Number
+    errors: dict[str, float]
+
+    def __bool__(self) -> bool:
+        return all(error <= BAR for error in self.errors.values())
+
+    def __repr__(self) -> str:
+        rows = [["note", "notation", "layout", "step", "constant", "backward quantity", "/ δ", "gradient", "rate", "check"]]
+        rows += [self._row(NOTATIONS[name], error) for name, error in self.errors.items()]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+    def _row(self, notation: Notation, error: float) -> list[str]:
+        case = self.samples, self.loss
+        factors = [str(of(*case)) for of in (notation.constant, notation.factor, notation.scale)]
+        rate = f"{float(notation.rate(self.eta, *case)):g}"
+        step = "batch" if notation.batch else "one"
+        check = "agrees" if error <= BAR else f"off by {error:.1g}"
+        row = [str(notation.note), notation.name, notation.layout, step, factors[0], notation.quantity]
+        return [*row, *factors[1:], rate, check]
+
+
+def _reference(loss: str) -> str:
+    if loss not in REFERENCES:
+        raise ValueError(f"the notations are compared for the losses {', '.join(REFERENCES)}, but got {loss!r}")
+    return loss
+
+
+def _count(samples: int) -> int:
+    if isinstance(samples, bool) or not hasattr(samples, "__index__"):
+        raise TypeError(f"the number of examples is a whole number, but got {samples!r} of type {type(samples).__name__}")
+    if operator.index(samples) < 1:
+        raise ValueError(f"there is at least one example, but got samples={samples!r}")
+    return operator.index(samples)
+
+
+def _forward(model: MLP, xs: Sequence[Any]) -> tuple[list[list[list[Value]]], list[list[Value]]]:
+    """The pre-activations ``[l][n][i]`` and the outputs ``[n][i]``."""
+    if not isinstance(model, MLP):
+        raise TypeError(f"the notations are of an MLP, but got {model!r} of type {type(model).__name__}")
+    traces = [model.trace(x) for x in xs]
+    pre_activations = [[trace.pre_activations[k] for trace in traces] for k in range(len(model.layers))]
+    if not all(map(all, pre_activations)):
+        raise ValueError("a layer with a __call__ of its own has no pre-activations, so there is no backward quantity in it")
+    return pre_activations, [trace.activations[-1] for trace in traces]
+
+
+def _derivatives(objective: Value, nodes: list[list[list[Value]]]) -> Quantity:
+    """The derivatives in nodes, nested like them, from one backward pass."""
+    flat = iter(grad(objective, list(_flat(nodes))))
+    return each(nodes, lambda node: next(flat))  # type: ignore[no-any-return]
+
+
+def _times(factor: Number, quantity: Quantity) -> Quantity:
+    return each(quantity, lambda entry: factor * entry)  # type: ignore[no-any-return]
+
+
+def _flat(quantity: Any) -> Iterator[Any]:
+    return (entry for layer in quantity for row in layer for entry in row)
+
+
+def _error(ours: Quantity, theirs: Quantity) -> float:
+    """The largest difference, relative to the largest entry; infinite where something is no number."""
+    pairs = [(float(a), float(b)) for a, b in zip(_flat(ours), _flat(theirs), strict=True)]
+    if not all(math.isfinite(a) and math.isfinite(b) for a, b in pairs):
+        return math.inf
+    return max(abs(a - b) for a, b in pairs) / (max(abs(b) for _, b in pairs) or 1.0)

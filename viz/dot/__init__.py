@@ -1,0 +1,1 @@
+"""Pictures in the language of Graphviz."""

@@ -1,0 +1,239 @@
+"""What the picture of a computation graph says: its boxes, edges and frames, as text in the DOT language."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from decimal import MAX_EMAX, MIN_EMIN, Context
+from itertools import zip_longest
+from numbers import Number, Rational
+from typing import TYPE_CHECKING, Any
+
+from autograd import Constant, Value, topological_order
+
+if TYPE_CHECKING:
+    from viz.dot.digraph import Digraph
+
+RANKDIRS = ("LR", "RL", "TB", "BT")
+FONT = "Helvetica,Arial,sans-serif"
+DATA, GRADIENT = "#0072B2", "#B34700"  # blue and orange: contrast 5.2 and 5.5 on white, and told apart by colour-blind eyes
+INK, GREY = "#222222", "#5A5A5A"
+EXACT = 10**12  # whole numbers and fractions are written out below this, and rounded above
+LONG = 700  # ranks that the edges of a picture may cross together, before Graphviz is to take less trouble
+QUICK = {"nslimit": "2", "nslimit1": "2", "splines": "line"}
+"""Few rounds of improvement, and straight edges: without both it takes minutes where one leaf is used along a chain of hundreds."""
+ROUNDED = Context(prec=4, Emin=MIN_EMIN, Emax=MAX_EMAX)
+
+
+def draw(value: Value, *, rankdir: str = "LR", max_nodes: int | None = 300) -> Digraph:
+    r"""The graph that ``value`` was computed from, as a picture.
+
+    One box for each node, with its label (or v1, v2, ... in topological order), its operation, ``data`` and ``grad``; one
+    edge for each operand, with the local derivative on it, so that the chain rule can be read off the picture:
+
+    .. math:: \bar v = \sum_{u\,:\,v \to u} \bar u\,\frac{\partial u}{\partial v}
+
+    the gradient in a box is the sum, over the edges that leave it, of the gradient at the other end times the number on the
+    edge. Gradients are shown once ``value`` has one, that is after ``backward()``. Constants are grey and have none; closures
+    have no numbers on their edges. Each ``scope`` is a frame around its nodes. Nothing is ever written on a ``Value``.
+
+    The result is a ``graphviz.Digraph``: it shows itself in a notebook, ``.render("name")`` writes a file, ``.pipe("png")``
+    gives the bytes of one, and ``.source`` is its text, the same on every run.
+
+    Args:
+        value: the output; the picture shows everything before it.
+        rankdir: where the arrows point: LR (left to right), RL, TB (top to bottom) or BT.
+        max_nodes: how many nodes a picture may have; None: any number.
+
+    Raises:
+        TypeError: if ``value`` is not a ``Value``.
+        ValueError: if the graph has more than ``max_nodes`` nodes, or for another ``rankdir``.
+
+    >>> x, y = Value(2.0, "x"), Value(5.0, "y")
+    >>> print(*(line.strip() for line in draw(x * y).source.splitlines() if "->" in line), sep="\n")
+    v1 -> v3 [id="e3-0" label=" ∂ 5 " tooltip="the local derivative of v3 in operand 1, x: 5"]
+    v2 -> v3 [id="e3-1" label=" ∂ 2 " tooltip="the local derivative of v3 in operand 2, y: 2"]
+    """
+    if not isinstance(value, Value):
+        given = f"{_shortened(repr(value), 60)} of type {type(value).__name__}"
+        raise TypeError(f"draw shows how a Value was computed, but got {given}; {_hint(value)}")
+    if rankdir not in RANKDIRS:
+        raise ValueError(f"rankdir is one of {', '.join(RANKDIRS)}, but got {rankdir!r}")
+    order = topological_order(value)
+    if max_nodes is not None and len(order) > max_nodes:
+        raise ValueError(
+            f"the graph has {len(order)} nodes, and max_nodes={max_nodes} is as many as one picture may have. Draw a smaller "
+            f"piece, such as one neuron or the loss of one example, or say max_nodes={len(order)} (None: any number)"
+        )
+    from viz.dot.digraph import Digraph  # here, because it loads the graphviz package
+
+    return Digraph(
+        "computation_graph",
+        format="svg",
+        graph_attr={"rankdir": rankdir, "bgcolor": "white", "fontname": FONT, "nodesep": "0.3", "ranksep": "0.5", "pad": "0.2"}
+        | (QUICK if _length_of_edges(order) > LONG else {}),
+        node_attr={"shape": "plain", "fontname": FONT, "fontsize": "12", "fontcolor": INK},
+        edge_attr={"fontname": FONT, "fontsize": "11", "fontcolor": INK, "color": GREY, "arrowsize": "0.7"},
+        body=[line + "\n" for line in _statements(order)],
+    )
+
+
+def _hint(value: Any) -> str:
+    if isinstance(value, Number):
+        return "draw the Value itself, not its .data"
+    if callable(value):
+        return "call it first, and draw the Value that comes out"
+    if isinstance(value, (list, tuple)):
+        return "draw one of them, or their sum: draw(autograd.total(values))"
+    return "give it the result of a computation with Values"
+
+
+def _length_of_edges(order: list[Value]) -> int:
+    """How many ranks all edges cross together, if each node stands right before its first user."""
+    rank = {order[-1]: 0}
+    for node in reversed(order):
+        for each in node.inputs:
+            rank[each] = min(rank.get(each, 0), rank[node] - 1)
+    return sum(rank[node] - rank[each] for node in order for each in node.inputs)
+
+
+# --- statements ---------------------------------------------------------------------------------------------------------
+
+
+def _statements(order: list[Value]) -> Iterator[str]:
+    """The lines of the picture: all boxes, frame by frame, then all edges."""
+    names = {node: f"v{number}" for number, node in enumerate(order, start=1)}
+    has_gradients = bool(order[-1].grad != 0)
+    depth = 0  # of the frame that is open
+    for number, (scope, nodes) in enumerate(_frames(order).items()):
+        while depth and depth >= len(scope):
+            yield "\t" * depth + "}"
+            depth -= 1
+        if scope:
+            depth += 1
+            yield from _indented(depth, _frame(number, scope))
+        for node in nodes:
+            yield from _indented(depth + 1, _box(node, names[node], has_gradients, is_output=node is order[-1]))
+    while depth:
+        yield "\t" * depth + "}"
+        depth -= 1
+    for node in order:
+        for operand, (source, partial) in enumerate(zip_longest(node.inputs, node.partials)):
+            yield "\t" + _edge(source, node, operand, partial, names)
+
+
+def _frames(order: list[Value]) -> dict[tuple[str, ...], list[Value]]:
+    """The nodes by scope; each scope is followed by those inside it, and neighbours come in the order of their first node."""
+    frames: dict[tuple[str, ...], list[Value]] = {(): []}
+    for node in order:
+        if node.scope not in frames:
+            for depth in range(len(node.scope)):
+                frames.setdefault(node.scope[: depth + 1], [])
+        frames[node.scope].append(node)
+    ancestry: dict[tuple[str, ...], tuple[int, ...]] = {(): ()}
+    for place, scope in enumerate(frames):
+        ancestry[scope] = (*ancestry[scope[:-1]], place)
+    return {scope: frames[scope] for scope in sorted(frames, key=ancestry.__getitem__)}
+
+
+def _indented(depth: int, lines: list[str]) -> Iterator[str]:
+    return ("\t" * depth + line for line in lines)
+
+
+def _frame(number: int, scope: tuple[str, ...]) -> list[str]:
+    fill = ("#EEF1F4", "#F7F9FA")[len(scope) % 2]  # so that a frame stands out from the one around it
+    return [
+        f"subgraph cluster_{number} {{",
+        f'\tgraph [label=<{_html(_shortened(scope[-1]))}> tooltip="{_tooltip(" / ".join(scope))}" labeljust=l '
+        f'fontsize=11 fontcolor="{GREY}" style="rounded,filled" fillcolor="{fill}" color="#B8C0C8"]',
+    ]
+
+
+def _box(node: Value, name: str, has_gradients: bool, is_output: bool) -> list[str]:
+    """A table: the operation at the left, over the whole height; at the right name, data and gradient below each other."""
+    label = _label(node)
+    constant = isinstance(node, Constant)
+    cells = []
+    if label:
+        cells.append(f'<TD COLSPAN="2"><B>{_html(_shortened(label))}</B></TD>')
+    elif not constant:
+        cells.append(f'<TD COLSPAN="2"><FONT COLOR="{GREY}">{name}</FONT></TD>')
+    cells.append(_word_and_number("constant", node.data, GREY) if constant else _word_and_number("data", node.data, DATA))
+    if has_gradients and not constant:
+        cells.append(_word_and_number("grad", node.grad, GRADIENT))
+    if node.op is not None:
+        symbol = f'<FONT POINT-SIZE="15">{_html(_shortened(node.op.symbol or "closure", 16))}</FONT>'
+        cells[0] = f'<TD ROWSPAN="{len(cells)}" BORDER="1" SIDES="R" CELLPADDING="8">{symbol}</TD>{cells[0]}'
+    look = 'STYLE="ROUNDED,DASHED" BGCOLOR="#F0F0F0"' if constant else 'STYLE="ROUNDED" BGCOLOR="#FFFFFF"'
+    return [
+        f'{name} [id="{name}" tooltip="{_tooltip(" / ".join((*node.scope, label or name)))}" label=<',
+        f'\t<TABLE BORDER="{2 if is_output else 1}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3" COLOR="{GREY}" {look}>',
+        *(f"\t<TR>{row}</TR>" for row in cells),
+        "\t</TABLE>",
+        ">]",
+    ]
+
+
+def _word_and_number(word: str, number: Any, colour: str) -> str:
+    font = f'<FONT COLOR="{colour}">'
+    return f'<TD ALIGN="LEFT">{font}{word}</FONT></TD><TD ALIGN="RIGHT">{font}{_html(_number(number))}</FONT></TD>'
+
+
+def _edge(source: Value, node: Value, operand: int, partial: Any, names: dict[Value, str]) -> str:
+    """One operand of a node, with the local derivative; closures have none."""
+    start, end = names[source], names[node]
+    of = f"{_label(node) or end} in operand {operand + 1}, {_label(source) or start}"
+    if partial is None:
+        texts = f'tooltip="{_tooltip(f"no local derivative of {of}: it is a closure")}"'
+    else:
+        number = _number(partial)
+        texts = f'label=" ∂ {_html(number)} " tooltip="{_tooltip(f"the local derivative of {of}: {number}")}"'
+    weight = " weight=4" if source.op else ""  # so that the way of the results is straight, and leaves stand beside it
+    return f'{start} -> {end} [id="e{end[1:]}-{operand}" {texts}{weight}]'
+
+
+# --- texts --------------------------------------------------------------------------------------------------------------
+
+
+def _label(node: Value) -> str:
+    """The label as it is, or "" if there is nothing to see."""
+    label = str(node.label or "")
+    return "" if label.isspace() else label
+
+
+def _visible(text: str) -> str:
+    """Control characters, and whatever else cannot be printed, as Python writes them; the rest as it is."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _shortened(text: str, length: int = 40) -> str:
+    text = _visible(text)
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _html(text: str) -> str:
+    """Any text for an HTML-like label. A single backslash would be read: of \\N, DOT makes the node's name."""
+    return html.escape(_visible(text)).replace("\\", r"\\")
+
+
+def _tooltip(text: str) -> str:
+    """Any text for a tooltip, where DOT reads backslashes twice."""
+    return _html(text).replace("\\", r"\\")
+
+
+def _number(number: Any) -> str:
+    """A number in four significant digits; whole numbers and fractions as they are, or rounded (≈) if they are long.
+
+    >>> from fractions import Fraction
+    >>> print(*map(_number, (2.0, -0.123456, 1e100, float("nan"), 7, 2**100, Fraction(1, 3), Fraction(2**100, 3))))
+    2 -0.1235 1e+100 nan 7 ≈1.268e+30 1/3 ≈4.226e+29
+    """
+    if isinstance(number, Rational):
+        p, q = int(number.numerator), int(number.denominator)
+        if abs(p) * q >= EXACT:
+            return f"≈{ROUNDED.normalize(ROUNDED.divide(p, q)):g}"
+        return f"{p}/{q}" if q != 1 else str(p)
+    try:
+        return f"{number:.4g}"
+    except (TypeError, ValueError):  # data and grad may be assigned anything, None for example
+        return _shortened(str(number))
