@@ -11,7 +11,7 @@ adds up the paths. That is the chain rule, and all there is to it.
 0.54212
 """
 
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+import typing as _typing
 
 from autograd.compositions import dot, logsumexp, softmax, total
 from autograd.derivatives import grad, hessian, hvp, jacobian, jvp, vjp
@@ -53,7 +53,7 @@ from autograd.ops import OPS, Op
 from autograd.scopes import scope
 from autograd.value import Constant, Value, apply
 
-if _TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from autograd.checking.diagnosis import diagnose
     from autograd.checking.gradients import check_gradients
     from autograd.compiled.program import compile  # noqa: A004
@@ -64,6 +64,8 @@ if _TYPE_CHECKING:
     from autograd.explaining.paths import Path, count_paths, paths, top_paths
     from autograd.explaining.quiz import quiz
     from autograd.explaining.why_backward import why_order, why_plus
+    from autograd.expressions.errors import ExpressionError
+    from autograd.expressions.reader import expression
     from autograd.functional import value_and_grad
 
 __all__ = [
@@ -72,6 +74,7 @@ __all__ = [
     "Constant",
     "DomainError",
     "ExactPowerError",
+    "ExpressionError",
     "Op",
     "Path",
     "PoleError",
@@ -99,6 +102,7 @@ __all__ = [
     "explain",
     "explain_forward",
     "expm1",
+    "expression",
     "gelu",
     "grad",
     "heaviside",
@@ -143,6 +147,8 @@ _ON_DEMAND = {
     "debug": "debugging",
     "diagnose": "checking.diagnosis",
     "explain": "explaining.chain_rule",
+    "ExpressionError": "expressions.errors",
+    "expression": "expressions.reader",
     "quiz": "explaining.quiz",
     "value_and_grad": "functional",
     "compare_modes": "explaining.costs",
@@ -152,16 +158,18 @@ _ON_DEMAND = {
 }
 
 
-def __getattr__(name: str) -> object:
-    from importlib import import_module
+if not _typing.TYPE_CHECKING:  # hidden from type checkers, to which it would say that every name is there
 
-    if name == "compiled":
-        return import_module("autograd.compiled")
-    if name not in _ON_DEMAND:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"autograd.{_ON_DEMAND[name]}"), name)
-    globals()[name] = found
-    return found
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
+
+        if name == "compiled":
+            return import_module("autograd.compiled")
+        if name not in _ON_DEMAND:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(import_module(f"autograd.{_ON_DEMAND[name]}"), name)
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

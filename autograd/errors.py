@@ -1,8 +1,9 @@
 """What can go wrong, as a tree.
 
 ValueError
- └─ DomainError         a finite operand outside the domain of an operation: log(-1), asin(2)
-     └─ PoleError       the same, and a ZeroDivisionError: 1 / 0, 0 ** -1
+ ├─ DomainError         a finite operand outside the domain of an operation: log(-1), asin(2)
+ │   └─ PoleError       the same, and a ZeroDivisionError: 1 / 0, 0 ** -1
+ └─ ExpressionError     a text that cannot become a graph (``autograd.expression``); it shows the place
 TypeError
  ├─ ClosureError        a derivative asked of an operation that is only a closure
  └─ TracingError        a compiled function chooses by a number, or looks at one, that there is not yet

@@ -9,15 +9,15 @@ from typing import Any, TypeVar
 
 import click
 
-from autograd.expressions.numerals import LONGEST, MOST_DIGITS
-from autograd.expressions.reader import MOST_PARTS, Expression, read_numbers
-from autograd.expressions.tokens import DEEPEST
+from autograd.expressions.numerals import MAX_EXACT_DIGITS, MAX_EXPRESSION_CHARS
+from autograd.expressions.reader import MAX_PARTS, Expression, read_numbers
+from autograd.expressions.tokens import MAX_PARENTHESES
 from autograd.rules.numbers import Number
 
 LIMITS = (
     f"EXPR has names, numbers, + - * / **, parentheses and functions (chainrule ops lists them), and before the result steps such "
-    f"as u = w*x; and not more than {LONGEST} characters, {MOST_PARTS} numbers, names and operations, {DEEPEST} parentheses in "
-    f"parentheses, and with --exact {MOST_DIGITS} digits. NUMBER is a decimal, or a ratio of two as 1/3."
+    f"as u = w*x; and not more than {MAX_EXPRESSION_CHARS} characters, {MAX_PARTS} numbers, names and operations, {MAX_PARENTHESES} parentheses in "
+    f"parentheses, and with --exact {MAX_EXACT_DIGITS} digits. NUMBER is a decimal, or a ratio of two as 1/3."
 )
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -80,7 +80,7 @@ def imports(source):
                     if (ROOT / module.replace(".", "/") / f"{each.name}.py").exists()
                 ]
                 yield from ((name, at_once) for name in (submodules if len(submodules) == len(node.names) else [module]))
-            elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            elif isinstance(node, ast.If) and ast.unparse(node.test).removeprefix("_typing.") == "TYPE_CHECKING":
                 yield from walk(node.body, False)
                 yield from walk(node.orelse, at_once)
             else:

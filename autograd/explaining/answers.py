@@ -1,18 +1,17 @@
-"""Answers: small expressions, typed by a learner, as numbers. Read by Python's parser, and evaluated by the table alone."""
+"""Answers: small expressions, typed by a learner, as numbers. Read as any other expression, and computed by the table alone."""
 
 from __future__ import annotations
 
-import ast
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from autograd.rules.evaluate import evaluate
-from autograd.rules.grammar import OPERATORS
-from autograd.rules.notation import TEXT, ends
+from autograd.expressions.errors import ExpressionError, some, visible
+from autograd.expressions.reader import Expression
 from autograd.rules.numbers import number
-from autograd.rules.op import OPS
 
-LONGEST = 200  # characters; an answer is a number or a small expression
+SUBSCRIPTED = re.compile(r"\w+\[[^\[\]]*\]")
+"""The label of a parameter, ``w1[2,3]``: a name in an answer, though in no expression."""
 
 
 class AnswerError(ValueError):
@@ -22,12 +21,13 @@ class AnswerError(ValueError):
     ...     number_from("2 apples", {})
     ... except AnswerError as error:
     ...     print(error)
-    '2 apples' is not a number or an expression such as 1/3 or 2*(-3)
+    '2 apples' is not a number or an expression such as 1/3 or 2*(-3): an operator is missing between 2 and apples; for a \
+product write *
     """
 
 
 def number_from(answer: Any, names: Mapping[str, Any]) -> Any:
-    """The number that an answer is: a number as given, or a text with numbers, + - * / **, functions of the table and names.
+    """The number that an answer is: a number as given, or an expression of numbers and of these names.
 
     Raises:
         AnswerError: if the answer is neither, or has no value.
@@ -40,44 +40,27 @@ def number_from(answer: Any, names: Mapping[str, Any]) -> Any:
             return number(answer)
         except TypeError as error:
             raise AnswerError(str(error)) from None
-    answer = answer.strip()
-    text = answer.replace("·", "*").replace("^", "**")
-    shown = repr(answer if len(answer) <= LONGEST else answer[:LONGEST] + "...")
+    text = answer.strip().removeprefix("+").replace("·", "*").replace("^", "**")
+    numbers = dict(names)
+
+    def plain_name(label: re.Match[str]) -> str:
+        """A name that an expression may have, for a label that is one of the names."""
+        name = re.sub(r"\s", "", label[0])
+        if name not in names:
+            return label[0]
+        stand_in = "_" + re.sub(r"\W", "_", name)
+        numbers[stand_in] = names[name]
+        return stand_in
+
     try:
-        if len(text) > LONGEST:
-            raise SyntaxError
-        tree = ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise AnswerError(f"{shown} is not a number or an expression such as 1/3 or 2*(-3)") from None
+        expression = Expression(SUBSCRIPTED.sub(plain_name, text))
+    except ExpressionError as error:
+        reason = f"is not a number or an expression such as 1/3 or 2*(-3): {error.message}"
+        raise AnswerError(f"{visible(answer.strip())} {reason}") from None
+    unknown = [name for name in expression.names if name not in numbers]
+    if unknown:
+        raise AnswerError(f"{visible(unknown[0])} is no name of the graph; its names are {some(names)}")
     try:
-        return _value(tree, names)
-    except (ArithmeticError, ValueError) as error:
-        raise error if isinstance(error, AnswerError) else AnswerError(f"{shown} has no value: {error}") from None
-
-
-def _value(tree: ast.expr, names: Mapping[str, Any]) -> Any:
-    """Recursion is safe: a short text has no deep tree."""
-    match tree:
-        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-            return value
-        case ast.Name() | ast.Subscript() if ast.unparse(tree).replace(", ", ",") in {
-            each.replace(", ", ",") for each in names
-        }:
-            return names[ast.unparse(tree).replace(", ", ",").replace("[(", "[").replace(")]", "]")]
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_value(operand, names)
-        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-            return _value(operand, names)
-        case ast.BinOp(left=left, op=operator, right=right) if type(operator) in OPERATORS:
-            return _computed(OPERATORS[type(operator)], [_value(left, names), _value(right, names)])
-        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in OPS and not OPS[name].is_family:
-            if len(arguments) == OPS[name].arity:
-                return _computed(name, [_value(each, names) for each in arguments])
-    known = f", and the names {', '.join(TEXT.abridged(ends(list(names))))}" if names else ""
-    raise AnswerError(
-        f"{ast.unparse(tree)!r} is not of the language of answers: numbers, + - * / **, functions of the table{known}"
-    )
-
-
-def _computed(name: str, operands: list[Any]) -> Any:
-    return evaluate(OPS[name], *operands)[0]
+        return expression.number(numbers)
+    except ExpressionError as error:
+        raise AnswerError(f"{visible(answer.strip())} has no value: {error.message}") from None

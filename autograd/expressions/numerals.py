@@ -12,14 +12,14 @@ from autograd.rules.exact_powers import bits
 NUMERAL = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 """An unsigned decimal number, as a pattern: 2, 0.5, .5, 1e-3."""
 
-LONGEST = 1000
+MAX_EXPRESSION_CHARS = 1000
 """Characters that an expression may have, or a number."""
 
-MOST_DIGITS = 1800
+MAX_EXACT_DIGITS = 1800
 """Digits that the exact numbers of an expression may have together, its local derivatives included."""
 
-MOST_BITS = (10**MOST_DIGITS).bit_length() - 1
-EXPONENT_DIGITS = 4  # 1e9999 is beyond every bound already, and 1e999999999 would fill the memory before it is found out
+MAX_EXACT_BITS = (10**MAX_EXACT_DIGITS).bit_length() - 1
+MAX_EXPONENT_DIGITS = 4  # 1e9999 is beyond every bound already, and 1e999999999 would fill the memory before it is found out
 
 _SIGNED_RATIO = re.compile(rf"([-+]?)({NUMERAL})(?:/({NUMERAL}))?")
 
@@ -38,14 +38,16 @@ def number(text: str, exact: bool = False) -> float | Fraction:
     ValueError: '1e999' is beyond what a float holds, from 4.9e-324 to 1.8e308
     """
     text = text.strip()
-    match = _SIGNED_RATIO.fullmatch(text) if len(text) <= LONGEST else None
+    match = _SIGNED_RATIO.fullmatch(text) if len(text) <= MAX_EXPRESSION_CHARS else None
     if match is None:
         raise ValueError(f"{visible(text)} is no number; write for example 2, -0.5, 1e-3 or 1/3")
     sign, numerator, denominator = match.groups(default="1")
     kept_are = (
-        f"is too long: {MOST_DIGITS} digits are kept" if exact else "is beyond what a float holds, from 4.9e-324 to 1.8e308"
+        f"is too long: {MAX_EXACT_DIGITS} digits are kept"
+        if exact
+        else "is beyond what a float holds, from 4.9e-324 to 1.8e308"
     )
-    if any(len(each.lower().partition("e")[2].lstrip("+-0")) > EXPONENT_DIGITS for each in (numerator, denominator)):
+    if any(len(each.lower().partition("e")[2].lstrip("+-0")) > MAX_EXPONENT_DIGITS for each in (numerator, denominator)):
         raise ValueError(f"{visible(text)} {kept_are}")
     if Fraction(denominator) == 0:
         raise ValueError(f"{visible(text)} divides by 0")
@@ -56,6 +58,6 @@ def number(text: str, exact: bool = False) -> float | Fraction:
         kept = ratio if exact else float(ratio)
     except OverflowError:
         kept = math.inf
-    if kept == math.inf or (kept == 0) != (ratio == 0) or bits(kept) > MOST_BITS:
+    if kept == math.inf or (kept == 0) != (ratio == 0) or bits(kept) > MAX_EXACT_BITS:
         raise ValueError(f"{visible(text)} {kept_are}")
     return kept

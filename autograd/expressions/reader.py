@@ -1,32 +1,30 @@
 """An expression as a learner types it, ``"u = w*x; tanh(u + b)"``, becomes a graph: read by Python's ``ast``, never by ``eval``.
 
-The parser says what binds how tightly; what its tree may hold is listed here, and all else is refused. The tree becomes a short
-program for a stack of operands, each step of it an operation of the table; to run it is to record the graph.
+The parser says what binds how tightly; what its tree may hold is listed here, once, and everything else is refused. The same walk
+over the tree reads the names, when the expression is made, and computes, on Values or on plain numbers, as often as it is asked.
 """
 
 from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 from unicodedata import normalize
 
 from autograd.errors import DomainError
 from autograd.expressions.callable_rows import FUNCTIONS, arguments, no_function
 from autograd.expressions.errors import ExpressionError, OutsideDomainError, Place, some, visible
-from autograd.expressions.numerals import MOST_BITS, MOST_DIGITS, number
+from autograd.expressions.numerals import MAX_EXACT_BITS, MAX_EXACT_DIGITS, number
 from autograd.expressions.tokens import ALLOWED, check_tokens
-from autograd.ops import OPS, Op
+from autograd.ops import NEG, OPS, POW, POWER, Op
 from autograd.rules.exact_powers import bits, bits_of_power
 from autograd.rules.grammar import EXACT_IN_A_FLOAT, OPERATORS
 from autograd.rules.numbers import Number
 from autograd.value import Operand, Value, apply, data_of
 
-MOST_PARTS = 300
+MAX_PARTS = 300
 """Numbers, names and operations that an expression may have: enough for a small network."""
-
-POW, POWER = OPS["pow"], OPS["power"]
 
 
 class Graph(NamedTuple):
@@ -36,76 +34,55 @@ class Graph(NamedTuple):
     nodes: dict[str, Value]
 
 
-class _Number(NamedTuple):
-    """Push a number."""
-
-    number: Number
-    place: Place
-
-
-class _Name(NamedTuple):
-    """Push what has this name."""
-
-    name: str
-    place: Place
-
-
-class _Apply(NamedTuple):
-    """Replace the last ``arity`` operands by the result of an operation on them."""
-
-    op: Op
-    arity: int
-    place: Place
-
-
-class _Give(NamedTuple):
-    """Give a name to the last result."""
-
-    name: str
-    place: Place
-
-
-_Instruction = _Number | _Name | _Apply | _Give
-
-
-class Expression:
-    """A formula that makes a graph of the numbers it is given, again and again if need be.
+def expression(text: str, exact: bool = False) -> Expression:
+    """Read a formula as a learner types it; the result makes its graph at any numbers.
 
     Args:
         text: names, decimal numbers, ``+ - * / **``, unary minus, and calls of the table's functions (``max`` and ``min`` are
-            ``maximum`` and ``minimum``); before it, steps with names, ``u = w*x;``.
-        exact: whether decimals are Fractions, and not floats.
+            ``maximum`` and ``minimum``); before the result, definitions such as ``u = w*x;``.
+        exact: whether decimals are Fractions instead of floats.
+
+    Returns:
+        An ``Expression``: its ``names``, and ``graph(numbers)``.
+
+    Raises:
+        ExpressionError: for anything else; the message underlines the place.
+
+    >>> neuron = expression("u = w*x; tanh(u + b)")
+    >>> neuron.names
+    ('w', 'x', 'b')
+    >>> output, nodes = neuron.graph({"w": 0.5, "x": 2.0, "b": -1.0})
+    >>> output.backward()
+    >>> output.data, nodes["w"].grad, nodes["u"]
+    (0.0, 2.0, Value(data=1.0, grad=1.0, label='u'))
+    """
+    return Expression(text, exact)
+
+
+class Expression:
+    """A formula that was read. ``autograd.expression`` makes it, and says what it may hold.
 
     Numbers alone are computed at once, as Python does: in ``x**(1/2)`` the exponent is a constant.
 
     Attributes:
         names: which need a number, in the order in which they occur.
-        steps: the names that steps give.
+        definitions: the names that definitions give, ``u`` in ``u = w*x;``.
 
-    Raises:
-        ExpressionError: for anything else, at its place.
-
-    >>> expression = Expression("u = w*x; tanh(u + b)")
-    >>> expression.names
-    ('w', 'x', 'b')
-    >>> output, nodes = expression.graph({"w": 0.5, "x": 2.0, "b": -1.0})
-    >>> output.data, nodes["u"]
-    (0.0, Value(data=1.0, grad=0.0, label='u'))
+    >>> Expression("u = w*x; tanh(u + b)").definitions
+    ('u',)
     """
 
     def __init__(self, text: str, exact: bool = False) -> None:
         self.text, self.exact = " ".join(text.split()), exact
         check_tokens(self.text)
         self._bytes = self.text.encode()  # in which ast counts its columns
-        *steps, result = self._parsed()
-        self._program = [each for step in steps for each in self._step(step)]
-        self._program += self._step(result) if isinstance(result, ast.Assign) else self._instructions(result)
-        self.names = tuple(self._unknown())
-        self.steps = tuple(each.name for each in self._program if isinstance(each, _Give))
+        self._statements = self._parsed()
+        self.names, self.definitions = self._read_names()
 
     # --- reading -------------------------------------------------------------------------------------------------------
 
-    def _parsed(self) -> list[ast.AST]:
+    def _parsed(self) -> list[tuple[ast.Name | None, ast.expr]]:
+        """The definitions and the result: of each the name it gives, if it gives one, and its tree."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the parser has opinions on style
@@ -115,114 +92,133 @@ class Expression:
             reason = str(getattr(error, "msg", "") or "too deeply nested").partition(";")[0]
             raise ExpressionError(f"this is no expression: {reason}", self.text, (column, column)) from None
         parts = [node for statement in statements for node in ast.walk(statement) if isinstance(node, ast.expr)]
-        if len(parts) > MOST_PARTS:
-            message = f"the expression has {len(parts)} numbers, names and operations, more than {MOST_PARTS}"
+        if len(parts) > MAX_PARTS:  # so no tree is too deep to be walked by recursion
+            message = f"the expression has {len(parts)} numbers, names and operations, more than {MAX_PARTS}"
             raise ExpressionError(message, self.text, (0, 0))
-        return [each.value if isinstance(each, ast.Expr) else each for each in statements]
+        return [self._statement(node, is_result=node is statements[-1]) for node in statements]
 
-    def _step(self, step: ast.AST) -> Iterator[_Instruction]:
-        match step:
-            case ast.Assign(targets=[ast.Name(id=name) as target], value=value):
+    def _statement(self, node: ast.stmt, is_result: bool) -> tuple[ast.Name | None, ast.expr]:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name) as target], value=tree):
                 if name in FUNCTIONS:
                     raise self._error(f"{name} is a function, so no step can have its name", target)
-                yield from self._instructions(value)
-                yield _Give(name, self._place(target))
+                return target, tree
+            case ast.Expr(value=tree) if is_result:
+                return None, tree
+            case ast.Expr(value=tree):
+                raise self._error("a step before the result has a name: write u = ... and then use u", tree)
             case _:
-                raise self._error("a step before the result has a name: write u = ... and then use u", step)
+                raise self._error(f"this is not allowed; {ALLOWED}", node)
 
-    def _instructions(self, node: ast.AST) -> Iterator[_Instruction]:
+    def _walk(self, node: ast.expr, name: Callable[[ast.Name], Any], apply: Callable[[Op, list[Any], ast.expr], Any]) -> Any:
+        """What an expression may hold: numbers, names, operators and calls. Operands come before their operation."""
         match node:
             case ast.Constant():
-                yield _Number(self._number(self._place(node)), self._place(node))
-            case ast.Name(id=name):
-                if name in FUNCTIONS:
-                    raise self._error(f"{name} is a function: call it, as {name}(x), or choose another name", node)
-                yield _Name(name, self._place(node))
+                return self._number(node)
+            case ast.Name(id=word):
+                if word in FUNCTIONS:
+                    raise self._error(f"{word} is a function: call it, as {word}(x), or choose another name", node)
+                return name(node)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                yield from self._instructions(operand)
-                yield _Apply(OPS["neg"], 1, self._place(node))
+                op, operands = NEG, [operand]
             case ast.BinOp(left=left, op=operator, right=right) if type(operator) in OPERATORS:
-                yield from self._instructions(left)
-                yield from self._instructions(right)
-                yield _Apply(OPS[OPERATORS[type(operator)]], 2, self._place(node))
-            case ast.Call(func=ast.Name(id=name) as called, args=args, keywords=[]):
-                if name not in FUNCTIONS:
-                    raise self._error(no_function(name), called)
-                op = FUNCTIONS[name]
-                if not op.arity <= len(args) <= op.arity + op.is_family:
-                    raise self._error(f"{name} takes {arguments(op)}, but has {len(args)}", node)
-                for each in args:
-                    yield from self._instructions(each)
-                yield _Apply(op, len(args), self._place(node))
+                op, operands = OPS[OPERATORS[type(operator)]], [left, right]
+            case ast.Call(func=ast.Name(id=word) as called, args=operands, keywords=[]):
+                if word not in FUNCTIONS:
+                    raise self._error(no_function(word), called)
+                op = FUNCTIONS[word]
+                if not op.arity <= len(operands) <= op.arity + op.is_family:
+                    raise self._error(f"{word} takes {arguments(op)}, but has {len(operands)}", node)
             case ast.Tuple():
                 raise self._error("a comma separates the arguments of a function, and nothing else", node)
             case _:
                 raise self._error(f"this is not allowed; {ALLOWED}", node)
+        return apply(op, [self._walk(operand, name, apply) for operand in operands], node)
 
-    def _number(self, place: Place) -> Number:
+    def _number(self, node: ast.expr) -> Number:
+        place = self._place(node)
         try:
             return number(self.text[slice(*place)], self.exact)
         except ValueError as error:
             raise ExpressionError(str(error), self.text, place) from None
 
-    def _unknown(self) -> Iterator[str]:
-        """The names that are read and not given by a step; a name is given once, and then read."""
-        given: set[str] = set()
-        met: set[str] = set()
-        for each in self._program:
-            if isinstance(each, _Name) and each.name not in given | met:
-                met.add(each.name)
-                yield each.name
-            if isinstance(each, _Give):
-                if each.name in given | met:
-                    before = "names another step" if each.name in given else "is read before it is given"
-                    message = f"{each.name} {before}; a name stands for one number only, so choose another"
-                    raise ExpressionError(message, self.text, each.place)
-                given.add(each.name)
+    def _read_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The names that are read and not defined, and those that are; a name is defined once, and then read."""
+        read: dict[str, None] = {}
+        defined: dict[str, None] = {}
 
-    # --- running -------------------------------------------------------------------------------------------------------
+        def name(node: ast.Name) -> None:
+            if node.id not in defined:
+                read[node.id] = None
+
+        for target, tree in self._statements:
+            self._walk(tree, name, lambda op, operands, node: None)
+            if target is not None:
+                if target.id in defined or target.id in read:
+                    before = "names another step" if target.id in defined else "is read before it is given"
+                    raise self._error(f"{target.id} {before}; a name stands for one number only, so choose another", target)
+                defined[target.id] = None
+        return tuple(read), tuple(defined)
+
+    # --- computing -----------------------------------------------------------------------------------------------------
 
     def graph(self, numbers: Mapping[str, Operand]) -> Graph:
         """The graph at these numbers, one for each of ``names``; a ``Value`` is taken as it is.
 
         Raises:
             ExpressionError: if a name has no number, the result depends on no name, or exact numbers grow too large.
-            OutsideDomainError: if an operation has no value there, as log(-1); it is a ``DomainError`` too.
+            DomainError: if an operation has no value there, as log(-1); it is an ``ExpressionError`` too.
+
+        >>> expression("x*x").graph({"x": 3.0}).output
+        Value(data=9.0, grad=0.0)
         """
-        self._check_names(numbers)
-        nodes: dict[str, Operand] = {
-            name: each if isinstance(each, Value) else Value(each, name) for name, each in numbers.items()
-        }
-        stack: list[Operand] = []
-        spent = 0
-        for each in self._program:
-            match each:
-                case _Number(number):
-                    stack.append(number)
-                case _Name(name):
-                    stack.append(nodes[name])
-                case _Apply(op, arity):
-                    operands = stack[-arity:]
-                    stack[-arity:] = [made] = [self._applied(op, operands, each.place)]
-                    spent += bits(made.data) + sum(map(bits, made.partials)) if isinstance(made, Value) else bits(made)
-                    self._check_size(spent, each.place)
-                case _Give(name):
-                    nodes[name] = made = stack[-1]
-                    if isinstance(made, Value) and not made.label:
-                        made.label = name
-        output = stack[-1]
+        leaves = {name: given if isinstance(given, Value) else Value(given, name) for name, given in numbers.items()}
+        output, named = self._computed(leaves)
         if not isinstance(output, Value):
             message = "the result depends on no name, so there is nothing to differentiate; write for example x**2, and x=3"
-            raise ExpressionError(message, self.text, self._program[-1].place)
-        return Graph(output, {name: each for name, each in nodes.items() if isinstance(each, Value)})
+            raise self._error(message, self._statements[-1][0] or self._statements[-1][1])
+        return Graph(output, {name: node for name, node in named.items() if isinstance(node, Value)})
+
+    def number(self, numbers: Mapping[str, Number]) -> Any:
+        """The result as a plain number; nothing is recorded.
+
+        Raises:
+            ExpressionError, DomainError: as ``graph``, but a result that depends on no name is one.
+
+        >>> expression("2*x + 1").number({"x": 3.0})
+        7.0
+        """
+        return self._computed(numbers)[0]
+
+    def _computed(self, numbers: Mapping[str, Operand]) -> tuple[Operand, dict[str, Operand]]:
+        """The result, and what every name stands for."""
+        self._check_names(numbers)
+        named: dict[str, Operand] = dict(numbers)
+        result: Operand = 0
+        bits_so_far = 0
+
+        def apply_to(op: Op, operands: list[Operand], node: ast.expr) -> Operand:
+            nonlocal bits_so_far
+            made = self._applied(op, operands, self._place(node))
+            bits_so_far += bits(made.data) + sum(map(bits, made.partials)) if isinstance(made, Value) else bits(made)
+            self._check_size(bits_so_far, self._place(node))
+            return made
+
+        for target, tree in self._statements:
+            result = self._walk(tree, lambda node: named[node.id], apply_to)
+            if target is not None:
+                named[target.id] = result
+                if isinstance(result, Value) and not result.label:
+                    result.label = target.id
+        return result, named
 
     def _check_names(self, numbers: Mapping[str, Operand]) -> None:
         missing = [name for name in self.names if name not in numbers]
         if missing:
-            place = next(each.place for each in self._program if isinstance(each, _Name) and each.name == missing[0])
+            trees = (node for _, tree in self._statements for node in ast.walk(tree))
+            first = min((node for node in trees if isinstance(node, ast.Name) and node.id == missing[0]), key=self._place)
             need = "has no number" if len(missing) == 1 else "have no numbers"
-            message = f"{some(missing)} {need}; add for example {missing[0]}=1"
-            raise ExpressionError(message, self.text, place)
+            raise self._error(f"{some(missing)} {need}; add for example {missing[0]}=1", first)
 
     def _applied(self, op: Op, operands: Sequence[Operand], place: Place) -> Operand:
         try:
@@ -250,10 +246,8 @@ class Expression:
         return op, operands
 
     def _check_size(self, size: Number, place: Place) -> None:
-        if size > MOST_BITS:
-            message = (
-                f"exact numbers may have {MOST_DIGITS} digits in all, local derivatives included; floats have no such limit"
-            )
+        if size > MAX_EXACT_BITS:
+            message = f"exact numbers may have {MAX_EXACT_DIGITS} digits in all, local derivatives included; floats have no such limit"
             raise ExpressionError(message, self.text, place)
 
     # --- places --------------------------------------------------------------------------------------------------------
@@ -286,11 +280,11 @@ def read_numbers(assignments: Sequence[str], expression: Expression) -> dict[str
     {'w': 0.5, 'x': 2.0}
     """
     numbers: dict[str, Number] = {}
-    for each in assignments:
-        name, equals, text = each.partition("=")
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
         name = normalize("NFKC", name.strip())  # as Python reads names
         if not equals or not name.isidentifier():
-            raise ValueError(f"{visible(each)} does not give a number to a name; write for example x=2, without spaces")
+            raise ValueError(f"{visible(assignment)} does not give a number to a name; write for example x=2, without spaces")
         if name in numbers:
             raise ValueError(f"{name} has two numbers; give it one")
         if name not in expression.names:
@@ -305,6 +299,6 @@ def read_numbers(assignments: Sequence[str], expression: Expression) -> dict[str
 def _why_not(name: str, expression: Expression) -> str:
     if name in FUNCTIONS:
         return "is the name of a function, so it cannot have a number"
-    if name in expression.steps:
+    if name in expression.definitions:
         return "is a step of the expression, so it has its number already"
     return f"does not occur in the expression; its names are {some(expression.names)}"

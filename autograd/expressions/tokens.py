@@ -10,9 +10,9 @@ from unicodedata import normalize
 
 from autograd.expressions.callable_rows import FUNCTIONS
 from autograd.expressions.errors import ExpressionError, Place
-from autograd.expressions.numerals import LONGEST, NUMERAL
+from autograd.expressions.numerals import MAX_EXPRESSION_CHARS, NUMERAL
 
-DEEPEST = 50
+MAX_PARENTHESES = 50
 """How deep parentheses may be nested."""
 
 ALLOWED = (
@@ -72,8 +72,12 @@ def check_tokens(text: str) -> None:
       2x + 1
        ^
     """
-    if len(text) > LONGEST:
-        raise ExpressionError(f"the expression has {len(text)} characters, more than {LONGEST}", text, (LONGEST, LONGEST))
+    if len(text) > MAX_EXPRESSION_CHARS:
+        raise ExpressionError(
+            f"the expression has {len(text)} characters, more than {MAX_EXPRESSION_CHARS}",
+            text,
+            (MAX_EXPRESSION_CHARS, MAX_EXPRESSION_CHARS),
+        )
     start = Token("sign", ";", 0)  # before the first step as before any other
     before, last = start, start
     open_parentheses: list[Token] = []
@@ -81,8 +85,8 @@ def check_tokens(text: str) -> None:
         _check_neighbours(text, before, last, token, bool(open_parentheses))
         if token.text == "(":
             open_parentheses.append(token)
-            if len(open_parentheses) > DEEPEST:
-                raise ExpressionError(f"parentheses are nested more than {DEEPEST} deep", text, token.place)
+            if len(open_parentheses) > MAX_PARENTHESES:
+                raise ExpressionError(f"parentheses are nested more than {MAX_PARENTHESES} deep", text, token.place)
         elif token.text == ")":
             if not open_parentheses:
                 raise ExpressionError("this parenthesis closes nothing", text, token.place)

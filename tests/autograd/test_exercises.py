@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from autograd import Value, grad, quiz
 from autograd.errors import ClosureError
-from autograd.explaining.answers import LONGEST, AnswerError, number_from
+from autograd.explaining.answers import AnswerError, number_from
+from autograd.expressions.numerals import MAX_EXPRESSION_CHARS
 
 
 def diamond():
@@ -120,7 +121,7 @@ def test_what_is_no_answer_is_said_so():
     assert "x / y needs y != 0" in str(exercise.check("1/0"))
 
 
-@given(st.text(max_size=LONGEST + 20))
+@given(st.text(max_size=MAX_EXPRESSION_CHARS + 20))
 def test_no_text_breaks_an_answer(text):
     try:
         found = number_from(text, {"x": 2.0})

@@ -13,7 +13,7 @@ import pytest
 import autograd
 import viz
 from autograd import OPS, Value
-from autograd.expressions.reader import MOST_PARTS
+from autograd.expressions.reader import MAX_PARTS
 from chainrule import terminal
 
 NEURON = ["u = w*x; tanh(u + b)", "w=0.5", "x=2", "b=-1"]
@@ -166,8 +166,8 @@ def test_without_a_layout_program_the_message_passes_through_and_dot_still_works
 
 def test_the_largest_picture_is_laid_out_too(chainrule, tmp_path):
     # It took minutes: each x has an edge across all sums after it.
-    assert chainrule("draw", "+".join("x" * (MOST_PARTS // 2)), "x=3", "-o", "a.svg")[0] == 0
-    assert (tmp_path / "a.svg").read_text(encoding="utf-8").count('class="node"') == MOST_PARTS // 2
+    assert chainrule("draw", "+".join("x" * (MAX_PARTS // 2)), "x=3", "-o", "a.svg")[0] == 0
+    assert (tmp_path / "a.svg").read_text(encoding="utf-8").count('class="node"') == MAX_PARTS // 2
 
 
 # --- check ------------------------------------------------------------------------------------------------------------

@@ -14,9 +14,9 @@ from autograd import OPS, Constant, DomainError, Value, grad, topological_order
 from autograd.expressions import reader, tokens
 from autograd.expressions.callable_rows import FUNCTIONS
 from autograd.expressions.errors import ExpressionError, OutsideDomainError
-from autograd.expressions.numerals import LONGEST, MOST_BITS, MOST_DIGITS, number
-from autograd.expressions.reader import MOST_PARTS, Expression, read_numbers
-from autograd.expressions.tokens import DEEPEST
+from autograd.expressions.numerals import MAX_EXACT_BITS, MAX_EXACT_DIGITS, MAX_EXPRESSION_CHARS, number
+from autograd.expressions.reader import MAX_PARTS, Expression, read_numbers
+from autograd.expressions.tokens import MAX_PARENTHESES
 from autograd.rules.exact_powers import bits
 from tests.strategies import for_all
 
@@ -137,7 +137,7 @@ def test_that_property_can_fail(monkeypatch):
 
 def test_names_come_in_the_order_in_which_they_occur_and_steps_need_no_number():
     read = Expression("u = w*x; v = u**2 + b; tanh(v + u*w)")
-    assert (read.names, read.steps) == (("w", "x", "b"), ("u", "v"))
+    assert (read.names, read.definitions) == (("w", "x", "b"), ("u", "v"))
     output, nodes = read.graph({"w": W, "x": X, "b": B})
     w, x, b = Value(W, "w"), Value(X, "x"), Value(B, "b")
     u = w * x
@@ -206,7 +206,7 @@ def test_whole_exponents_are_shown_as_whole_numbers_in_both_kinds():
     ],
 )
 def test_exact_numbers_that_would_fill_the_memory_are_refused_before_they_are_computed(text):
-    with pytest.raises(ExpressionError, match=f"exact numbers may have {MOST_DIGITS} digits in all"):
+    with pytest.raises(ExpressionError, match=f"exact numbers may have {MAX_EXACT_DIGITS} digits in all"):
         graph(text, exact=True, x=Fraction(1, 3))
     assert isinstance(graph(text, x=1 / 3).output.data, float)  # which may be inf
 
@@ -217,8 +217,8 @@ def test_exact_numbers_below_the_bound_can_always_be_printed():
     assert output.data == Fraction(7, 30) ** 170
     assert derivative == 170 * Fraction(7, 30) ** 169
     # Python prints no int of more than 4300 digits. A gradient has at most those of the local derivatives, and a few for the sum.
-    assert MOST_DIGITS + MOST_PARTS < 4300
-    assert bits(output.data) < MOST_BITS
+    assert MAX_EXACT_DIGITS + MAX_PARTS < 4300
+    assert bits(output.data) < MAX_EXACT_BITS
 
 
 @pytest.mark.parametrize(("base", "power"), [(1, 1), (-1, 1), (0, 0)])
@@ -402,15 +402,18 @@ def test_the_parser_says_nothing_on_its_own(monkeypatch):
 
 
 def test_length_depth_and_size_are_bounded():
-    assert Expression("x" * LONGEST).names == ("x" * LONGEST,)
-    assert f"more than {LONGEST}" in refusal("x" * (LONGEST + 1)).message
-    assert Expression("(" * DEEPEST + "x" + ")" * DEEPEST).names == ("x",)
-    assert refusal("(" * (DEEPEST + 1) + "x" + ")" * (DEEPEST + 1)).place == (DEEPEST, DEEPEST + 1)
-    half = MOST_PARTS // 2
+    assert Expression("x" * MAX_EXPRESSION_CHARS).names == ("x" * MAX_EXPRESSION_CHARS,)
+    assert f"more than {MAX_EXPRESSION_CHARS}" in refusal("x" * (MAX_EXPRESSION_CHARS + 1)).message
+    assert Expression("(" * MAX_PARENTHESES + "x" + ")" * MAX_PARENTHESES).names == ("x",)
+    assert refusal("(" * (MAX_PARENTHESES + 1) + "x" + ")" * (MAX_PARENTHESES + 1)).place == (
+        MAX_PARENTHESES,
+        MAX_PARENTHESES + 1,
+    )
+    half = MAX_PARTS // 2
     assert graph("+".join("x" * half), x=1.0).output.data == half
-    assert f"more than {MOST_PARTS}" in refusal("+".join("x" * (half + 1))).message
-    assert graph("-" * (MOST_PARTS - 1) + "x", x=1.0).output.data == -1.0
-    assert refusal("-" * (LONGEST - 1) + "x")
+    assert f"more than {MAX_PARTS}" in refusal("+".join("x" * (half + 1))).message
+    assert graph("-" * (MAX_PARTS - 1) + "x", x=1.0).output.data == -1.0
+    assert refusal("-" * (MAX_EXPRESSION_CHARS - 1) + "x")
     assert graph("**".join("x" * half), x=1.0).output.data == 1.0
 
 

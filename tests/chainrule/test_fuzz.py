@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from autograd.expressions import reader
 from autograd.expressions.callable_rows import FUNCTIONS
 from autograd.expressions.errors import ExpressionError
-from autograd.expressions.numerals import LONGEST
+from autograd.expressions.numerals import MAX_EXPRESSION_CHARS
 from autograd.expressions.reader import Expression
 from chainrule import cli
 from tests.strategies import for_all
@@ -173,7 +173,7 @@ def test_any_arguments_are_taken_or_refused_with_a_message(arguments):
 
 @for_all(formulas(), examples=200)
 def test_an_expression_made_by_the_grammar_is_taken(text):
-    if len(text) <= LONGEST:
+    if len(text) <= MAX_EXPRESSION_CHARS:
         assert refusal(text) == ""
 
 
