@@ -14,7 +14,7 @@ from chainrule.arguments import LIMITS, ExpressionCommand, read, refused, with_e
 from chainrule.terminal import columns, show, table, titled
 
 FORMATS = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "", ".gv": ""}
-"""Of a picture, by the ending of its name; the last two are its text."""
+"""The format of a picture by the ending of its file; the last two are its text."""
 
 COLOURS = {"agrees": "green", "kink": "yellow", "unclear": "yellow", "DIFFERS": "bold red"}
 
@@ -67,10 +67,10 @@ def explain(
         else:
             derivations = [autograd.explain(output, sources, max_paths=max_paths, max_steps=max_steps)]
         if latex or markdown:
-            written = [Text((each.to_latex() if latex else each.to_markdown()).rstrip()) for each in derivations]
+            written = [Text((one.to_latex() if latex else one.to_markdown()).rstrip()) for one in derivations]
         else:
             width = columns()
-            written = [titled(each.to_text(width) if width else str(each)) for each in derivations]
+            written = [titled(one.to_text(width) if width else str(one)) for one in derivations]
     show(Text("\n\n").join(written))
 
 
@@ -133,10 +133,17 @@ def check(text: str, assignments: tuple[str, ...]) -> int:
 
         report = autograd.check_gradients(f, inputs)
     rows: list[list[str | Text]] = []
-    for each in report.inputs:
-        derivatives = ["-" if number is None else f"{number:.10g}" for number in (each.exact, each.numeric, each.complex_step)]
+    for checked in report.inputs:
+        columns_of_numbers = (checked.exact, checked.numeric, checked.complex_step)
+        derivatives = ["-" if number is None else f"{number:.10g}" for number in columns_of_numbers]
         rows.append(
-            [each.name, f"{each.at:.10g}", *derivatives, f"{each.difference:.3g}", Text(each.verdict, COLOURS[each.verdict])]
+            [
+                checked.name,
+                f"{checked.at:.10g}",
+                *derivatives,
+                f"{checked.difference:.3g}",
+                Text(checked.verdict, COLOURS[checked.verdict]),
+            ]
         )
     headings = ["name", "at", "exact", "central differences", "complex step", "difference", "verdict"]
     show(table(rows, headings), *[report.suspect] * bool(report.suspect))

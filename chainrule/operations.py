@@ -59,5 +59,5 @@ def _details(op: Op) -> Iterator[tuple[str, str]]:
     yield "  in LaTeX", op.latex
     point = [low + 0.75 * (high - low) for low, high in op.samples]
     numbers = evaluate(op.at() if op.is_family else op, *point)
-    at = ", ".join(f"{operand} = {each:g}" for operand, each in zip(op.operands, point, strict=True))
-    yield "  example", f"at {at}: " + ", ".join(f"{name} = {each:.6g}" for name, each in zip(names, numbers, strict=True))
+    at = ", ".join(f"{operand} = {number:g}" for operand, number in zip(op.operands, point, strict=True))
+    yield "  example", f"at {at}: " + ", ".join(f"{name} = {number:.6g}" for name, number in zip(names, numbers, strict=True))

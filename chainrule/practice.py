@@ -20,7 +20,7 @@ from chainrule.terminal import show
 def quiz(text: str, assignments: tuple[str, ...], count: int, seed: int | None, exact: bool) -> int:
     """Exercises about an expression: local derivatives, products along a path, derivatives.
 
-    Answer with a number or a small expression, 1/3 or 2*(-3); a wrong answer is told its slip, and may be tried once more. The
+    Answer with a number or a small expression, 1/3 or 2*(-3); a wrong answer is explained, and you may try once more. The
     exit status is 1 unless every answer was right. Answers may be piped in, one on each line.
 
     \b

@@ -13,10 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 _SIGNS = {"·": "*", "∂": "D", "→": "->", "≈": "~=", "…": "...", "«": "<", "»": ">", "�": "?"}
-"""What stands for a sign where it cannot be shown; D and not d for ∂, since a d is a derivative over all paths."""
+"""What replaces a sign that the terminal cannot show. ∂ becomes D, since d stands for a derivative over all paths."""
 
-_ENDLESS = 10_000
-"""Columns of a page that is no terminal: lines are as long as they are."""
+_UNBROKEN_COLUMNS = 10_000
+"""The width of output that is no terminal, so that no line is broken."""
 
 
 def _in_plain_signs(error: UnicodeError) -> tuple[str, int]:
@@ -30,7 +30,7 @@ codecs.register_error("chainrule", _in_plain_signs)
 
 
 def use_plain_signs() -> None:
-    """From now on, what standard output cannot encode is written in other signs, and is no error."""
+    """From now on replace the signs that standard output cannot encode, instead of raising an error."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="chainrule")
 
@@ -44,7 +44,7 @@ def show(*parts: RenderableType) -> None:
     use_plain_signs()
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
-        console.width = _ENDLESS
+        console.width = _UNBROKEN_COLUMNS
     try:
         with console.capture() as capture:
             for part in parts:
@@ -62,13 +62,13 @@ def show(*parts: RenderableType) -> None:
 
 
 def columns() -> int | None:
-    """The width of the terminal; None where standard output is none."""
+    """Return the width of the terminal, or None if standard output is not a terminal."""
     console = Console()
     return console.width if console.is_terminal else None
 
 
 def table(rows: Iterable[Sequence[str | Text]], headings: Sequence[str] = ()) -> Table:
-    """Rows of columns, with no lines between, as a pipe likes them."""
+    """Return rows in columns, without lines between them, so that other programs can read them from a pipe."""
     made = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=bool(headings))
     for heading in headings:
         made.add_column(heading, overflow="fold")
@@ -78,6 +78,6 @@ def table(rows: Iterable[Sequence[str | Text]], headings: Sequence[str] = ()) ->
 
 
 def titled(text: str) -> Text:
-    """Text whose lines that are not indented are titles."""
+    """Return text in which every line that is not indented is a title, in bold."""
     lines = [Text(line, style="" if line.startswith(" ") else "bold") for line in text.split("\n")]
     return Text("\n").join(lines)

@@ -11,8 +11,8 @@ from autograd.errors import DomainError
 Place = tuple[int, int]
 """The columns at which a part of an expression begins and ends."""
 
-WIDTH = 72
-"""How much of a long expression is shown around the place."""
+SHOWN_CHARS = 72
+"""How many characters of a long expression are shown around the place."""
 
 
 class ExpressionError(ValueError):
@@ -37,8 +37,8 @@ class ExpressionError(ValueError):
         if not self.text:
             return self.message
         start, end = self.place
-        first = max(0, min(start - WIDTH // 3, len(self.text) - WIDTH))
-        last = first + WIDTH
+        first = max(0, min(start - SHOWN_CHARS // 3, len(self.text) - SHOWN_CHARS))
+        last = first + SHOWN_CHARS
         before = "…" * (first > 0) + _printable(self.text[first:start])
         there = _printable(self.text[start : min(end, last)])
         after = _printable(self.text[min(end, last) : last]) + "…" * (last < len(self.text))
@@ -47,7 +47,7 @@ class ExpressionError(ValueError):
 
 
 class OutsideDomainError(ExpressionError, DomainError):
-    """The same for a ``DomainError`` of the engine: it names the operation and the operand, this the place."""
+    """A ``DomainError`` of the engine that shows the place too: the engine names the operation and the operand."""
 
 
 def visible(text: str, longest: int = 40) -> str:

@@ -1,4 +1,4 @@
-"""How a number is written, in an expression and after ``NAME=``; and what it becomes, a float or an exact Fraction."""
+"""How a number is written, in an expression and after ``NAME=``, and which float or Fraction it becomes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_EXPRESSION_CHARS = 1000
 """Characters that an expression may have, or a number."""
 
 MAX_EXACT_DIGITS = 1800
-"""Digits that the exact numbers of an expression may have together, its local derivatives included."""
+"""Digits that all exact numbers of an expression may have together, local derivatives included."""
 
 MAX_EXACT_BITS = (10**MAX_EXACT_DIGITS).bit_length() - 1
 MAX_EXPONENT_DIGITS = 4  # 1e9999 is beyond every bound already, and 1e999999999 would fill the memory before it is found out
@@ -25,7 +25,7 @@ _SIGNED_RATIO = re.compile(rf"([-+]?)({NUMERAL})(?:/({NUMERAL}))?")
 
 
 def number(text: str, exact: bool = False) -> float | Fraction:
-    """The number that is written, a decimal or a ratio of two: the nearest float, or exactly as a Fraction.
+    """Return the number that is written, a decimal or a ratio of two: the nearest float, or the exact Fraction.
 
     Raises:
         ValueError: if it is no number, or too large or too small to keep.
@@ -47,7 +47,7 @@ def number(text: str, exact: bool = False) -> float | Fraction:
         if exact
         else "is beyond what a float holds, from 4.9e-324 to 1.8e308"
     )
-    if any(len(each.lower().partition("e")[2].lstrip("+-0")) > MAX_EXPONENT_DIGITS for each in (numerator, denominator)):
+    if any(len(numeral.lower().partition("e")[2].lstrip("+-0")) > MAX_EXPONENT_DIGITS for numeral in (numerator, denominator)):
         raise ValueError(f"{visible(text)} {kept_are}")
     if Fraction(denominator) == 0:
         raise ValueError(f"{visible(text)} divides by 0")

@@ -101,12 +101,12 @@ class Expression:
         match node:
             case ast.Assign(targets=[ast.Name(id=name) as target], value=tree):
                 if name in FUNCTIONS:
-                    raise self._error(f"{name} is a function, so no step can have its name", target)
+                    raise self._error(f"{name} is a function, so no definition can have its name", target)
                 return target, tree
             case ast.Expr(value=tree) if is_result:
                 return None, tree
             case ast.Expr(value=tree):
-                raise self._error("a step before the result has a name: write u = ... and then use u", tree)
+                raise self._error("a definition before the result has a name: write u = ... and then use u", tree)
             case _:
                 raise self._error(f"this is not allowed; {ALLOWED}", node)
 
@@ -155,7 +155,7 @@ class Expression:
             self._walk(tree, name, lambda op, operands, node: None)
             if target is not None:
                 if target.id in defined or target.id in read:
-                    before = "names another step" if target.id in defined else "is read before it is given"
+                    before = "is defined already" if target.id in defined else "is read before it is defined"
                     raise self._error(f"{target.id} {before}; a name stands for one number only, so choose another", target)
                 defined[target.id] = None
         return tuple(read), tuple(defined)
@@ -300,5 +300,5 @@ def _why_not(name: str, expression: Expression) -> str:
     if name in FUNCTIONS:
         return "is the name of a function, so it cannot have a number"
     if name in expression.definitions:
-        return "is a step of the expression, so it has its number already"
+        return "is defined in the expression, so it has its number already"
     return f"does not occur in the expression; its names are {some(expression.names)}"

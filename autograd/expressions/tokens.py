@@ -1,4 +1,4 @@
-"""The words of an expression, from left to right: what may stand where, said in the learner's words and not in Python's."""
+"""The words of an expression, from left to right: what may stand where. Errors speak of the expression, not of Python."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from autograd.expressions.numerals import MAX_EXPRESSION_CHARS, NUMERAL
 MAX_PARENTHESES = 50
 """How deep parentheses may be nested."""
 
-ALLOWED = (
-    "allowed are names, numbers, + - * / **, parentheses, calls such as tanh(x), and steps such as u = w*x; before the result"
-)
+ALLOWED = "allowed are names, numbers, + - * / **, parentheses, calls such as tanh(x), and definitions such as u = w*x; before the result"
 
 _HINTS = {
     **dict.fromkeys("^", "write ** for a power"),
@@ -57,7 +55,7 @@ class Token(NamedTuple):
 
 
 def check_tokens(text: str) -> None:
-    """Refuse whatever cannot be an expression, or the steps ``u = ...;`` before one.
+    """Refuse whatever cannot be an expression, or the definitions ``u = ...;`` before one.
 
     Spaces must stand one at a time. What passes is left to Python's parser, which knows what binds how tightly.
 
@@ -78,7 +76,7 @@ def check_tokens(text: str) -> None:
             text,
             (MAX_EXPRESSION_CHARS, MAX_EXPRESSION_CHARS),
         )
-    start = Token("sign", ";", 0)  # before the first step as before any other
+    start = Token("sign", ";", 0)  # before the first definition as before any other
     before, last = start, start
     open_parentheses: list[Token] = []
     for token in _tokens(text):
@@ -131,7 +129,7 @@ def _check_name(text: str, word: str, column: int) -> None:
 
 def _check_neighbours(text: str, before: Token, last: Token, token: Token, inside: bool) -> None:
     if token.text == "=" and (last.kind != "name" or before.text != ";"):
-        raise ExpressionError("'=' gives a name to a step, as in u = w*x; tanh(u)", text, token.place)
+        raise ExpressionError("'=' gives a name to a part, as in u = w*x; tanh(u)", text, token.place)
     if last.ends_an_operand and token.begins_an_operand and not (last.kind == "name" and token.text == "("):
         advice = f"call it, as {last.text}(...)" if last.text in FUNCTIONS else "for a product write *"
         message = f"an operator is missing between {last.text} and {token.text}; {advice}"
@@ -140,4 +138,4 @@ def _check_neighbours(text: str, before: Token, last: Token, token: Token, insid
     if not last.ends_an_operand and not token.begins_an_operand and token.text != "-" and not empty_call:
         raise ExpressionError(f"a name or a number is missing before {token.text!r}", text, token.place)
     if token.text == ";" and inside:
-        raise ExpressionError("';' ends a step, and parentheses are still open", text, token.place)
+        raise ExpressionError("';' ends a definition, and parentheses are still open", text, token.place)

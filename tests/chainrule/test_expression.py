@@ -132,7 +132,7 @@ def test_that_property_can_fail(monkeypatch):
     assert test_the_number_is_what_python_computes.can_fail()
 
 
-# --- names and steps ------------------------------------------------------------------------------------------------------
+# --- names and definitions ------------------------------------------------------------------------------------------------------
 
 
 def test_names_come_in_the_order_in_which_they_occur_and_steps_need_no_number():
@@ -315,12 +315,12 @@ REFUSED = [
     ("tanh(*x)", "     ^  ", "a name or a number is missing before '*'"),
     ("(x", "^ ", "this parenthesis is never closed"),
     ("x)", " ^", "this parenthesis closes nothing"),
-    ("x == 1", "   ^  ", "'=' gives a name to a step"),
-    ("tanh(x=1)", "      ^  ", "'=' gives a name to a step"),
-    ("u = v = 2", "      ^  ", "'=' gives a name to a step"),
-    ("x + y = 2", "      ^  ", "'=' gives a name to a step"),
-    ("(u = 2; x)", "   ^      ", "'=' gives a name to a step"),
-    ("tanh(x; y)", "      ^   ", "';' ends a step, and parentheses are still open"),
+    ("x == 1", "   ^  ", "'=' gives a name to a part"),
+    ("tanh(x=1)", "      ^  ", "'=' gives a name to a part"),
+    ("u = v = 2", "      ^  ", "'=' gives a name to a part"),
+    ("x + y = 2", "      ^  ", "'=' gives a name to a part"),
+    ("(u = 2; x)", "   ^      ", "'=' gives a name to a part"),
+    ("tanh(x; y)", "      ^   ", "';' ends a definition, and parentheses are still open"),
     ("lambda*x", "^^^^^^  ", "'lambda' is a word of Python, so it cannot be a name; lambda_ can"),
     ("x if x else 2", "  ^^         ", "'if' is a word of Python"),
     ("None", "^^^^", "'None' is a word of Python"),
@@ -329,11 +329,11 @@ REFUSED = [
     ("1e999*x", "^^^^^  ", "'1e999' is beyond what a float holds"),
     ("x, y", "^^^^", "a comma separates the arguments of a function, and nothing else"),
     ("tanh((x, y))", "     ^^^^^^ ", "a comma separates"),
-    ("x; y", "^   ", "a step before the result has a name"),
+    ("x; y", "^   ", "a definition before the result has a name"),
     ("exp*x", "^^^  ", "exp is a function: call it, as exp(x), or choose another name"),
-    ("exp = 2; x", "^^^       ", "exp is a function, so no step can have its name"),
-    ("x = 2*x", "^      ", "x is read before it is given"),
-    ("u = x; u = y; u", "       ^       ", "u names another step"),
+    ("exp = 2; x", "^^^       ", "exp is a function, so no definition can have its name"),
+    ("x = 2*x", "^      ", "x is read before it is defined"),
+    ("u = x; u = y; u", "       ^       ", "u is defined already"),
     ("sigmod(x)", "^^^^^^   ", "sigmod is no function that can be called; did you mean sigmoid?"),
     ("w(x + 1)", "^       ", "w is no function that can be called; for a product write w*(...)"),
     ("pow(x, 2)", "^^^      ", "pow is written as an operator: x ** c"),
@@ -474,7 +474,7 @@ def test_an_operation_outside_its_domain_is_a_domain_error_for_those_who_go_on()
         (["x\n"], "'x�' does not give a number"),
         (["x=1", "x=2"], "x has two numbers; give it one"),
         (["x=1", "z=2"], "z does not occur in the expression; its names are w, x"),
-        (["u=1"], "u is a step of the expression, so it has its number already"),
+        (["u=1"], "u is defined in the expression, so it has its number already"),
         (["exp=1"], "exp is the name of a function, so it cannot have a number"),
         (["x="], "x: '' is no number"),
         (["x=two"], "x: 'two' is no number"),
