@@ -66,7 +66,7 @@ class BoundProgram:
         self._gradient = self._bound.gradient
         self._flat = (len(program.values),)  # the shape of theta
         self._scalar = len(program.tape.outputs) == 1 and not program.tape.output_shape and program.reduction != "none"
-        self._direct = self._scalar and not program._check and not program.tape.frozen
+        self._direct = self._scalar and not program._check and not program.tape.captured
 
     def __call__(self, theta: Any = None) -> Evaluated:
         """The value and the gradient; without theta the parameters are read from the Values."""

@@ -56,10 +56,10 @@ class _Search:
             if number != number:
                 raise FloatingPointError(f"example {k}: {name} is nan before any operation")
         partials = []
-        for slot, row in enumerate(self.tape.rows, start=self.tape.first):
-            operands = [values[each] for each in row.operands]
+        for slot, instruction in enumerate(self.tape.instructions, start=self.tape.first_slot):
+            operands = [values[each] for each in instruction.operands]
             try:
-                out, *local = evaluate(row.op, *operands, labels=[self.names[each] for each in row.operands])
+                out, *local = evaluate(instruction.op, *operands, labels=[self.names[each] for each in instruction.operands])
             except DomainError as error:
                 raise type(error)(f"{self._where(k, slot)}: {error}") from None
             if out != out and not any(each != each for each in operands):
@@ -70,23 +70,23 @@ class _Search:
 
     def backward(self, k: int, values: list[float], partials: list[tuple[float, ...]]) -> None:
         """Go back from the output, as long as no adjoint that leads to a wanted leaf turns nan."""
-        adjoints = [0.0] * self.tape.size
+        adjoints = [0.0] * self.tape.num_slots
         adjoints[self.tape.outputs[0]] = 1.0
-        for slot in range(self.tape.size - 1, self.tape.first - 1, -1):
-            at = slot - self.tape.first
-            for source, partial in zip(self.tape.rows[at].operands, partials[at], strict=True):
+        for slot in range(self.tape.num_slots - 1, self.tape.first_slot - 1, -1):
+            at = slot - self.tape.first_slot
+            for source, partial in zip(self.tape.instructions[at].operands, partials[at], strict=True):
                 adjoints[source] += partial * adjoints[slot]
-                if math.isnan(adjoints[source]) and self.tape.active[source]:
+                if math.isnan(adjoints[source]) and self.tape.depends_on_wanted[source]:
                     raise FloatingPointError(
                         f"{self._where(k, slot)}: the adjoint of {self.names[source]} turns nan, by the local derivative {partial} "
                         f"times {adjoints[slot]}, where {self._told(slot, values)}"
                     )
 
     def _where(self, k: int, slot: int) -> str:
-        line = self.tape.lines[slot - self.tape.first] if self.tape.lines else None
-        return f"example {k}, {self.writer.row(slot)}{f' ({line})' if line else ''}"
+        line = self.tape.lines[slot - self.tape.first_slot] if self.tape.lines else None
+        return f"example {k}, {self.writer.statement(slot)}{f' ({line})' if line else ''}"
 
     def _told(self, slot: int, values: list[float]) -> str:
-        """The operands of a row with their numbers."""
-        sources = dict.fromkeys(self.tape.rows[slot - self.tape.first].operands)
+        """The operands of an instruction with their numbers."""
+        sources = dict.fromkeys(self.tape.instructions[slot - self.tape.first_slot].operands)
         return ", ".join(f"{self.names[each]} = {values[each]!r}" for each in sources)

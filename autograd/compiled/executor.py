@@ -32,7 +32,7 @@ class Bound(Protocol):
         """All outputs of each example: (N, K)."""
 
     def per_example(self, theta: Array) -> tuple[Array, Array]:
-        """The value (N,) and the gradient (N, tape.wanted) of each example. Of a tape with one output."""
+        """The value (N,) and the gradient (N, tape.num_differentiated) of each example. Of a tape with one output."""
 
 
 class Executor(Protocol):

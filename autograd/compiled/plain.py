@@ -1,4 +1,4 @@
-"""The reference: a tape executed in plain Python floats, row by row and example by example, exactly as ``backward()`` goes.
+"""The reference: a tape executed in plain Python floats, instruction by instruction and example by example, exactly as ``backward()`` goes.
 
 It is slow, as slow as Python, and it is what the other executors are measured by. Per example its gradients equal those of
 ``backward()`` on the function's own graph bit for bit: the same kernels, and the same contributions in the same order.
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograd.compiled.tape import NONE, Tape
+from autograd.compiled.tape import NO_OPERAND, Tape
 from autograd.rules.op import Op
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ class Plain:
     """The executor of a tape in plain floats.
 
     >>> from autograd import OPS
-    >>> from autograd.compiled.tape import Row
-    >>> square = Tape(1, 0, (), (Row(OPS["mul"], 0, 0),), (1,), wanted=1)
+    >>> from autograd.compiled.tape import Instruction
+    >>> square = Tape(1, 0, (), (Instruction(OPS["mul"], 0, 0),), (1,), num_differentiated=1)
     >>> value, gradient = Plain(square).bind(np.empty((1, 0))).gradient(np.array([3.0]))
     >>> value, gradient.tolist()
     (9.0, [6.0])
@@ -62,17 +62,17 @@ class PlainBound:
     def outputs(self, theta: Array) -> Array:
         """All outputs of each example: (N, K)."""
         parameters = theta.tolist()
-        rows = [forward(self.tape, parameters, example)[0] for example in self._examples]
-        return np.array([[values[slot] for slot in self.tape.outputs] for values in rows])
+        slots = [forward(self.tape, parameters, example)[0] for example in self._examples]
+        return np.array([[values[slot] for slot in self.tape.outputs] for values in slots])
 
     def per_example(self, theta: Array) -> tuple[Array, Array]:
         """The value and the gradient of each example."""
         parameters, [output] = theta.tolist(), self.tape.outputs
-        values, gradients = [], np.empty((len(self._examples), self.tape.wanted))
+        values, gradients = [], np.empty((len(self._examples), self.tape.num_differentiated))
         for k, example in enumerate(self._examples):
             slots, partials = forward(self.tape, parameters, example)
             values.append(slots[output])
-            gradients[k] = backward(self.tape, partials)[: self.tape.wanted]
+            gradients[k] = backward(self.tape, partials)[: self.tape.num_differentiated]
         return np.array(values), gradients
 
     def _reduced(self, values: Array) -> float:
@@ -83,17 +83,17 @@ class PlainBound:
 
 
 def forward(tape: Tape, parameters: Sequence[float], example: Sequence[float]) -> tuple[list[float], list[tuple[float, ...]]]:
-    """The numbers in all slots, and the local derivatives of each row.
+    """The numbers in all slots, and the local derivatives of each instruction.
 
     >>> from autograd import OPS
-    >>> from autograd.compiled.tape import Row
-    >>> forward(Tape(1, 1, (), (Row(OPS["mul"], 0, 1),), (2,), wanted=1), [2.0], [5.0])
+    >>> from autograd.compiled.tape import Instruction
+    >>> forward(Tape(1, 1, (), (Instruction(OPS["mul"], 0, 1),), (2,), num_differentiated=1), [2.0], [5.0])
     ([2.0, 5.0, 10.0], [(5.0, 2.0)])
     """
     values = [*parameters, *example, *tape.constants]
     partials = []
-    for op, x, y in tape.rows:
-        out, *local = computed(op, values[x]) if y == NONE else computed(op, values[x], values[y])
+    for op, x, y in tape.instructions:
+        out, *local = computed(op, values[x]) if y == NO_OPERAND else computed(op, values[x], values[y])
         values.append(out)
         partials.append(tuple(local))
     return values, partials
@@ -113,13 +113,13 @@ def computed(op: Op, *operands: float) -> tuple[float, ...]:
 
 
 def backward(tape: Tape, partials: Sequence[tuple[float, ...]]) -> list[float]:
-    """The adjoints of all slots, from the local derivatives of the rows; of a tape with one output."""
-    adjoints: list[Any] = [0.0] * tape.size
+    """The adjoints of all slots, from the local derivatives of the instructions; of a tape with one output."""
+    adjoints: list[Any] = [0.0] * tape.num_slots
     adjoints[tape.outputs[0]] += 1.0
-    slot = tape.size
-    for (_, x, y), local in zip(reversed(tape.rows), reversed(partials), strict=True):
+    slot = tape.num_slots
+    for (_, x, y), local in zip(reversed(tape.instructions), reversed(partials), strict=True):
         slot -= 1
         adjoints[x] += local[0] * adjoints[slot]
-        if y != NONE:
+        if y != NO_OPERAND:
             adjoints[y] += local[1] * adjoints[slot]
     return adjoints

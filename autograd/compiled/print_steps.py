@@ -15,9 +15,9 @@ def to_text(tape: Tape) -> str:
     """A line for each step, after "once" what depends on no input and so is computed once per call; repetitions are folded.
 
     >>> from autograd import OPS
-    >>> from autograd.compiled.tape import Row
-    >>> square, add, tanh = Row(OPS["mul"], 0, 0), Row(OPS["add"], 1, 2), Row(OPS["tanh"], 3)
-    >>> print(to_text(Tape(1, 1, (), (square, add, tanh, tanh._replace(x=4), tanh._replace(x=5)), (6,), wanted=1)))
+    >>> from autograd.compiled.tape import Instruction
+    >>> square, add, tanh = Instruction(OPS["mul"], 0, 0), Instruction(OPS["add"], 1, 2), Instruction(OPS["tanh"], 3)
+    >>> print(to_text(Tape(1, 1, (), (square, add, tanh, tanh._replace(x=4), tanh._replace(x=5)), (6,), num_differentiated=1)))
     once: 1 x *
     1 x +
     3 times: 1 x tanh

@@ -1,6 +1,6 @@
-r"""A tape written as the textbook writes it: v1 = w*x, v2 = ..., and then the adjoint statements, from the last row back.
+r"""A tape written as the textbook writes it: v1 = w*x, v2 = ..., and then the adjoint statements, from the last instruction back.
 
-Each row :math:`v = f(x, y)` has one adjoint statement for each operand,
+Each instruction :math:`v = f(x, y)` has one adjoint statement for each operand,
 
 .. math:: \bar x \mathrel{+}= \frac{\partial f}{\partial x}\,\bar v
 
@@ -30,9 +30,9 @@ class Statement(NamedTuple):
 
 
 def names(tape: Tape) -> list[str]:
-    """A name of its own for every parameter, input and row; "" for constants, which are written as numbers.
+    """A name of its own for every parameter, input and instruction; "" for constants, which are written as numbers.
 
-    Leaves keep their labels; one without a label, or with that of another, is p1, p2, ... by its place. Rows are v1, v2, ...
+    Leaves keep their labels; one without a label, or with that of another, is p1, p2, ... by its place. Instructions are v1, v2, ...
     """
     count = Counter(tape.names)
     stem = "v" if not any(re.fullmatch(r"v\d+", name) for name in tape.names) else "node"
@@ -45,15 +45,15 @@ def names(tape: Tape) -> list[str]:
                 name += "'"
             found[k] = name
             taken.add(name)
-    return [*found, *[""] * len(tape.constants), *(f"{stem}{k}" for k in range(1, len(tape.rows) + 1))]
+    return [*found, *[""] * len(tape.constants), *(f"{stem}{k}" for k in range(1, len(tape.instructions) + 1))]
 
 
 class Writer:
     """Writes the statements of a tape in a notation, ``TEXT`` or ``LATEX``.
 
     >>> from autograd import OPS
-    >>> from autograd.compiled.tape import Row
-    >>> tape = Tape(1, 1, (), (Row(OPS["mul"], 0, 1), Row(OPS["add"], 2, 0)), (3,), wanted=1, names=("w", "x"))
+    >>> from autograd.compiled.tape import Instruction
+    >>> tape = Tape(1, 1, (), (Instruction(OPS["mul"], 0, 1), Instruction(OPS["add"], 2, 0)), (3,), num_differentiated=1, names=("w", "x"))
     >>> print(*Writer(tape, TEXT).primal(), *Writer(tape, TEXT).adjoint(), sep="; ")
     v1 = w*x; v2 = v1 + w; v1.grad = v2.grad; w.grad = v2.grad; w.grad += x·v1.grad
     """
@@ -63,17 +63,17 @@ class Writer:
         self.names = [notation.name(name) if name else "" for name in names(tape)]
         constants = [notation.number(int(c) if abs(c) < 1e15 and c == int(c) else c) for c in tape.constants]
         self.pieces = [Piece(name) for name in self.names]
-        self.pieces[tape.leaves : tape.first] = constants
+        self.pieces[tape.leaves : tape.first_slot] = constants
 
-    def row(self, slot: int) -> Statement:
+    def statement(self, slot: int) -> Statement:
         """The statement that computes a slot."""
-        row = self.tape.rows[slot - self.tape.first]
-        operands = [self.pieces[each] for each in row.operands]
-        return Statement(self.names[slot], self.notation.operation(row.op, operands).text)
+        instruction = self.tape.instructions[slot - self.tape.first_slot]
+        operands = [self.pieces[each] for each in instruction.operands]
+        return Statement(self.names[slot], self.notation.operation(instruction.op, operands).text)
 
     def primal(self) -> Iterator[Statement]:
-        """The statements of the rows."""
-        return (self.row(slot) for slot in range(self.tape.first, self.tape.size))
+        """The statements that compute the results."""
+        return (self.statement(slot) for slot in range(self.tape.first_slot, self.tape.num_slots))
 
     def seeds(self) -> list[str]:
         """The adjoints with which the backward pass begins: those of the outputs."""
@@ -82,19 +82,21 @@ class Writer:
     def adjoint(self) -> Iterator[Statement]:
         """The adjoint statements, as far as they lead to a wanted leaf; a local derivative of 0 passes nothing on."""
         met = set(self.tape.outputs)
-        for slot in range(self.tape.size - 1, self.tape.first - 1, -1):
-            row = self.tape.rows[slot - self.tape.first]
+        for slot in range(self.tape.num_slots - 1, self.tape.first_slot - 1, -1):
+            instruction = self.tape.instructions[slot - self.tape.first_slot]
             if slot not in met:
                 continue
-            for index, source in enumerate(row.operands):
-                if self.tape.leads[source] and row.op.partials[index] != "0":
+            for index, source in enumerate(instruction.operands):
+                if self.tape.carries_gradient[source] and instruction.op.partials[index] != "0":
                     yield Statement(self.notation.adjoint(self.names[source]), self._passed_on(slot, index), source in met)
                     met.add(source)
 
     def _passed_on(self, slot: int, index: int) -> str:
-        """A local derivative times the adjoint of the row."""
-        row = self.tape.rows[slot - self.tape.first]
-        partial = self.notation.partial(row.op, index, [self.pieces[each] for each in row.operands], self.pieces[slot])
+        """A local derivative times the adjoint of the instruction's result."""
+        instruction = self.tape.instructions[slot - self.tape.first_slot]
+        partial = self.notation.partial(
+            instruction.op, index, [self.pieces[each] for each in instruction.operands], self.pieces[slot]
+        )
         adjoint = Piece(self.notation.adjoint(self.names[slot]))
         if partial.text in ("1", "-1"):
             return partial.text[:-1] + adjoint.text
@@ -106,9 +108,9 @@ def to_text(tape: Tape) -> str:
     writer = Writer(tape, TEXT)
     leaves = [f"{what}{', '.join(writer.names[part])}" for what, part in _leaves(tape) if writer.names[part]]
     lines = [*leaves, *map(str, writer.primal())]
-    if len(tape.outputs) > 1 or not tape.rows:
+    if len(tape.outputs) > 1 or not tape.instructions:
         lines.append(f"outputs     {', '.join(writer.pieces[each].text for each in tape.outputs)}")
-    if tape.wanted:
+    if tape.num_differentiated:
         lines += [f"adjoints, from {', '.join(seed + ' = 1' for seed in writer.seeds())}", *map(str, writer.adjoint())]
     return "\n".join(lines)
 
@@ -121,8 +123,8 @@ def to_latex(tape: Tape) -> str:
     r"""The tape in LaTeX, for display mathematics: one line for each statement.
 
     >>> from autograd import OPS
-    >>> from autograd.compiled.tape import Row
-    >>> print(to_latex(Tape(1, 0, (), (Row(OPS["tanh"], 0),), (1,), wanted=1, names=("w",))))
+    >>> from autograd.compiled.tape import Instruction
+    >>> print(to_latex(Tape(1, 0, (), (Instruction(OPS["tanh"], 0),), (1,), num_differentiated=1, names=("w",))))
     \begin{aligned}
     v_{1} &= \tanh\left(w\right) \\
     \bar{v}_{1} &= 1 \\
@@ -130,18 +132,18 @@ def to_latex(tape: Tape) -> str:
     \end{aligned}
     """
     writer = Writer(tape, LATEX)
-    statements = [*writer.primal(), *[Statement(seed, "1") for seed in writer.seeds() if tape.wanted]]
-    statements += writer.adjoint() if tape.wanted else ()
+    statements = [*writer.primal(), *[Statement(seed, "1") for seed in writer.seeds() if tape.num_differentiated]]
+    statements += writer.adjoint() if tape.num_differentiated else ()
     lines = [f"{each.to} &{(LATEX.adds if each.adds else LATEX.equals).lstrip()}{each.text}" for each in statements]
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
 
 def counts(tape: Tape) -> dict[str, int]:
-    """How many rows there are of each operation, the most frequent first.
+    """How many instructions there are of each operation, the most frequent first.
 
     >>> from autograd import OPS
-    >>> from autograd.compiled.tape import Row
-    >>> counts(Tape(1, 0, (), (Row(OPS["exp"], 0), Row(OPS["mul"], 0, 1), Row(OPS["mul"], 2, 2)), (3,), wanted=1))
+    >>> from autograd.compiled.tape import Instruction
+    >>> counts(Tape(1, 0, (), (Instruction(OPS["exp"], 0), Instruction(OPS["mul"], 0, 1), Instruction(OPS["mul"], 2, 2)), (3,), num_differentiated=1))
     {'mul': 2, 'exp': 1}
     """
-    return dict(Counter(row.op.name for row in tape.rows).most_common())
+    return dict(Counter(instruction.op.name for instruction in tape.instructions).most_common())

@@ -13,7 +13,7 @@ from autograd.compiled.bound_program import BoundProgram, Evaluated, PerExample
 from autograd.compiled.domain_check import check
 from autograd.compiled.executors import chosen, executor
 from autograd.compiled.tape import Shape, Tape
-from autograd.compiled.tracing import refuse_lent, trace
+from autograd.compiled.tracing import refuse_traced_parameters, trace
 from autograd.functional import argument_names
 from autograd.micrograd import Closure
 from autograd.value import Value
@@ -196,7 +196,7 @@ class Program:
             return f"<Program {name}, not traced yet>"
         return (
             f"<Program {name}: {counted(self._tape.parameters, 'parameter')}, {counted(self._tape.inputs, 'input')}, "
-            f"{counted(len(self._tape.rows), 'operation')}, {self.executor}>"
+            f"{counted(len(self._tape.instructions), 'operation')}, {self.executor}>"
         )
 
     # --- running it ----------------------------------------------------------------------------------------------------
@@ -231,7 +231,7 @@ class Program:
 
     def _differentiable(self) -> None:
         """Refuse a gradient in parameters where they were forgotten, for it would be empty or all 0."""
-        frozen, count = self.tape.frozen, self.tape.parameters
+        frozen, count = self.tape.captured, self.tape.parameters
         if frozen and not any(self.tape.uses[:count]):
             names = ", ".join([each or "one without a label" for each in frozen[:3]] + ["..."] * (len(frozen) > 3))
             given = (
@@ -264,8 +264,8 @@ class Program:
     def _jacobian(self, examples: Array, given: Any, inputs: bool) -> Array:
         numbers = self._checked(given, examples)
         count = len(self.tape.outputs)
-        rows = [self._ready(k, inputs).bind(examples).per_example(numbers)[1] for k in range(count)]
-        return np.stack(rows, axis=1).reshape(len(examples), *self.tape.output_shape, -1)
+        jacobians = [self._ready(k, inputs).bind(examples).per_example(numbers)[1] for k in range(count)]
+        return np.stack(jacobians, axis=1).reshape(len(examples), *self.tape.output_shape, -1)
 
     def _batch(self, data: Sequence[Any]) -> Array:
         if len(self._names) != len(data):
@@ -278,7 +278,7 @@ class Program:
         """The executor of the tape: of all outputs or one of them, and differentiated in the inputs too or not."""
         key = (output, inputs)
         if key not in self._executors:
-            tape = self.tape if output is None else self.tape.only(output)
+            tape = self.tape if output is None else self.tape.restrict_to_output(output)
             self._executors[key] = executor(self.executor, tape.with_inputs() if inputs else tape, self._threads)
         return self._executors[key]
 
@@ -295,7 +295,7 @@ class Program:
             numbers = np.array([each.data for each in self.values], dtype=np.float64)
         except OverflowError:
             raise OverflowError("a parameter is beyond the largest float, 1.8e308, and programs compute with floats") from None
-        refuse_lent(self.values)
+        refuse_traced_parameters(self.values)
         return numbers
 
     def write(self, theta: Any) -> None:

@@ -14,7 +14,7 @@ import math
 from fractions import Fraction
 from typing import Any, NoReturn
 
-from autograd.compiled.tape import NONE, Row, Tape
+from autograd.compiled.tape import NO_OPERAND, Instruction, Tape
 from autograd.rules.numbers import Number
 from autograd.rules.op import OPS, Op
 
@@ -37,7 +37,8 @@ def to_json(tape: Tape, reduction: str, numbers: list[float]) -> str:
         "inputs": tape.inputs,
         "constants": [_written(each) for each in tape.constants],
         "rows": [
-            [op.name, x, *([] if y == NONE else [y]), *([] if op.c is None else [_constant(op.c)])] for op, x, y in tape.rows
+            [op.name, x, *([] if y == NO_OPERAND else [y]), *([] if op.c is None else [_constant(op.c)])]
+            for op, x, y in tape.instructions
         ],
         "outputs": tape.outputs,
         "names": tape.names,
@@ -63,8 +64,8 @@ def from_json(text: str) -> tuple[Tape, str, list[float]]:
     Raises:
         ValueError: if the text is anything else, saying what is wrong and where.
 
-    >>> from autograd.compiled.tape import Row
-    >>> tape = Tape(1, 1, (0.1,), (Row(OPS["mul"], 0, 1), Row(OPS["pow"].at(3), 3)), (4,), wanted=1)
+    >>> from autograd.compiled.tape import Instruction
+    >>> tape = Tape(1, 1, (0.1,), (Instruction(OPS["mul"], 0, 1), Instruction(OPS["pow"].at(3), 3)), (4,), num_differentiated=1)
     >>> from_json(to_json(tape, "sum", [0.5])) == (tape, "sum", [0.5])
     True
     >>> from_json(to_json(tape, "sum", [0.5]).replace('"mul", 0, 1', '"mul", 0, 4'))
@@ -87,7 +88,7 @@ def from_json(text: str) -> tuple[Tape, str, list[float]]:
         "parameters": count,
         "inputs": _whole("inputs", held["inputs"]),
         "constants": tuple(_float("constants", each) for each in _list("constants", held["constants"])),
-        "rows": tuple(_row(each) for each in _list("rows", held["rows"])),
+        "instructions": tuple(_instruction(each) for each in _list("rows", held["rows"])),
         "outputs": tuple(_whole("outputs", each) for each in _list("outputs", held["outputs"])),
         "names": tuple(_name(each) for each in _list("names", held["names"])),
         "shapes": tuple(_shape("shapes", each) for each in _list("shapes", held["shapes"])),
@@ -102,7 +103,7 @@ def from_json(text: str) -> tuple[Tape, str, list[float]]:
     if len(fields["names"]) != count + fields["inputs"]:  # type: ignore[arg-type,operator]
         _refuse(f"it has {count} parameters, {fields['inputs']} inputs and {len(fields['names'])} names")  # type: ignore[arg-type]
     try:
-        return Tape(**fields, wanted=count), reduction, numbers  # type: ignore[arg-type]
+        return Tape(**fields, num_differentiated=count), reduction, numbers  # type: ignore[arg-type]
     except ValueError as error:
         _refuse(str(error))
 
@@ -156,7 +157,7 @@ def _name(value: Any) -> str:
     return value
 
 
-def _row(value: Any) -> Row:
+def _instruction(value: Any) -> Instruction:
     """An operation by its name, one or two slots, and where it is of a family its constant."""
     name, *operands = _list("a row", value) or [None]
     op = OPS.get(name) if isinstance(name, str) else None
@@ -168,8 +169,8 @@ def _row(value: Any) -> Row:
         op = _member(op, operands.pop())
     if len(operands) != op.arity:
         _refuse(f"a row of {name} has {len(operands)} operands, and needs {op.arity}")
-    x, y = [*(_whole("a row", each) for each in operands), NONE][:2]
-    return Row(op, x, y)
+    x, y = [*(_whole("a row", each) for each in operands), NO_OPERAND][:2]
+    return Instruction(op, x, y)
 
 
 def _member(family: Op, held: Any) -> Op:

@@ -1,4 +1,4 @@
-r"""Steps: what an executor runs. A tape's rows, joined where many of them do one thing, which an array or a loop does at once.
+r"""Steps: what an executor runs. A tape's instructions, joined where many of them do one thing, which an array or a loop does at once.
 
 Two things are recognised.
 
@@ -9,11 +9,11 @@ nowhere else. Chains that read the same operands x are the rows of one matrix W:
 
 which are the equations of a layer (S4.79, S4.89) although only scalars were written.
 
-*Groups.* Rows of one operation that do not read each other's results: the sixteen ``relu`` of a layer.
+*Groups.* Instructions of one operation that do not read each other's results: the sixteen ``relu`` of a layer.
 
 Two orders are offered. ``steps_by_level`` is for batches: parameters are shared by all examples, what depends on no input is
 computed once per call, and what remains is ordered by depth, which makes the largest groups. ``steps_in_order`` is for one
-example to the last bit: it follows the tape, and joins rows only where each slot still takes its contributions in the order
+example to the last bit: it follows the tape, and joins instructions only where each slot still takes its contributions in the order
 of the eager backward pass, since sums of floats depend on their order.
 
 Both take time linear in the tape.
@@ -26,13 +26,13 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple, TypeAlias
 
-from autograd.compiled.tape import Row, Tape
+from autograd.compiled.tape import Instruction, Tape
 from autograd.ops import ADD, MUL
 from autograd.rules.op import Op
 
 
-class Rows(NamedTuple):
-    """Equal rows: ``out[i] = op(x[i], y[i])``, none of which reads a result of another. ``y`` is empty if op has one operand."""
+class Group(NamedTuple):
+    """Equal operations: ``out[i] = op(x[i], y[i])``, none of which reads a result of another. ``y`` is empty if op has one operand."""
 
     op: Op
     x: list[int]
@@ -46,7 +46,7 @@ class Rows(NamedTuple):
 class Matrix(NamedTuple):
     """``out[i] = start[i] + sum_j weights[i][j] * operands[j]``, summed from left to right.
 
-    No operand stands twice. ``start`` is empty if the chains start with a product. ``products[i][j]`` is the slot of the row
+    No operand stands twice. ``start`` is empty if the chains start with a product. ``products[i][j]`` is the slot of the instruction
     that multiplies, ``links[i]`` of the one that adds to the start (or the first two products): they hold no values here, but
     say at which place of the tape a contribution is made.
     """
@@ -62,7 +62,7 @@ class Matrix(NamedTuple):
         return f"matrix {len(self.out)} x {len(self.operands)}{' with bias' if self.start else ''}"
 
 
-Step: TypeAlias = Rows | Matrix
+Step: TypeAlias = Group | Matrix
 
 
 class Steps(NamedTuple):
@@ -79,28 +79,34 @@ def steps_by_level(tape: Tape) -> Steps:
     """
     kinds = tape.per_example
     chains = _chains(tape, lambda w, x: not kinds[w] and kinds[x])
-    level, groups = [0] * tape.size, dict[object, list[Step]]()
+    level, groups = [0] * tape.num_slots, dict[object, list[Step]]()
     for item in _items(tape, chains, shared=False):
         sources = item.sources
         level[item.slot] = depth = 1 + max(level[source] for source in sources)
         key: object = (depth, item.op, *(kinds[source] for source in sources))
         if isinstance(item, _Chain):
             item.sort()
-            key = (depth, tape.active[item.slot], item.start >= 0 and kinds[item.start], item.start >= 0, tuple(item.operands))
+            key = (
+                depth,
+                tape.depends_on_wanted[item.slot],
+                item.start >= 0 and kinds[item.start],
+                item.start >= 0,
+                tuple(item.operands),
+            )
         _join(groups.setdefault(key, []), item)
     ordered = sorted((step for steps in groups.values() for step in steps), key=lambda step: level[step.out[0]])
     return Steps([step for step in ordered if not kinds[step.out[0]]], [step for step in ordered if kinds[step.out[0]]])
 
 
 def steps_in_order(tape: Tape, shared: bool = False) -> list[Step]:
-    """The steps of all rows, or only of those that depend on no input, in the order of the tape.
+    """The steps of all instructions, or only of those that depend on no input, in the order of the tape.
 
     Weights are parameters, operands anything else. A matrix stands where the first of its rows was complete. Where one would
-    change the order of contributions to any slot, its rows are taken one by one.
+    change the order of contributions to any slot, its instructions are taken one by one.
     """
     chains = _chains(tape, lambda w, x: w < tape.parameters <= x, shared)
     steps = _in_order(tape, chains, shared)
-    for wrong in (_misplaced(steps), set(range(tape.size))):
+    for wrong in (_misplaced(steps), set(range(tape.num_slots))):
         touched = {out for step in steps if isinstance(step, Matrix) and _touches(step, wrong) for out in step.out}
         if not touched:
             break
@@ -145,7 +151,7 @@ class _Chain:
 
 @dataclass(slots=True)
 class _Single:
-    """A row that is a step of its own, until it finds others like it."""
+    """An instruction that is a step of its own, until it finds others like it."""
 
     slot: int
     op: Op
@@ -155,11 +161,11 @@ class _Single:
 _Item: TypeAlias = _Chain | _Single
 
 
-def _rows(tape: Tape, shared: bool) -> Iterator[tuple[int, Row]]:
-    """The rows with their slots: all, or only those that are shared."""
-    for slot, row in enumerate(tape.rows, tape.first):
+def _instructions(tape: Tape, shared: bool) -> Iterator[tuple[int, Instruction]]:
+    """The instructions with their slots: all, or only those that are shared."""
+    for slot, instruction in enumerate(tape.instructions, tape.first_slot):
         if not (shared and tape.per_example[slot]):
-            yield slot, row
+            yield slot, instruction
 
 
 def _chains(tape: Tape, is_product: Callable[[int, int], bool], shared: bool = False) -> dict[int, _Chain]:
@@ -167,7 +173,7 @@ def _chains(tape: Tape, is_product: Callable[[int, int], bool], shared: bool = F
     uses = tape.uses
     products: dict[int, tuple[int, int]] = {}
     ends: dict[int, _Chain] = {}
-    for slot, (op, x, y) in _rows(tape, shared):
+    for slot, (op, x, y) in _instructions(tape, shared):
         if op is MUL and uses[slot] == 1 and is_product(x, y) != is_product(y, x):
             products[slot] = (x, y) if is_product(x, y) else (y, x)
         elif op is ADD and (x in products or y in products):
@@ -196,13 +202,13 @@ def _link(
 
 
 def _items(tape: Tape, chains: dict[int, _Chain], shared: bool) -> Iterator[_Item]:
-    """Chains and the rows that are in none, in the order of the tape."""
+    """Chains and the instructions that are in none, in the order of the tape."""
     inside = {slot for each in chains.values() for slots in (each.products, each.links) for slot in slots}
-    for slot, row in _rows(tape, shared):
+    for slot, instruction in _instructions(tape, shared):
         if slot in chains:
             yield chains[slot]
         elif slot not in inside:
-            yield _Single(slot, row.op, row.operands)
+            yield _Single(slot, instruction.op, instruction.operands)
 
 
 def _join(steps: list[Step], item: _Item) -> None:
@@ -219,11 +225,11 @@ def _join(steps: list[Step], item: _Item) -> None:
             matrix.start.append(item.start)
     else:
         if not steps:
-            steps.append(Rows(item.op, [], [], []))
-        rows = steps[-1]
-        assert isinstance(rows, Rows)
-        rows.x.append(item.sources[0])
-        rows.y.extend(item.sources[1:])
+            steps.append(Group(item.op, [], [], []))
+        group = steps[-1]
+        assert isinstance(group, Group)
+        group.x.append(item.sources[0])
+        group.y.extend(item.sources[1:])
     steps[-1].out.append(item.slot)
 
 
@@ -231,9 +237,9 @@ def _join(steps: list[Step], item: _Item) -> None:
 
 
 def _in_order(tape: Tape, chains: dict[int, _Chain], shared: bool) -> list[Step]:
-    """Steps in the order of the tape. A chain joins the matrix of an earlier one if its start was known there, a row the group
+    """Steps in the order of the tape. A chain joins the matrix of an earlier one if its start was known there, another instruction the group
     just before it if that is of the same operation and makes none of its operands."""
-    place = list(range(tape.size))
+    place = list(range(tape.num_slots))
     matrices: dict[object, list[Step]] = {}
     placed: list[list[Step]] = []
     last: list[Step] = []
@@ -258,9 +264,9 @@ def _in_order(tape: Tape, chains: dict[int, _Chain], shared: bool) -> list[Step]
 
 
 def contributions(step: Step) -> Iterator[tuple[int, int]]:
-    """What a step gives in the backward pass: (slot that receives, slot of the row that gives), in the order of giving."""
+    """What a step gives in the backward pass: (slot that receives, slot of the instruction that gives), in the order of giving."""
     for i in reversed(range(len(step.out))):
-        if isinstance(step, Rows):
+        if isinstance(step, Group):
             yield step.x[i], step.out[i]
             if step.y:
                 yield step.y[i], step.out[i]
@@ -275,7 +281,7 @@ def contributions(step: Step) -> Iterator[tuple[int, int]]:
 def _misplaced(steps: Sequence[Step]) -> set[int]:
     """The slots that would take their contributions in another order than that of the tape, or not in one place.
 
-    In the eager pass rows give from the last to the first. Two contributions may change places: a + b is b + a.
+    In the eager pass instructions give from the last to the first. Two contributions may change places: a + b is b + a.
     """
     last: dict[int, int] = {}
     count: dict[int, int] = {}

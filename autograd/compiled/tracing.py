@@ -17,7 +17,7 @@ from threading import RLock
 from typing import Any, NoReturn
 
 from autograd import value
-from autograd.compiled.tape import NONE, Row, Shape, Tape, shown
+from autograd.compiled.tape import NO_OPERAND, Instruction, Shape, Tape, shown
 from autograd.debugging import SKIPPED, Line, caller, debug, users_line
 from autograd.errors import ClosureError, TracingError
 from autograd.functional import argument_names
@@ -65,7 +65,11 @@ def _choice(sign: str) -> Callable[[Any, Any], Any]:
 
 
 def _is_unknown(operand: Any) -> bool:
-    return _tracing.get() and isinstance(operand, Traced) and (isinstance(operand, Lent) or operand.data != operand.data)
+    return (
+        _tracing.get()
+        and isinstance(operand, Traced)
+        and (isinstance(operand, TracedParameter) or operand.data != operand.data)
+    )
 
 
 def _called(operand: Any) -> str:
@@ -171,7 +175,7 @@ class Traced(Value):
         super().backward()
 
 
-class Lent(Traced):
+class TracedParameter(Traced):
     """A parameter while its function is traced: in that thread its number is nan, in others it is what it was."""
 
     __slots__ = ()
@@ -186,19 +190,25 @@ class Lent(Traced):
     data = property(_hidden, Traced._set_number)
 
 
-Traced.__name__ = Lent.__name__ = "Value"  # so Python's own messages call them
+Traced.__name__ = TracedParameter.__name__ = "Value"  # so Python's own messages call them
 
 
-def refuse_lent(parameters: Sequence[Value]) -> None:
+def refuse_traced_parameters(parameters: Sequence[Value]) -> None:
     """Refuse to read parameters whose function is being traced, as a program does that is called inside of it."""
-    if _tracing.get() and any(isinstance(each, Lent) for each in parameters):
+    if _tracing.get() and any(isinstance(each, TracedParameter) for each in parameters):
         _refuse("a program was called with the same parameters", "call its function, which is then part of this one")
 
 
 @lru_cache(maxsize=256)
-def _lent(kind: type) -> type:
+def _traced_class(kind: type) -> type:
     """The class that parameters of a class are lent to."""
-    return kind if issubclass(kind, Lent) else Lent if kind is Value else type(kind.__name__, (Lent, kind), {"__slots__": ()})
+    return (
+        kind
+        if issubclass(kind, TracedParameter)
+        else TracedParameter
+        if kind is Value
+        else type(kind.__name__, (TracedParameter, kind), {"__slots__": ()})
+    )
 
 
 def _new_node(kind: type[Value]) -> Value:
@@ -214,7 +224,7 @@ def _traced(parameters: Sequence[Value]) -> Iterator[None]:
         vars(value)["_new"] = _new_node
         try:
             for each, kind in zip(parameters, kinds, strict=True):
-                each.__class__ = _lent(kind)  # type: ignore[arg-type]
+                each.__class__ = _traced_class(kind)  # type: ignore[arg-type]
             yield
         finally:
             for each, kind in zip(parameters, kinds, strict=True):
@@ -240,7 +250,7 @@ def trace(fn: Callable[..., Any], parameters: Sequence[Value], shapes: Sequence[
 
     >>> w = Value(2.0, "w")
     >>> tape = trace(lambda x: w * x[0] + x[1], [w], [(2,)])
-    >>> tape.names, [(row.op.name, row.x, row.y) for row in tape.rows]
+    >>> tape.names, [(each.op.name, each.x, each.y) for each in tape.instructions]
     (('w', 'x[0]', 'x[1]'), [('mul', 0, 1), ('add', 3, 2)])
     """
     names = argument_names(fn, len(shapes))
@@ -309,24 +319,24 @@ def _tape(leaves: list[Value], parameters: int, outputs: list[Value], shapes: tu
     for k, bits in enumerate(constants):
         slots.update(dict.fromkeys(known[bits], len(leaves) + k))
     first = len(leaves) + len(constants)
-    rows = []
+    instructions = []
     for k, node in enumerate(operations):
         if isinstance(node.op, Closure):
             raise _closure(node)
         slots[node] = first + k
-        rows.append(Row(node.op, slots[node._x], NONE if node._y is None else slots[node._y]))  # type: ignore[arg-type,index]
+        instructions.append(Instruction(node.op, slots[node._x], NO_OPERAND if node._y is None else slots[node._y]))  # type: ignore[arg-type,index]
     return Tape(
         parameters,
         len(leaves) - parameters,
         tuple(constants.values()),
-        tuple(rows),
+        tuple(instructions),
         tuple(slots[each] for each in outputs),
-        wanted=parameters,
+        num_differentiated=parameters,
         names=tuple(each.label for each in leaves),
         shapes=shapes,
         output_shape=result,
         lines=tuple(each.made_at for each in operations),
-        frozen=tuple(
+        captured=tuple(
             node.label for node in order if node not in known_leaves and node.op is None and type(node) is not Constant
         ),
     )

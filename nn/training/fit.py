@@ -192,7 +192,7 @@ def _program(training: _Training, threads: int | None) -> Program | None:
     except (TracingError, ClosureError, TypeError, ValueError) as error:  # the eager way answers, or says what is wrong
         logging.getLogger("nn.fit").warning("training on the graph engine, since the loss cannot be compiled: %s", error)
         return None
-    if not program.tape.active[program.tape.outputs[0]]:
+    if not program.tape.depends_on_wanted[program.tape.outputs[0]]:
         return None  # no parameter is in it: the eager way says so
     if random.getstate() != drawn:
         random.setstate(drawn)

@@ -4,7 +4,7 @@ import numpy as np
 
 import autograd
 from autograd import total
-from autograd.compiled.tape import Row, Tape
+from autograd.compiled.tape import Instruction, Tape
 from nn import MLP
 
 
@@ -34,5 +34,5 @@ def tape_of(output, parameters):
     }
     rows = [each for each in order if each.inputs]
     slots |= {each: len(parameters) + len(constants) + k for k, each in enumerate(rows)}
-    listed = tuple(Row(each.op, *(slots[operand] for operand in each.inputs)) for each in rows)
-    return Tape(len(parameters), 0, tuple(constants), listed, (slots[output],), wanted=len(parameters))
+    listed = tuple(Instruction(each.op, *(slots[operand] for operand in each.inputs)) for each in rows)
+    return Tape(len(parameters), 0, tuple(constants), listed, (slots[output],), num_differentiated=len(parameters))

@@ -15,7 +15,7 @@ from autograd import OPS, Value, relu, total
 from autograd.compiled.native import Native
 from autograd.compiled.native.kernels import row_facts
 from autograd.compiled.plain import Plain
-from autograd.compiled.tape import Row, Tape
+from autograd.compiled.tape import Instruction, Tape
 from nn import MLP
 from tests.compiled.networks import examples, network, tape_of
 from tests.compiled.oracle import eager, error
@@ -105,7 +105,7 @@ def test_random_functions_are_eager_s_to_the_last_bit(seed):
     tape = autograd.compile(function.function(values), values, shapes=[(width,)]).tape
     truth = eager(function)
     for k in range(len(function.outputs)):
-        one = Native(tape.only(k).with_inputs()).bind(function.examples)
+        one = Native(tape.restrict_to_output(k).with_inputs()).bind(function.examples)
         got, slopes = one.per_example(np.array(function.parameters))
         assert got.tolist() == truth.outputs[:, k].tolist()
         assert slopes.tolist() == np.concatenate([truth.slopes[:, k], truth.input_slopes[:, k]], axis=1).tolist()
@@ -136,7 +136,9 @@ EDGES = [0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, 20.0, -20.0, 710.0, -746.0, 1e300
 def test_edges_are_those_of_ieee_754(name, lanes):
     op = OPS[name].at(2.5) if OPS[name].is_family else OPS[name]
     pairs = [(x, y) for x in EDGES for y in EDGES] if op.arity == 2 else [(x,) for x in EDGES]
-    tape = Tape(0, op.arity, (), (Row(op, 0, *([1] if op.arity == 2 else [])),), (op.arity,), wanted=op.arity)
+    tape = Tape(
+        0, op.arity, (), (Instruction(op, 0, *([1] if op.arity == 2 else [])),), (op.arity,), num_differentiated=op.arity
+    )
     native = Native(tape, lanes=lanes).bind(np.array(pairs))
     wanted = [tuple(map(float, op.ieee(*pair))) for pair in pairs]
     outputs = native.outputs(np.empty(0))[:, 0]

@@ -23,7 +23,7 @@ from autograd.compiled.native.machine import Crew
 from autograd.compiled.native.plan.batch import Batch
 from autograd.compiled.native.plan.stream import Arena
 from autograd.compiled.plain import Plain
-from autograd.compiled.tape import Row, Tape
+from autograd.compiled.tape import Instruction, Tape
 from tests.compiled.networks import examples, network, tape_of
 from tests.compiled.oracle import error
 
@@ -208,10 +208,10 @@ def test_rows_of_your_own_are_not_taken_for_others(monkeypatch):
     def doubled(text, partial):
         monkeypatch.delitem(OPS, "pow2", raising=False)
         op = Op("pow2", text, (partial,))
-        tape = Tape(0, 1, (), (Row(op, 0),), (1,), wanted=1)
+        tape = Tape(0, 1, (), (Instruction(op, 0),), (1,), num_differentiated=1)
         return Native(tape).bind(np.full((9, 1), 3.0)).outputs(np.empty(0))[0, 0]
 
-    square = Tape(0, 1, (), (Row(OPS["pow"].at(2), 0),), (1,), wanted=1)
+    square = Tape(0, 1, (), (Instruction(OPS["pow"].at(2), 0),), (1,), num_differentiated=1)
     assert Native(square).bind(np.full((9, 1), 3.0)).outputs(np.empty(0))[0, 0] == 9.0
     assert doubled("2 * x", "2") == 6.0
     assert doubled("3 * x", "3") == 9.0

@@ -193,7 +193,7 @@ def test_a_lost_contribution_is_caught(functions, monkeypatch):
     def losing(tape, partials):
         short = [
             local if len(local) == 1 else (local[0], 0.0) if row.x == row.y else local
-            for row, local in zip(tape.rows, partials, strict=True)
+            for row, local in zip(tape.instructions, partials, strict=True)
         ]
         return right(tape, short)
 
@@ -205,13 +205,15 @@ def test_a_wrong_order_is_caught(functions, monkeypatch):
     """By depth from the last to the first: each row still comes after all that read it."""
 
     def by_depth(tape, partials):
-        depth = [0] * tape.size
-        for slot, row in enumerate(tape.rows, start=tape.first):
+        depth = [0] * tape.num_slots
+        for slot, row in enumerate(tape.instructions, start=tape.first_slot):
             depth[slot] = 1 + max(depth[each] for each in row.operands)
-        adjoints = [0.0] * tape.size
+        adjoints = [0.0] * tape.num_slots
         adjoints[tape.outputs[0]] = 1.0
-        for slot in sorted(range(tape.first, tape.size), key=lambda slot: -depth[slot]):
-            for source, partial in zip(tape.rows[slot - tape.first].operands, partials[slot - tape.first], strict=True):
+        for slot in sorted(range(tape.first_slot, tape.num_slots), key=lambda slot: -depth[slot]):
+            for source, partial in zip(
+                tape.instructions[slot - tape.first_slot].operands, partials[slot - tape.first_slot], strict=True
+            ):
                 adjoints[source] += partial * adjoints[slot]
         return adjoints
 

@@ -14,7 +14,7 @@ import nn
 from autograd import OPS, Op, Value, apply
 from autograd.compiled import load, saving
 from autograd.compiled.saving import from_json, to_json
-from autograd.compiled.tape import Row, Tape
+from autograd.compiled.tape import Instruction, Tape
 from autograd.compiled.tracing import trace
 from tests.compiled.tapes import drawn
 
@@ -40,7 +40,7 @@ FLOATS = [0.1, -0.0, 5e-324, 1.7976931348623157e308, math.inf, -math.inf, 1 / 3,
 
 
 def test_every_float_to_the_last_bit():
-    tape = Tape(1, 0, tuple(FLOATS), (Row(OPS["add"], 0, 1),), (11,), wanted=1)
+    tape = Tape(1, 0, tuple(FLOATS), (Instruction(OPS["add"], 0, 1),), (11,), num_differentiated=1)
     again, _, numbers = from_json(to_json(tape, "", [math.nan]))
     assert np.array(again.constants).tobytes() == np.array(FLOATS).tobytes()
     assert math.isnan(numbers[0])
@@ -48,9 +48,9 @@ def test_every_float_to_the_last_bit():
 
 @pytest.mark.parametrize("c", [2, -1, 0.5, Fraction(-1, 3), math.inf, 10**20, -0.0])
 def test_constants_of_families(c):
-    tape = Tape(1, 0, (), (Row(OPS["pow"].at(c), 0),), (1,), wanted=1)
+    tape = Tape(1, 0, (), (Instruction(OPS["pow"].at(c), 0),), (1,), num_differentiated=1)
     again, _, _ = from_json(to_json(tape, "", [1.0]))
-    assert (again.rows[0].op.c, type(again.rows[0].op.c)) == (c, type(c))
+    assert (again.instructions[0].op.c, type(again.instructions[0].op.c)) == (c, type(c))
 
 
 def test_a_program_saved_and_loaded(tmp_path):
@@ -150,7 +150,7 @@ HOSTILE = {
 
 def test_the_good_file_is_good():
     tape, _, numbers = from_json(json.dumps(GOOD))
-    assert len(tape.rows) == 3
+    assert len(tape.instructions) == 3
     assert numbers == [0.5]
 
 

@@ -8,8 +8,8 @@ import pytest
 
 import autograd
 from autograd import OPS, Value, total
-from autograd.compiled.steps import Matrix, Rows, contributions, steps_by_level, steps_in_order
-from autograd.compiled.tape import Row, Tape
+from autograd.compiled.steps import Group, Matrix, contributions, steps_by_level, steps_in_order
+from autograd.compiled.tape import Instruction, Tape
 from autograd.ops import ADD, MUL
 
 
@@ -94,7 +94,7 @@ def test_a_link_or_product_that_is_used_elsewhere_stays_a_row():
 
     for fn in (product_used, link_used):
         tape = traced(fn, w, (3,))
-        used = {slot for slot in range(tape.first, tape.size) if tape.uses[slot] > 1}
+        used = {slot for slot in range(tape.first_slot, tape.num_slots) if tape.uses[slot] > 1}
         assert len(used) == 1
         for steps in (steps_by_level(tape).examples, steps_in_order(tape)):
             assert used <= {slot for step in steps for slot in step.out}
@@ -153,16 +153,16 @@ def random_tape(seed, size=60):
     for _ in range(size):
         op = rng.choice([ADD, MUL, ADD, MUL, OPS["tanh"], OPS["sub"]])
         x, y = (rng.randrange(max(0, slots - 15), slots) if rng.random() < 0.7 else rng.randrange(slots) for _ in range(2))
-        rows.append(Row(op, x, y) if op.arity == 2 else Row(op, x))
+        rows.append(Instruction(op, x, y) if op.arity == 2 else Instruction(op, x))
         slots += 1
-    return Tape(parameters, inputs, (), tuple(rows), (slots - 1,), wanted=parameters).only(0)
+    return Tape(parameters, inputs, (), tuple(rows), (slots - 1,), num_differentiated=parameters).restrict_to_output(0)
 
 
 def ready(tape, steps, known):
     """Whether every step reads what is known, or what was computed before it, and all that is read is there."""
     known = set(known)
     for step in steps:
-        sources = (*step.x, *step.y) if isinstance(step, Rows) else (*step.operands, *step.start, *chain(*step.weights))
+        sources = (*step.x, *step.y) if isinstance(step, Group) else (*step.operands, *step.start, *chain(*step.weights))
         assert known.issuperset(sources)
         known.update(step.out)
     return known
@@ -172,16 +172,16 @@ def ready(tape, steps, known):
 def test_steps_stand_after_what_they_read(seed):
     tape = random_tape(seed)
     shared, examples = steps_by_level(tape)
-    known = ready(tape, [*shared, *examples], range(tape.first))
+    known = ready(tape, [*shared, *examples], range(tape.first_slot))
     assert known >= {*tape.outputs}
-    assert ready(tape, steps_in_order(tape), range(tape.first)) >= {*tape.outputs}
+    assert ready(tape, steps_in_order(tape), range(tape.first_slot)) >= {*tape.outputs}
 
 
 def tape_contributions(tape):
     """Eager's backward pass: each slot with the rows that give to it, in order."""
     received = {}
-    for slot in range(tape.size - 1, tape.first - 1, -1):
-        for operand in tape.rows[slot - tape.first].operands:
+    for slot in range(tape.num_slots - 1, tape.first_slot - 1, -1):
+        for operand in tape.instructions[slot - tape.first_slot].operands:
             received.setdefault(operand, []).append(slot)
     return received
 
@@ -202,9 +202,9 @@ def test_no_contribution_is_lost():
     for seed in range(60):
         tape = random_tape(seed)
         for steps in ([*steps_by_level(tape).shared, *steps_by_level(tape).examples], steps_in_order(tape)):
-            given = sorted(pair for step in steps for pair in contributions(step) if pair[0] < tape.first)
+            given = sorted(pair for step in steps for pair in contributions(step) if pair[0] < tape.first_slot)
             wanted = [(slot, giver) for slot, givers in tape_contributions(tape).items() for giver in givers]
-            assert given == sorted(pair for pair in wanted if pair[0] < tape.first)
+            assert given == sorted(pair for pair in wanted if pair[0] < tape.first_slot)
 
 
 def test_a_skip_connection_changes_the_order_and_is_taken_row_by_row():
@@ -218,7 +218,7 @@ def test_a_skip_connection_changes_the_order_and_is_taken_row_by_row():
     tape = traced(fn, w, (2,))
     assert sum(isinstance(step, Matrix) for step in steps_by_level(tape).examples) == 2
     inside = [step for step in steps_in_order(tape) if isinstance(step, Matrix)]
-    assert all(max(step.operands) < tape.first for step in inside)  # only the first layer
+    assert all(max(step.operands) < tape.first_slot for step in inside)  # only the first layer
 
 
 def test_the_time_is_linear_in_the_tape():

@@ -6,7 +6,7 @@ import autograd
 import nn
 from autograd import OPS, Value, detach
 from autograd.compiled import print_tape
-from autograd.compiled.tape import Row, Tape
+from autograd.compiled.tape import Instruction, Tape
 from autograd.compiled.tracing import trace
 from tests.autograd.test_latex import complaints, needs_node
 from tests.compiled.tapes import drawn
@@ -17,14 +17,17 @@ MUL, ADD, EXP, SIN = OPS["mul"], OPS["add"], OPS["exp"], OPS["sin"]
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"rows": (Row(MUL, 0, 3),)}, "slot 3, mul, needs two operands, from the slots 0 to 2 before it, but reads 0 and 3"),
-        ({"rows": (Row(MUL, 0),)}, "slot 3, mul, needs two operands"),
-        ({"rows": (Row(EXP, 0, 1),)}, "slot 3, exp, needs one operand"),
-        ({"rows": (Row(EXP, -1),)}, "slot 3, exp, needs one operand"),
-        ({"rows": (Row(OPS["pow"], 0),)}, "of the family pow, which needs its constant"),
+        (
+            {"instructions": (Instruction(MUL, 0, 3),)},
+            "slot 3, mul, needs two operands, from the slots 0 to 2 before it, but reads 0 and 3",
+        ),
+        ({"instructions": (Instruction(MUL, 0),)}, "slot 3, mul, needs two operands"),
+        ({"instructions": (Instruction(EXP, 0, 1),)}, "slot 3, exp, needs one operand"),
+        ({"instructions": (Instruction(EXP, -1),)}, "slot 3, exp, needs one operand"),
+        ({"instructions": (Instruction(OPS["pow"], 0),)}, "of the family pow, which needs its constant"),
         ({"outputs": (4,)}, "the outputs are slots from 0 to 3"),
         ({"outputs": ()}, "the outputs are slots from 0 to 3"),
-        ({"wanted": 3}, "not of 3"),
+        ({"num_differentiated": 3}, "not of 3"),
         ({"names": ("w",)}, "needs as many names"),
         ({"shapes": ((2,),)}, r"arguments of the shapes \(\(2,\),\) do not have 1 numbers"),
         ({"output_shape": (2,)}, r"a result of shape \(2,\) does not have 1 numbers"),
@@ -33,7 +36,14 @@ MUL, ADD, EXP, SIN = OPS["mul"], OPS["add"], OPS["exp"], OPS["sin"]
     ],
 )
 def test_a_tape_that_cannot_be_is_refused(given, words):
-    right = {"parameters": 1, "inputs": 1, "constants": (2.0,), "rows": (Row(MUL, 0, 1),), "outputs": (3,), "wanted": 1}
+    right = {
+        "parameters": 1,
+        "inputs": 1,
+        "constants": (2.0,),
+        "instructions": (Instruction(MUL, 0, 1),),
+        "outputs": (3,),
+        "num_differentiated": 1,
+    }
     Tape(**right)
     with pytest.raises(ValueError, match=words):
         Tape(**{**right, **given})
@@ -41,18 +51,18 @@ def test_a_tape_that_cannot_be_is_refused(given, words):
 
 def test_what_is_derived_of_a_tape():
     # w0, w1, x, 2.0; v = w0 * x; u = exp(w1); s = v + u; t = 2.0 * x
-    rows = (Row(MUL, 0, 2), Row(EXP, 1), Row(ADD, 4, 5), Row(MUL, 3, 2))
-    tape = Tape(2, 1, (2.0,), rows, (6, 7), wanted=2)
-    assert (tape.leaves, tape.first, tape.size) == (3, 4, 8)
+    rows = (Instruction(MUL, 0, 2), Instruction(EXP, 1), Instruction(ADD, 4, 5), Instruction(MUL, 3, 2))
+    tape = Tape(2, 1, (2.0,), rows, (6, 7), num_differentiated=2)
+    assert (tape.leaves, tape.first_slot, tape.num_slots) == (3, 4, 8)
     assert tape.per_example == (False, False, True, False, True, False, True, True)
-    assert tape.active == (True, True, False, False, True, True, True, False)
-    assert tape.with_inputs().active == (True, True, True, False, True, True, True, True)
+    assert tape.depends_on_wanted == (True, True, False, False, True, True, True, False)
+    assert tape.with_inputs().depends_on_wanted == (True, True, True, False, True, True, True, True)
     assert tape.uses == (1, 1, 2, 1, 1, 1, 1, 1)
     assert tape.last_use == (4, 5, 7, 7, 6, 6, 8, 8)
-    assert tape.only(0).rows == (Row(MUL, 0, 2), Row(EXP, 1), Row(ADD, 3, 4))
-    assert tape.only(0).constants == ()
-    assert tape.only(1).rows == (Row(MUL, 3, 2),)
-    assert hash(tape) == hash(Tape(2, 1, (2.0,), rows, (6, 7), wanted=2))
+    assert tape.restrict_to_output(0).instructions == (Instruction(MUL, 0, 2), Instruction(EXP, 1), Instruction(ADD, 3, 4))
+    assert tape.restrict_to_output(0).constants == ()
+    assert tape.restrict_to_output(1).instructions == (Instruction(MUL, 3, 2),)
+    assert hash(tape) == hash(Tape(2, 1, (2.0,), rows, (6, 7), num_differentiated=2))
 
 
 # --- as text --------------------------------------------------------------------------------------------------------------
@@ -79,8 +89,8 @@ def test_what_leads_into_a_detach_alone_has_no_adjoint_statement():
     w = Value(2.0, "w")
     tape = trace(lambda x: w * detach(w * x), [w], [()])
     text = print_tape.to_text(tape)
-    assert tape.active == (True, False, True, True, True)
-    assert tape.leads == (True, False, True, False, True)
+    assert tape.depends_on_wanted == (True, False, True, True, True)
+    assert tape.carries_gradient == (True, False, True, False, True)
     assert [line for line in text.splitlines() if "grad" in line] == ["adjoints, from v3.grad = 1", "w.grad = v2·v3.grad"]
 
 

@@ -319,7 +319,7 @@ def test_rows_stand_in_topological_order_and_nothing_is_dead():
 
     order = [node for node in topological_order(function(x)) if node.op]
     tape = trace(function, [a], [()])
-    assert [row.op for row in tape.rows] == [node.op for node in order]
+    assert [row.op for row in tape.instructions] == [node.op for node in order]
     assert tape.constants == (3.0,)  # 3 and 3 are one constant; 7 is gone
     assert [line.number for line in tape.lines] == [function.__code__.co_firstlineno + k for k in (2, 2, 2, 3, 3, 3, 3)]
 
@@ -393,10 +393,10 @@ def test_nodes_that_outlive_the_trace_are_Values_of_nan():
 def test_a_trace_in_a_trace():
     def outer(x):
         inner = trace(lambda y: w * y, [w], [()])
-        assert len(inner.rows) == 1
-        return x * w + len(inner.rows)
+        assert len(inner.instructions) == 1
+        return x * w + len(inner.instructions)
 
-    assert len(trace(outer, [w], [()]).rows) == 2
+    assert len(trace(outer, [w], [()]).instructions) == 2
     assert type(w) is Value
 
 
@@ -422,7 +422,7 @@ def test_other_threads_see_nothing_of_it():
     checked.set()
     thread.join()
     w.grad = 0.0
-    assert len(seen[0].rows) == 1
+    assert len(seen[0].instructions) == 1
     assert type(w) is Value
 
 
@@ -447,7 +447,7 @@ def test_long_functions_take_time_in_proportion():
             x = x * rng.choice([w, 1.5])
         return x
 
-    assert len(trace(chain, [w], [()]).rows) == 20_000
+    assert len(trace(chain, [w], [()]).instructions) == 20_000
 
 
 def test_eager_code_does_not_know_of_tracing():

@@ -13,7 +13,7 @@ import numpy as np
 
 from autograd.compiled.arrays import ufuncs
 from autograd.compiled.arrays.long_sums import AnyStep, Sum
-from autograd.compiled.steps import Matrix, Rows
+from autograd.compiled.steps import Group, Matrix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,7 +41,7 @@ class Sheet:
             self._forward.append(self._forwards(step))
         for step in reversed(steps):
             lines = [executor.place[slot] for slot in step.out]
-            if self._met.isdisjoint(lines) or not any(executor.tape.leads[slot] for slot in step.out):
+            if self._met.isdisjoint(lines) or not any(executor.tape.carries_gradient[slot] for slot in step.out):
                 continue
             self._clear(lines)
             self._backward += self._backwards(step)
@@ -68,7 +68,7 @@ class Sheet:
 
     # --- forward --------------------------------------------------------------------------------------------------------
 
-    def _rows(self, step: Rows) -> Action:
+    def _rows(self, step: Group) -> Action:
         compute, out = ufuncs.value(step.op), self._lines(self.numbers, step.out)
         reads = [self._reader(slots) for slots in (step.x, step.y) if slots]
         if len(reads) == 1:
@@ -132,13 +132,13 @@ class Sheet:
 
     # --- backward -------------------------------------------------------------------------------------------------------
 
-    def _rows_back(self, step: Rows) -> list[Action]:
+    def _rows_back(self, step: Group) -> list[Action]:
         adjoint, out = self._lines(self.adjoints, step.out), self._lines(self.numbers, step.out)
         reads = [self._reader(slots) for slots in (step.x, step.y) if slots]
         actions = []
         for index, slots in enumerate((step.x, step.y)[: len(reads)]):
             text = step.op.partials[index]
-            if text == "0" or not any(self._executor.tape.leads[slot] for slot in slots):
+            if text == "0" or not any(self._executor.tape.carries_gradient[slot] for slot in slots):
                 continue
             give = self._giver(slots)
             if text in ("1", "-1"):
@@ -149,7 +149,7 @@ class Sheet:
 
     def _sum_back(self, step: Sum) -> list[Action]:
         adjoint = self._lines(self.adjoints, step.out)
-        wanted = [slot for slot in step.terms if self._executor.tape.leads[slot]]
+        wanted = [slot for slot in step.terms if self._executor.tape.carries_gradient[slot]]
         return [
             _passes_on(self._giver(slots), np.broadcast_to(adjoint, (len(slots), adjoint.shape[1])))
             for slots in self._by_kind(wanted)
@@ -160,7 +160,7 @@ class Sheet:
         adjoint, x, actions = self._lines(self.adjoints, step.out), self._reader(step.operands), []
         weights, slopes = self._once.gathered(step.weights)
         scratch = np.empty_like(slopes)
-        leads = self._executor.tape.leads
+        leads = self._executor.tape.carries_gradient
 
         def add_slopes() -> None:
             _product(adjoint, x().T, scratch)

@@ -34,8 +34,8 @@ class Arrays:
     """The executor of a tape in NumPy.
 
     >>> from autograd import OPS
-    >>> from autograd.compiled.tape import Row
-    >>> tape = Tape(1, 1, (), (Row(OPS["mul"], 0, 1), Row(OPS["tanh"], 2)), (3,), wanted=1)
+    >>> from autograd.compiled.tape import Instruction
+    >>> tape = Tape(1, 1, (), (Instruction(OPS["mul"], 0, 1), Instruction(OPS["tanh"], 2)), (3,), num_differentiated=1)
     >>> value, gradient = Arrays(tape).bind(np.array([[1.0], [2.0]])).gradient(np.array([0.5]))
     >>> round(value, 6), gradient.round(6).tolist()
     (0.611856, [0.813198])
@@ -44,8 +44,8 @@ class Arrays:
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
         self.steps, self.once = (with_sums(tape, steps) for steps in reversed(steps_by_level(tape)))
-        self.place = [0] * tape.size  # of each slot, among those that are shared or among those that are not
-        shared = [*range(tape.parameters), *range(tape.leaves, tape.first), *_made(self.once)]
+        self.place = [0] * tape.num_slots  # of each slot, among those that are shared or among those that are not
+        shared = [*range(tape.parameters), *range(tape.leaves, tape.first_slot), *_made(self.once)]
         examples = [*range(tape.parameters, tape.leaves), *_made(self.steps)]
         for slots in (shared, examples):
             for k, slot in enumerate(slots):
@@ -56,7 +56,7 @@ class Arrays:
     def each(self) -> Arrays:
         """The same tape with the parameters as inputs, and so with a gradient for each example."""
         tape = self.tape
-        return Arrays(replace(tape, parameters=0, inputs=tape.leaves, shapes=((tape.leaves,),), wanted=tape.leaves))
+        return Arrays(replace(tape, parameters=0, inputs=tape.leaves, shapes=((tape.leaves,),), num_differentiated=tape.leaves))
 
     def bind(self, examples: Array, mean: bool = True) -> ArraysBound:
         """Take in the data, (N, F)."""
@@ -107,7 +107,7 @@ class ArraysBound:
 
     def per_example(self, theta: Array) -> tuple[Array, Array]:
         """The value and the gradient of each example."""
-        each, wanted = self._executor.each, self._executor.tape.wanted
+        each, wanted = self._executor.each, self._executor.tape.num_differentiated
         values, gradients = np.empty(len(self._examples)), np.empty((len(self._examples), wanted))
         most, done = max(1, BLOCK // (16 * each.lines)), 0
         once = Once(each)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-from autograd.compiled.steps import Matrix, Rows, Step
+from autograd.compiled.steps import Group, Matrix, Step
 from autograd.compiled.tape import Tape
 from autograd.ops import ADD
 
@@ -25,16 +25,16 @@ class Sum(NamedTuple):
         return f"sum of {len(self.terms)}"
 
 
-AnyStep: TypeAlias = Rows | Matrix | Sum
+AnyStep: TypeAlias = Group | Matrix | Sum
 
 
 def with_sums(tape: Tape, steps: Sequence[Step]) -> list[AnyStep]:
     """The steps, in which chains of additions are one step each.
 
     >>> from autograd import OPS
-    >>> from autograd.compiled.tape import Row
-    >>> tape = Tape(4, 0, (), (Row(ADD, 0, 1), Row(ADD, 4, 2), Row(ADD, 5, 3)), (6,), wanted=4)
-    >>> with_sums(tape, [Rows(ADD, [0], [1], [4]), Rows(ADD, [4], [2], [5]), Rows(ADD, [5], [3], [6])])
+    >>> from autograd.compiled.tape import Instruction
+    >>> tape = Tape(4, 0, (), (Instruction(ADD, 0, 1), Instruction(ADD, 4, 2), Instruction(ADD, 5, 3)), (6,), num_differentiated=4)
+    >>> with_sums(tape, [Group(ADD, [0], [1], [4]), Group(ADD, [4], [2], [5]), Group(ADD, [5], [3], [6])])
     [Sum(terms=[0, 1, 2, 3], out=[6])]
     """
     ends = _chains(tape, steps)
@@ -47,7 +47,7 @@ def with_sums(tape: Tape, steps: Sequence[Step]) -> list[AnyStep]:
         kept = [k for k, slot in enumerate(step.out) if slot not in inner]
         alone = [k for k in kept if step.out[k] not in ends]
         if alone:
-            found.append(Rows(ADD, *([column[k] for k in alone] for column in (step.x, step.y, step.out))))
+            found.append(Group(ADD, *([column[k] for k in alone] for column in (step.x, step.y, step.out))))
         found += [Sum(ends[step.out[k]][1], [step.out[k]]) for k in kept if step.out[k] in ends]
     return found
 
@@ -56,7 +56,7 @@ def _chains(tape: Tape, steps: Sequence[Step]) -> dict[int, tuple[list[int], lis
     """Each long sum by the slot of its last link: the links before it, and its terms from left to right."""
     chains: dict[int, tuple[list[int], list[int]]] = {}
     for step in steps:
-        if isinstance(step, Rows) and step.op is ADD:
+        if isinstance(step, Group) and step.op is ADD:
             for x, y, out in zip(step.x, step.y, step.out, strict=True):
                 rest, term = (x, y) if _goes_on(tape, chains, x, out) else (y, x)
                 if _goes_on(tape, chains, rest, out):

@@ -82,7 +82,7 @@ class SingleBound:
         def after(stream: Stream) -> None:
             layout, tape = self._layout, self._tape
             layout.put(stream, [layout.primal[tape.outputs[0]]], ARRAY)
-            layout.put(stream, layout.adjoints(tape.parameters if tape.wanted else 0), GRADIENT, add=True)
+            layout.put(stream, layout.adjoints(tape.parameters if tape.num_differentiated else 0), GRADIENT, add=True)
 
         return self._prepared("gradient", 1, after)
 
@@ -90,9 +90,9 @@ class SingleBound:
     def _per_example_call(self) -> tuple[Callable[[], None], Array]:
         def after(stream: Stream) -> None:
             layout, tape = self._layout, self._tape
-            layout.put(stream, [layout.primal[tape.outputs[0]], *layout.adjoints(tape.wanted)], ARRAY)
+            layout.put(stream, [layout.primal[tape.outputs[0]], *layout.adjoints(tape.num_differentiated)], ARRAY)
 
-        return self._prepared("per example", 1 + self._tape.wanted, after)
+        return self._prepared("per example", 1 + self._tape.num_differentiated, after)
 
     @cached_property
     def _outputs_call(self) -> tuple[Callable[[], None], Array]:
@@ -111,7 +111,7 @@ class SingleBound:
         def there_and_back(stream: Stream) -> None:
             layout.example(stream)
             layout.forward(stream)
-            if backward and self._tape.wanted:
+            if backward and self._tape.num_differentiated:
                 layout.clear(stream)
                 layout.seed(stream, output)
                 layout.backward(stream, output)
@@ -133,7 +133,7 @@ class BatchBound:
         self._share = 1 / self._count if mean else 1.0
         self._parts = split(self._count, lanes)
         self._data = self._in_lanes(examples)
-        work = self._count * len(self._tape.rows)
+        work = self._count * len(self._tape.instructions)
         threads = max(1, min(native.threads, self._parts[2] or 1, work // OPERATIONS_PER_THREAD))
         self._machines = [Machine(native.batch[0], self._tape.parameters, allocate) for _ in range(threads)]
         for each in self._machines:

@@ -37,8 +37,8 @@ class Native:
 
     >>> import numpy as np
     >>> from autograd import OPS
-    >>> from autograd.compiled.tape import Row
-    >>> line = Tape(1, 1, (), (Row(OPS["mul"], 0, 1),), (2,), wanted=1)
+    >>> from autograd.compiled.tape import Instruction
+    >>> line = Tape(1, 1, (), (Instruction(OPS["mul"], 0, 1),), (2,), num_differentiated=1)
     >>> value, gradient = Native(line).bind(np.array([[1.0], [2.0], [6.0]])).gradient(np.array([10.0]))
     >>> value, gradient.tolist()
     (30.0, [3.0])
@@ -67,7 +67,7 @@ class Native:
         return assembly_text(kernels) if what == "llvm" else assembly(kernels)
 
     def _there_and_back(self, stream: Stream) -> None:
-        differentiable = len(self.tape.outputs) == 1 and self.tape.wanted
+        differentiable = len(self.tape.outputs) == 1 and self.tape.num_differentiated
         if self.batch[1].steps and self.lanes > 1:
             layout = self.batch[1]
             layout.forward(stream, layout.unroll)

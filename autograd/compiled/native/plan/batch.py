@@ -35,7 +35,7 @@ from autograd.compiled.native.plan.fusion import Unit, backward_units, forward_u
 from autograd.compiled.native.plan.liveness import Turns
 from autograd.compiled.native.plan.one_example import Single
 from autograd.compiled.native.plan.stream import WORD, Actions, Arena, Places, Stream
-from autograd.compiled.steps import Matrix, Rows, steps_by_level, steps_in_order
+from autograd.compiled.steps import Group, Matrix, steps_by_level, steps_in_order
 from autograd.compiled.tape import Tape
 from autograd.ops import ADD
 from autograd.rules.op import Op
@@ -78,7 +78,7 @@ class Batch:
 
     def _receiver(self, slot: int) -> int:
         """Where the sum of a shared slot's adjoints goes."""
-        return self.shared.adjoint(slot) if self.tape.active[slot] else TRASH
+        return self.shared.adjoint(slot) if self.tape.depends_on_wanted[slot] else TRASH
 
     def _from_data(self, step: Matrix) -> bool:
         """Whether a matrix reads nothing but inputs: it takes them from the data as they are."""
@@ -92,7 +92,7 @@ class Batch:
         """The inputs that are read by other steps, or are outputs: they get slots."""
         read = set(self.tape.outputs)
         for step in self.steps:
-            if isinstance(step, Rows):
+            if isinstance(step, Group):
                 read.update(step.x, step.y)
             else:
                 read.update(step.start, () if self._from_data(step) else step.operands)
@@ -109,8 +109,10 @@ class Batch:
         tape = self.tape
         met: dict[int, None] = {}
         for step in self.steps:
-            if isinstance(step, Rows):
-                met |= {slot: None for slot in (*step.x, *step.y) if tape.active[slot] and not tape.per_example[slot]}
+            if isinstance(step, Group):
+                met |= {
+                    slot: None for slot in (*step.x, *step.y) if tape.depends_on_wanted[slot] and not tape.per_example[slot]
+                }
         return list(met)
 
     def _bands_of(self, step: Matrix) -> list[Band]:
@@ -163,7 +165,7 @@ class Batch:
             words = [word for slot in self._copied for word in (self._in_data(slot, vectors), self._primal[slot])]
             stream.add(Examples(self.lanes), len(self._copied), vectors, DATA, *words)
         for first, *rest in self._forward:
-            if isinstance(first, Rows):
+            if isinstance(first, Group):
                 places.forward(stream, first)
             else:
                 for band in self._bands[first.out[0]]:
@@ -184,17 +186,17 @@ class Batch:
         if output not in self._adjoint:
             return
         stream.add(Copy(self.lanes), vectors, mask, self._adjoint[output])
-        actions = Actions(self.tape.active, [output, *self._sum])
+        actions = Actions(self.tape.depends_on_wanted, [output, *self._sum])
         places = self._places(vectors, actions)
         begun: set[object] = set()
         for step, *rest in self._backward:
-            if isinstance(step, Rows):
+            if isinstance(step, Group):
                 places.backward(stream, step)
                 continue
-            if not self.tape.active[step.out[0]]:
+            if not self.tape.depends_on_wanted[step.out[0]]:
                 continue
             if step.start and self.tape.per_example[step.start[0]]:
-                places.backward(stream, Rows(ADD, step.start, step.start, step.out), only_first=True)
+                places.backward(stream, Group(ADD, step.start, step.start, step.out), only_first=True)
             if mask == self.partial:
                 self._wipe_factors(stream, step)
             bands = self._bands[step.out[0]]
@@ -239,7 +241,7 @@ class Batch:
 
     def _matrix_operands(self, stream: Stream, vectors: int, band: Band, actions: Actions, activation: Unit) -> None:
         columns: list[list[int]] = []
-        given = {out: x for rows in activation if isinstance(rows, Rows) for x, out in zip(rows.x, rows.out, strict=True)}
+        given = {out: x for rows in activation if isinstance(rows, Group) for x, out in zip(rows.x, rows.out, strict=True)}
         for j, slot in enumerate(band.step.operands):
             action = actions(slot)
             if action == "none":
@@ -260,7 +262,7 @@ class Batch:
 
     def _matrix_weights(self, stream: Stream, vectors: int, band: Band, begin: bool) -> None:
         step = band.step
-        if any(self.tape.active[slot] for slot in band.slots):
+        if any(self.tape.depends_on_wanted[slot] for slot in band.slots):
             words = self._operands(step, vectors)
             words += [self._adjoint[step.out[i]] for i in range(band.first, band.stop)]
             sums = self._weight_sums + self._packed[band.key] * self.vector
@@ -302,7 +304,7 @@ class Band:
 
 def _operation(activation: Unit) -> Op | None:
     """The operation that runs with a matrix, if there is one."""
-    return next((step.op for step in activation if isinstance(step, Rows)), None)
+    return next((step.op for step in activation if isinstance(step, Group)), None)
 
 
 def split(examples: int, lanes: int) -> tuple[int, int, int]:

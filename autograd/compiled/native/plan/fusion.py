@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from autograd.compiled.native.kernels.row_facts import is_light, read_backward
-from autograd.compiled.steps import Matrix, Rows, Step
+from autograd.compiled.steps import Group, Matrix, Step
 from autograd.compiled.tape import Tape
 
 Unit: TypeAlias = list[Step]
@@ -23,7 +23,7 @@ def forward_units(steps: Sequence[Step]) -> list[Unit]:
     units: list[Unit] = []
     makers: dict[tuple[int, ...], Unit] = {}
     for step in steps:
-        if isinstance(step, Rows) and is_light(step.op) and (maker := makers.pop(tuple(step.x), None)):
+        if isinstance(step, Group) and is_light(step.op) and (maker := makers.pop(tuple(step.x), None)):
             maker.append(step)
             continue
         units.append([step])
@@ -34,7 +34,7 @@ def forward_units(steps: Sequence[Step]) -> list[Unit]:
 
 def backward_units(tape: Tape, steps: Sequence[Step]) -> list[Unit]:
     """The steps in reverse, with each activation behind the matrix that alone reads its results."""
-    activations = {frozenset(step.out): step for step in steps if isinstance(step, Rows) and is_light(step.op)}
+    activations = {frozenset(step.out): step for step in steps if isinstance(step, Group) and is_light(step.op)}
     units: list[Unit] = []
     taken: set[int] = set()
     for step in reversed(steps):
@@ -51,14 +51,14 @@ def backward_units(tape: Tape, steps: Sequence[Step]) -> list[Unit]:
 def passing(tape: Tape, unit: Unit) -> frozenset[int]:
     """The results of a matrix that nothing reads but its activation, and that only going forward: they stay in registers."""
     match unit:
-        case [Matrix(out=made), Rows(op=op)] if "x" not in read_backward(op) and all(tape.uses[slot] == 1 for slot in made):
+        case [Matrix(out=made), Group(op=op)] if "x" not in read_backward(op) and all(tape.uses[slot] == 1 for slot in made):
             return frozenset(made)
     return frozenset()
 
 
-def _alone(tape: Tape, step: Step, activation: Rows) -> bool:
+def _alone(tape: Tape, step: Step, activation: Group) -> bool:
     """Whether nothing but the step's rows reads the results, and nothing but the activation its operands."""
     once = all(tape.uses[slot] == len(step.out) for slot in activation.out) and all(
         tape.uses[slot] == 1 for slot in activation.x
     )
-    return once and all(tape.active[slot] and tape.per_example[slot] for slot in activation.x)
+    return once and all(tape.depends_on_wanted[slot] and tape.per_example[slot] for slot in activation.x)

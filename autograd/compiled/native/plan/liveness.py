@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from autograd.compiled.native.kernels.row_facts import read_backward
 from autograd.compiled.native.plan.fusion import Unit, passing
-from autograd.compiled.steps import Matrix, Rows, Step
+from autograd.compiled.steps import Group, Matrix, Step
 from autograd.compiled.tape import Tape
 
 
@@ -32,7 +32,7 @@ class Turns:
             last |= dict.fromkeys(read, time)
         ending: list[list[tuple[bool, int]]] = [[] for _ in moments]
         for number, time in last.items():
-            if number[0] or number[1] >= tape.first:
+            if number[0] or number[1] >= tape.first_slot:
                 ending[time].append(number)
         for (made, _), over in zip(moments, ending, strict=True):
             for is_adjoint, slot in made:
@@ -50,7 +50,7 @@ class Turns:
     def _varies(self, slots: Sequence[int], adjoint: bool = False) -> list[tuple[bool, int]]:
         """Those of the slots that a block holds: as (is it an adjoint, slot)."""
         tape = self._tape
-        return [(adjoint, slot) for slot in slots if tape.per_example[slot] and (tape.active[slot] or not adjoint)]
+        return [(adjoint, slot) for slot in slots if tape.per_example[slot] and (tape.depends_on_wanted[slot] or not adjoint)]
 
     def _forward(self, units: Sequence[Unit]) -> Iterator[tuple[list[tuple[bool, int]], list[tuple[bool, int]]]]:
         """For each unit what it makes, and what it reads; at the end the outputs are read."""
@@ -70,7 +70,7 @@ class Turns:
 
 
 def _sources(step: Step) -> list[int]:
-    return [*step.x, *step.y] if isinstance(step, Rows) else [*step.operands, *step.start]
+    return [*step.x, *step.y] if isinstance(step, Group) else [*step.operands, *step.start]
 
 
 def _read_backward(step: Step) -> list[int]:

@@ -8,7 +8,7 @@ from autograd.compiled.native.kernels.bitwise_matrices import SingleBackward, Si
 from autograd.compiled.native.kernels.elementwise import Shape
 from autograd.compiled.native.kernels.memory import DATA, THETA, TRASH, ZERO, Fetch, Fill, Put, Stretch
 from autograd.compiled.native.plan.stream import WORD, Actions, Arena, Places, Stream, bits
-from autograd.compiled.steps import Matrix, Rows, Step
+from autograd.compiled.steps import Group, Matrix, Step
 from autograd.compiled.tape import Tape
 from autograd.ops import ADD
 
@@ -63,7 +63,7 @@ class Single:
                     for j, weight in enumerate(row):
                         self.primal[weight] = place + (i * width + j) * WORD
         tape = self.tape
-        others = [slot for slot in range(tape.first) if slot not in self.primal]  # in a batch these are all
+        others = [slot for slot in range(tape.first_slot) if slot not in self.primal]  # in a batch these are all
         place = self._arena.take(len(others) * WORD)
         self.primal |= {slot: place + i * WORD for i, slot in enumerate(others)}
         for slot, constant in enumerate(tape.constants, start=tape.leaves):
@@ -108,7 +108,7 @@ class Single:
         """The steps."""
         places = self._places(Actions(()))
         for step in self.steps:
-            if isinstance(step, Rows):
+            if isinstance(step, Group):
                 places.forward(stream, step)
             else:
                 place = self._tiles[self._stored[_key(step)]]
@@ -132,16 +132,16 @@ class Single:
     def backward(self, stream: Stream, output: int | None) -> None:
         """The steps in reverse; ``output`` is the slot that was seeded."""
         tape = self.tape
-        met: set[int] = set(range(tape.size)) if self.cleared else set(range(tape.first))
-        places = self._places(Actions(tape.active, met | ({output} if output is not None else set())))
+        met: set[int] = set(range(tape.num_slots)) if self.cleared else set(range(tape.first_slot))
+        places = self._places(Actions(tape.depends_on_wanted, met | ({output} if output is not None else set())))
         for step in reversed(self.steps):
-            if isinstance(step, Rows):
+            if isinstance(step, Group):
                 places.backward(stream, step)
                 continue
             matrix, width = self._stored[_key(step)], self._padded(len(step.operands))
             if step.start:
-                places.backward(stream, Rows(ADD, step.start, step.start, step.out), only_first=True)
-            passes_on = any(tape.active[slot] for slot in step.operands)
+                places.backward(stream, Group(ADD, step.start, step.start, step.out), only_first=True)
+            passes_on = any(tape.depends_on_wanted[slot] for slot in step.operands)
             words: list[int] = []
             for slot in step.operands:
                 words.append(self.primal[slot])

@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd.compiled.native.kernels.elementwise import RowKernel, Shape, fixed_constant
 from autograd.compiled.native.llvm.jit import Halt, Kernel
-from autograd.compiled.steps import Rows
+from autograd.compiled.steps import Group
 from autograd.rules.op import Op
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Places(NamedTuple):
         free = op.c is not None and fixed_constant(op, self.shape.exact) is None
         return [count, self.vectors, *([bits(float(op.c))] if free and op.c is not None else [])]
 
-    def forward(self, stream: Stream, step: Rows) -> None:
+    def forward(self, stream: Stream, step: Group) -> None:
         """The instruction of a group."""
         kinds = "".join(self.kind(operands[0]) for operands in (step.x, step.y) if operands)
         columns = [step.x, step.y, step.out] if step.y else [step.x, step.out]
@@ -96,7 +96,7 @@ class Places(NamedTuple):
         kernel = RowKernel(step.op, fixed_constant(step.op, self.shape.exact), self.shape, kinds)
         stream.add(kernel, *self._head(step.op, len(step.out)), *words)
 
-    def backward(self, stream: Stream, step: Rows, only_first: bool = False) -> None:
+    def backward(self, stream: Stream, step: Group, only_first: bool = False) -> None:
         """The instructions of a group, from its last row to its first; rows stand together that do the same with adjoints.
 
         ``only_first`` passes nothing on to the second operand.
