@@ -24,8 +24,8 @@ ROOMS = {
     "autograd.expressions": "callable_rows errors < numerals < tokens < reader",
     "autograd.explaining": "folded derivation answers < paths named_graph < chain_rule forward_mode costs why_backward < quiz",
     "autograd.compiled": """
-        executor tape < plain steps arguments saving tracing print_tape < domain_check arrays native < print_steps executors
-        < bound_program < program
+        executor tape < plain steps arguments saving tracing print_tape < parameters domain_check arrays native
+        < print_steps executors requirements < bound_program < program
     """,
     "autograd.compiled.arrays": "long_sums ufuncs < buffers < executor",
     "autograd.compiled.native": "llvm < kernels < plan < machine < bound < executor",
@@ -43,6 +43,7 @@ AT_THE_TOP = {
     "autograd.compiled.arguments": {"numpy"},
     "autograd.compiled.bound_program": {"numpy"},
     "autograd.compiled.native": {"llvmlite", "numpy"},
+    "autograd.compiled.parameters": {"numpy"},
     "autograd.compiled.plain": {"numpy"},
     "autograd.compiled.arrays.buffers": {"numpy"},
     "autograd.compiled.arrays.ufuncs": {"numpy"},

@@ -1,4 +1,4 @@
-"""The door for data: the arguments of many examples become one array with a row for each."""
+"""What users give: the data of many examples become one array, the parameters another; shapes are checked."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograd.compiled.tape import Shape, shown
+from autograd.compiled.tape import Shape, shape_in_words
 from autograd.value import Value
 
 if TYPE_CHECKING:
     from autograd.compiled.executor import Array
 
 
-def batch(names: Sequence[str], data: Sequence[Any], shapes: Sequence[Shape] | None = None) -> tuple[tuple[Shape, ...], Array]:
-    """The shapes of the arguments of one example, and all numbers: (N, F), float64.
+def examples_from(
+    names: Sequence[str], data: Sequence[Any], shapes: Sequence[Shape] | None = None
+) -> tuple[tuple[Shape, ...], Array]:
+    """The shapes of the arguments of one example, and the numbers of all examples: (N, F), float64.
 
     Args:
         names: of the arguments, for messages.
         data: for each argument an array or nested lists with one entry for each example.
-        shapes: what the shapes must be, if that is decided.
+        shapes: that the arguments must have, if the program has been traced.
 
     Raises:
         TypeError: if the data are not real numbers.
         ValueError: if there are no examples, not equally many for all arguments, or the shapes are others.
 
-    >>> shapes, examples = batch(["x", "y"], [[[1, 2], [3, 4], [5, 6]], [-1, 1, 1]])
+    >>> shapes, examples = examples_from(["x", "y"], [[[1, 2], [3, 4], [5, 6]], [-1, 1, 1]])
     >>> shapes, examples.shape, examples[0].tolist()
     (((2,), ()), (3, 3), [1.0, 2.0, -1.0])
     """
@@ -36,20 +38,50 @@ def batch(names: Sequence[str], data: Sequence[Any], shapes: Sequence[Shape] | N
         raise TypeError(f"the program was compiled for {counted(len(shapes), 'argument')}, but got {len(data)}")
     if not data:
         raise TypeError("a function of no arguments has no examples to run over: let it take the inputs of one example")
-    arrays = [_array(name, each) for name, each in zip(names, data, strict=True)]
-    counts = {name: len(each) for name, each in zip(names, arrays, strict=True)}
+    arrays = [_array(name, given) for name, given in zip(names, data, strict=True)]
+    counts = {name: len(array) for name, array in zip(names, arrays, strict=True)}
     if len(set(counts.values())) > 1:
-        told = ", ".join(f"{count} of {name}" for name, count in counts.items())
-        raise ValueError(f"all arguments need equally many examples, but there are {told}")
+        listed = ", ".join(f"{count} of {name}" for name, count in counts.items())
+        raise ValueError(f"all arguments need equally many examples, but there are {listed}")
     if not len(arrays[0]):
         raise ValueError(f"there are no examples: {names[0]} is empty")
-    found = tuple(each.shape[1:] for each in arrays)
+    found = tuple(array.shape[1:] for array in arrays)
     for name, got, wanted in zip(names, found, found if shapes is None else shapes, strict=True):
         if got != wanted:
             raise ValueError(
-                f"in each example {name} is {shown(wanted)}, as the program was compiled, but got {shown(got)}{_column(got, wanted)}"
+                f"in each example {name} is {shape_in_words(wanted)}, as the program was compiled, "
+                f"but got {shape_in_words(got)}{_column(got, wanted)}"
             )
-    return found, np.ascontiguousarray(np.concatenate([each.reshape(len(each), -1) for each in arrays], axis=1))
+    return found, np.ascontiguousarray(np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1))
+
+
+def split_by_argument(array: Array, shapes: Sequence[Shape]) -> tuple[Array, ...]:
+    """The inverse of joining: an array (..., F) in one part for each argument, (..., shape of the argument).
+
+    >>> [part.tolist() for part in split_by_argument(np.array([[1.0, 2.0, -1.0]]), [(2,), ()])]
+    [[[1.0, 2.0]], [-1.0]]
+    """
+    ends = np.cumsum([prod(shape) for shape in shapes])[:-1]
+    parts = np.split(array, ends, axis=-1)
+    return tuple(part.reshape(*part.shape[:-1], *shape) for part, shape in zip(parts, shapes, strict=True))
+
+
+def shapes_from(given: Any) -> tuple[Shape, ...]:
+    """The shapes of the arguments; 2 is short for (2,).
+
+    Raises:
+        TypeError: if they are no shapes.
+    """
+    try:
+        shapes = [(shape,) if hasattr(shape, "__index__") else tuple(shape) for shape in given]
+        sizes = [[size.__index__() for size in shape] for shape in shapes]
+    except (TypeError, AttributeError):
+        sizes = [[-1]]
+    if any(size < 0 for shape in sizes for size in shape):
+        raise TypeError(
+            f"shapes are those of the arguments for one example, as in [(2,), ()] for two features and a label, but got {given!r}"
+        )
+    return tuple(map(tuple, sizes))
 
 
 def _array(name: str, data: Any) -> Array:
@@ -70,7 +102,7 @@ def _array(name: str, data: Any) -> Array:
             f"{name} is no array: its examples, or lists inside them, differ in length; a program takes examples of one shape"
         ) from None
     if array.dtype.kind not in "fiub":
-        array = _exact(name, array)
+        array = _floats(name, array)
     if array.ndim == 0:
         raise ValueError(
             f"{name} needs one entry for each example, but got the number {array}; for one example give a list of one"
@@ -78,20 +110,22 @@ def _array(name: str, data: Any) -> Array:
     return array.astype(np.float64)
 
 
-def _exact(name: str, array: Any) -> Any:
-    """Fractions and long ints as floats."""
+def _floats(name: str, array: Any) -> Any:
+    """An array of Fractions or long ints as floats."""
     try:
-        if array.dtype.kind == "O" and all(isinstance(each, Real) for each in array.flat):
+        if array.dtype.kind == "O" and all(isinstance(number, Real) for number in array.flat):
             return array.astype(np.float64)
     except OverflowError:
         raise OverflowError(f"{name} has a number beyond the largest float, 1.8e308") from None
-    raise TypeError(f"{name} needs real numbers, but has the dtype {array.dtype}{_first(array)}")
+    raise TypeError(f"{name} needs real numbers, but has the dtype {array.dtype}{_offender(array)}")
 
 
-def _first(array: Any) -> str:
-    """The first entry that is no real number, if the array has objects."""
-    strange = next((each for each in array.flat if not isinstance(each, Real)), None) if array.dtype.kind == "O" else None
-    return f", with an entry of type {type(strange).__name__}" if array.dtype.kind == "O" else ""
+def _offender(array: Any) -> str:
+    """The type of the first entry that is no real number, if the entries are objects."""
+    if array.dtype.kind != "O":
+        return ""
+    entry = next((entry for entry in array.flat if not isinstance(entry, Real)), None)
+    return f", with an entry of type {type(entry).__name__}"
 
 
 def _holds_values(data: Any) -> bool:
@@ -100,19 +134,19 @@ def _holds_values(data: Any) -> bool:
 
 
 def _column(got: Shape, wanted: Shape) -> str:
-    """What to do about a column where numbers are wanted, or the other way round."""
+    """What to do if a column was given for single numbers, or single numbers for a column."""
     if prod(got) != prod(wanted):
         return ""
     return f"; there are as many numbers: give them in the shape {('N', *wanted)}".replace("'N'", "N")
 
 
 def counted(count: int, what: str) -> str:
-    """How many there are of what, for messages."""
+    """The count with its noun, in the plural unless it is one."""
     return f"{count} {what}{'s' * (count != 1)}"
 
 
 def flat(values: Any, count: int) -> Array:
-    """All parameters as the flat array that executors read.
+    """The numbers of all parameters as the flat array that executors read.
 
     Raises:
         TypeError, ValueError: if they are not ``count`` real numbers.

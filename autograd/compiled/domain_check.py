@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from autograd.compiled.executor import Array
 
 
-def check(tape: Tape, theta: Array, examples: Array) -> None:
+def raise_first_fault(tape: Tape, theta: Array, examples: Array) -> None:
     """Find the first fault, forward and then backward, in the first example that has one.
 
     Raises:
@@ -30,7 +30,7 @@ def check(tape: Tape, theta: Array, examples: Array) -> None:
     >>> compile(lambda x: (p * x).log(), [p], check=True, executor="plain")([2.0, 1.0, -1.0])
     Traceback (most recent call last):
         ...
-    autograd.errors.DomainError: example 2, v2 = log(v1) (<doctest autograd.compiled.domain_check.check[2]>, line 1: compile(lambda x: \
+    autograd.errors.DomainError: example 2, v2 = log(v1) (<doctest autograd.compiled.domain_check.raise_first_fault[2]>, line 1: compile(lambda x: \
 (p * x).log(), [p], check=True, executor="plain")([2.0, 1.0, -1.0])): log(x) needs x > 0, but x = -0.5 ('v1'). If x is a probability, \
 take the cross-entropy of the logits: it never takes the log of 0.
     """

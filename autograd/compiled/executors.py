@@ -1,8 +1,11 @@
-"""Which executor runs a program."""
+"""Which executor runs a program, and how it is made."""
 
 from __future__ import annotations
 
+import gc
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -15,49 +18,60 @@ if TYPE_CHECKING:
     from autograd.compiled.tape import Tape
 
 EXECUTORS = ("auto", "native", "numpy", "plain")
-OLDEST = (0, 45)  # the first llvmlite with LLVM 20, whose passes native code asks for by name
+OLDEST_LLVMLITE = (0, 45)  # the first with LLVM 20, whose passes native code asks for by name
 
 
-def chosen(name: str) -> str:
-    """The executor by its name; ``"auto"`` is native code if llvmlite (0.45 or later) is installed, and else NumPy.
+def choose_executor(name: str) -> str:
+    """The name of an executor that can run: for ``"auto"`` native code if llvmlite (0.45 or later) is installed, else NumPy.
 
     Raises:
         ValueError: if there is none of that name.
         ImportError: if native code is asked for by name and llvmlite is missing or older.
 
-    >>> chosen("plain")
+    >>> choose_executor("plain")
     'plain'
     """
     if name not in EXECUTORS:
         raise ValueError(f"no executor is called {name!r}; there are {', '.join(EXECUTORS)}")
-    installed = find_spec("llvmlite") is not None and _release() >= OLDEST
+    installed = find_spec("llvmlite") is not None and _llvmlite_release() >= OLDEST_LLVMLITE
     if name == "native" and not installed:
         raise ImportError('native code needs llvmlite: pip install "chainrule[fast]"; executor="auto" does without')
     if name == "auto":
         name = "native" if installed else "numpy"
         if not installed:
-            _note()
+            _note_that_llvmlite_is_missing()
     return name
 
 
-def _release() -> tuple[int, ...]:
-    """The release of llvmlite that is installed; one that does not tell is taken for a new one."""
+def _llvmlite_release() -> tuple[int, ...]:
+    """The installed release of llvmlite; one that does not state its number counts as new enough."""
     try:
-        return tuple(int(each) for each in version("llvmlite").split(".")[:2])
+        return tuple(int(part) for part in version("llvmlite").split(".")[:2])
     except (PackageNotFoundError, ValueError):
-        return OLDEST
+        return OLDEST_LLVMLITE
 
 
 @lru_cache(maxsize=1)
-def _note() -> None:
-    """Said once."""
+def _note_that_llvmlite_is_missing() -> None:
+    """Log it; the cache makes that once in a process."""
     logging.getLogger("autograd.compile").warning(
         'compiled programs run on NumPy; with llvmlite they run as machine code, which is faster: pip install "chainrule[fast]"'
     )
 
 
-def executor(name: str, tape: Tape, threads: int | None = None) -> Executor:
-    """The tape made ready to run by the executor of that name."""
+def check_threads(threads: int | None) -> int | None:
+    """The number of threads as it was given.
+
+    Raises:
+        ValueError: if it is no whole number from 1.
+    """
+    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+        raise ValueError(f"threads are a whole number, at least 1, but got {threads!r}")
+    return threads
+
+
+def make_executor(name: str, tape: Tape, threads: int | None = None) -> Executor:
+    """The executor of that name, ready to run the tape."""
     if name == "native":
         from autograd.compiled.native import Native
 
@@ -67,3 +81,15 @@ def executor(name: str, tape: Tape, threads: int | None = None) -> Executor:
 
         return Arrays(tape)
     return Plain(tape)
+
+
+@contextmanager
+def gc_paused() -> Iterator[None]:
+    """Pause Python's cyclic garbage collector: a long tape becomes hundreds of thousands of objects, and none of them is garbage."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

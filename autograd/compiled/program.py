@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autograd.compiled import print_steps, print_tape, saving
-from autograd.compiled.arguments import batch, counted, flat
+from autograd.compiled.arguments import counted, examples_from, shapes_from, split_by_argument
 from autograd.compiled.bound_program import BoundProgram, Evaluated, PerExample
-from autograd.compiled.domain_check import check
-from autograd.compiled.executors import chosen, executor
+from autograd.compiled.executors import check_threads, choose_executor, gc_paused, make_executor
+from autograd.compiled.parameters import Parameters, leaves_from
+from autograd.compiled.requirements import Requirements
 from autograd.compiled.tape import Shape, Tape
-from autograd.compiled.tracing import refuse_traced_parameters, trace
+from autograd.compiled.tracing import trace
 from autograd.functional import argument_names
-from autograd.micrograd import Closure
 from autograd.value import Value
 
 if TYPE_CHECKING:
@@ -37,29 +38,29 @@ def compile(  # noqa: A001  (as jax.jit and torch.compile; Python's own compile 
     r"""A program that runs a function of one example, and its gradient, over whole batches at machine speed.
 
     The function is called once, with inputs that have no numbers yet, and the graph that it records is flattened to a tape.
-    The program runs the tape for each example and averages or adds up:
+    The program runs the tape for each example and returns the mean or the sum:
 
     .. math:: J = \frac1N\sum_i J_i \qquad \nabla J = \frac1N\sum_i \nabla J_i
 
     Args:
-        fn: a function of scalars and of nested lists of scalars, ``loss(x, y)`` say, that gives a scalar or a list of scalars;
-            or a model. It must not choose by a number, and what it computes from other things than Values, once, is constant.
-        parameters: the Values to differentiate in; if left out those of ``fn.parameters()``, or none. Other Values that the
-            function reads are constants.
+        fn: a function of scalars and of nested lists of scalars, ``loss(x, y)`` say, that returns a scalar or a list of scalars;
+            or a model. It must not choose by a number. What it computes from anything but Values is computed once, and constant.
+        parameters: the Values to differentiate with respect to; if left out those of ``fn.parameters()``, or none. Other Values
+            that the function reads are constants.
         shapes: of the arguments for one example, ``[(2,), ()]`` for two features and a label, to trace at once; if left out, those
             of the data at the first call.
-        reduction: ``"mean"`` or ``"sum"`` over the examples, or ``"none"``: values are told for each example. If left out it is
+        reduction: over the examples: ``"mean"`` or ``"sum"``, or ``"none"`` for the values of each example. If left out it is
             ``"mean"``, and for models and several outputs ``"none"``.
         executor: ``"native"`` machine code (needs llvmlite), ``"numpy"``, ``"plain"`` Python floats, or ``"auto"``, the fastest
-            that is there.
-        threads: of native code, at most; if left out one. Results are the same for the same number.
-        check: look for the first operation and example that leave their domain or turn nan, in every call; slow.
+            that is installed.
+        threads: that native code uses at most; if left out one. The same number of threads gives the same results.
+        check: search every call for the first operation and example that leave their domain or turn nan; slow.
 
     Returns:
         A ``Program``; call it with the data, ``program(X, Y)``.
 
     Raises:
-        TypeError, ValueError: if an argument is not of that kind.
+        TypeError, ValueError: if an argument is not as described.
         TracingError, ClosureError: when the function is traced, if it chooses by a number or an operation is a closure.
 
     Source: Wengert (1964) for the tape; Griewank & Walther (2008), section 4, for running it.
@@ -89,7 +90,7 @@ def compile(  # noqa: A001  (as jax.jit and torch.compile; Python's own compile 
     if not callable(fn):
         raise TypeError(f"compile takes a function of one example, or a model, but got {fn!r} of type {type(fn).__name__}")
     model = hasattr(fn, "parameters")
-    values = _parameters(fn.parameters() if parameters is None and model else parameters)  # type: ignore[attr-defined]
+    values = leaves_from(fn.parameters() if parameters is None and model else parameters)  # type: ignore[attr-defined]
     if reduction not in (None, *REDUCTIONS):
         raise ValueError(f"a reduction is {', '.join(map(repr, REDUCTIONS))}, but got {reduction!r}")
     program = Program(fn, values, reduction or ("none" if model else ""), executor, threads, check)
@@ -101,8 +102,8 @@ def compile(  # noqa: A001  (as jax.jit and torch.compile; Python's own compile 
 class Program:
     """A function of one example, made ready to run over batches. ``autograd.compile`` makes it.
 
-    In all methods ``data`` is one array, or nested lists, for each argument of the function, with one entry for each example; and
-    ``theta`` are the numbers of all parameters in one flat array, where they are not to be read from the Values.
+    In all methods ``data`` are one array, or nested lists, for each argument of the function, with one entry for each example;
+    ``theta`` is a flat array with the numbers of all parameters. Without ``theta`` they are read from the Values.
 
     >>> w = Value(3.0, "w")
     >>> square = compile(lambda x: (w * x) ** 2, [w], executor="plain")
@@ -123,10 +124,11 @@ class Program:
         tape: Tape | None = None,
     ) -> None:
         self.values = values
-        self._fn, self._reduction, self._check, self._threads = fn, reduction, check, _whole(threads)
-        self.executor = chosen(executor)
+        self.executor = choose_executor(executor)
+        self._fn, self._reduction, self._check, self._threads = fn, reduction, check, check_threads(threads)
+        self._parameters = Parameters(values)
         self._tape = tape
-        self._names: list[str] = []  # of the arguments
+        self._argument_names: list[str] = []
         self._executors: dict[tuple[int | None, bool], Executor] = {}
 
     # --- what it is ----------------------------------------------------------------------------------------------------
@@ -148,9 +150,9 @@ class Program:
         >>> compile(lambda x: x[0] * x[1]).trace([(2,)]).shapes
         ((2,),)
         """
-        wanted = _shapes(shapes)
+        wanted = shapes_from(shapes)
         if self._tape is None:
-            with np.errstate(all="ignore"):  # NumPy warns of nan where arrays of Values meet
+            with np.errstate(all="ignore"):  # NumPy warns of nan in arrays of Values
                 self._tape = trace(self._fn, self.values, wanted)  # type: ignore[arg-type]
         elif self._tape.shapes != wanted:
             raise ValueError(f"the program was traced for arguments of the shapes {self._tape.shapes}, not {wanted}")
@@ -163,7 +165,7 @@ class Program:
 
     @property
     def steps(self) -> str:
-        """The matrices that were recognised in the tape, and the operations that stand together; see ``print_steps``."""
+        """The matrices and the groups of equal operations that were found in the tape, one a line."""
         return self.show("steps")
 
     def show(self, what: str = "tape") -> str:
@@ -176,7 +178,7 @@ class Program:
             return print_tape.to_text(self.tape) if what == "tape" else print_tape.to_latex(self.tape)
         if what == "steps":
             return print_steps.to_text(self.tape)
-        return self._ready().show(what)
+        return self._executor_for().show(what)
 
     def to_latex(self) -> str:
         """The tape and its adjoint statements in LaTeX."""
@@ -202,7 +204,7 @@ class Program:
     # --- running it ----------------------------------------------------------------------------------------------------
 
     def __call__(self, *data: Any, theta: Any = None) -> Evaluated:
-        """The value over the batch, and its gradient in the parameters.
+        """The value over the batch, and its gradient with respect to the parameters.
 
         Raises:
             TypeError, ValueError: if the data do not fit the function; if it has several outputs or no reduction.
@@ -220,69 +222,62 @@ class Program:
 
     def bind(self, *data: Any) -> BoundProgram:
         """Check and convert the data once. The result is called as often as needed: ``step()``, or ``step(theta)``."""
-        return BoundProgram(self, self._batch(data))
-
-    def _one_output(self, what: str) -> None:
-        if self.tape.output_shape:
-            raise ValueError(
-                f"{what} is of a function that gives one scalar, but this one gives a result of shape {self.tape.output_shape}: its "
-                "derivatives are jacobian(...), and those in the data input_jacobian(...)"
-            )
-
-    def _differentiable(self) -> None:
-        """Refuse a gradient in parameters where they were forgotten, for it would be empty or all 0."""
-        frozen, count = self.tape.captured, self.tape.parameters
-        if frozen and not any(self.tape.uses[:count]):
-            names = ", ".join([each or "one without a label" for each in frozen[:3]] + ["..."] * (len(frozen) > 3))
-            given = (
-                f"the function reads none of the {counted(count, 'parameter')}" if count else "the program has no parameters"
-            )
-            raise ValueError(
-                f"a gradient is in the parameters, but {given}, and other Values are constants in it ({names}): compile it with "
-                "parameters=[...], the Values to differentiate in"
-            )
+        examples = self._examples(data)
+        with gc_paused():
+            bound = self._executor_for().bind(examples, self.reduction == "mean")
+        return BoundProgram(self, examples, bound, self._requirements)
 
     def input_gradients(self, *data: Any, theta: Any = None) -> tuple[Array, ...]:
-        """The gradient of the value in the data: for each argument an array of its shape. A mean divides it by N."""
-        found = self.input_jacobian(*data, theta=theta)
-        self._one_output("input_gradients")
-        return tuple(each / len(each) for each in found) if self.reduction == "mean" else found
+        """The gradient of the value with respect to the data: for each argument an array of its shape. A mean divides it by N."""
+        examples = self._examples(data)
+        self._requirements.one_output("input_gradients")
+        gradients = self._input_jacobian(examples, theta)
+        return tuple(each / len(each) for each in gradients) if self.reduction == "mean" else gradients
 
     def jacobian(self, *data: Any, theta: Any = None) -> Array:
-        """The derivatives of each example's outputs in the parameters: (N, ..., P), where the dots are the outputs' shape."""
-        examples = self._batch(data)
-        self._differentiable()
-        return self._jacobian(examples, theta, False)
+        """The derivatives of each example's outputs with respect to the parameters: (N, shape of the outputs, P)."""
+        examples = self._examples(data)
+        self._requirements.differentiable()
+        return self._jacobian(examples, theta)
 
     def input_jacobian(self, *data: Any, theta: Any = None) -> tuple[Array, ...]:
-        """The derivatives of each example's outputs in its inputs: for each argument (N, outputs' shape, argument's shape)."""
-        all_inputs = self._jacobian(self._batch(data), theta, True)[..., self.tape.parameters :]
-        ends = np.cumsum([int(np.prod(shape)) for shape in self.tape.shapes])[:-1]
-        parts = np.split(all_inputs, ends, axis=-1)
-        return tuple(part.reshape(*part.shape[:-1], *shape) for part, shape in zip(parts, self.tape.shapes, strict=True))
+        """The derivatives of each example's outputs with respect to its inputs.
 
-    def _jacobian(self, examples: Array, given: Any, inputs: bool) -> Array:
-        numbers = self._checked(given, examples)
-        count = len(self.tape.outputs)
-        jacobians = [self._ready(k, inputs).bind(examples).per_example(numbers)[1] for k in range(count)]
-        return np.stack(jacobians, axis=1).reshape(len(examples), *self.tape.output_shape, -1)
+        For each argument an array (N, shape of the outputs, shape of the argument).
+        """
+        return self._input_jacobian(self._examples(data), theta)
 
-    def _batch(self, data: Sequence[Any]) -> Array:
-        if len(self._names) != len(data):
-            self._names = argument_names(self._fn or self, len(data))
-        shapes, examples = batch(self._names, data, self._tape.shapes if self._tape else None)
+    def _input_jacobian(self, examples: Array, theta: Any) -> tuple[Array, ...]:
+        jacobian = self._jacobian(examples, theta, inputs=True)
+        return split_by_argument(jacobian[..., self.tape.parameters :], self.tape.shapes)
+
+    def _jacobian(self, examples: Array, theta: Any, inputs: bool = False) -> Array:
+        numbers = self._requirements.theta(theta, examples)
+        executors = [self._executor_for(output, inputs) for output in range(len(self.tape.outputs))]
+        gradients = [executor.bind(examples).per_example(numbers)[1] for executor in executors]
+        return np.stack(gradients, axis=1).reshape(len(examples), *self.tape.output_shape, -1)
+
+    def _examples(self, data: Sequence[Any]) -> Array:
+        """The data as one array, for which the function is traced if it has not been yet."""
+        if len(self._argument_names) != len(data):
+            self._argument_names = argument_names(self._fn or self, len(data))
+        shapes, examples = examples_from(self._argument_names, data, self._tape.shapes if self._tape else None)
         self.trace(shapes)
         return examples
 
-    def _ready(self, output: int | None = None, inputs: bool = False) -> Executor:
-        """The executor of the tape: of all outputs or one of them, and differentiated in the inputs too or not."""
+    @cached_property
+    def _requirements(self) -> Requirements:
+        return Requirements(self.tape, self._parameters, self.reduction, self._check)
+
+    def _executor_for(self, output: int | None = None, inputs: bool = False) -> Executor:
+        """The executor of all outputs, or of one; with ``inputs`` it differentiates with respect to the inputs too."""
         key = (output, inputs)
         if key not in self._executors:
             tape = self.tape if output is None else self.tape.restrict_to_output(output)
-            self._executors[key] = executor(self.executor, tape.with_inputs() if inputs else tape, self._threads)
+            self._executors[key] = make_executor(self.executor, tape.with_inputs() if inputs else tape, self._threads)
         return self._executors[key]
 
-    # --- parameters ----------------------------------------------------------------------------------------------------
+    # --- parameters, and how it is saved ---------------------------------------------------------------------------------
 
     def parameters(self) -> Array:
         """The numbers of all parameters, in one flat array.
@@ -291,12 +286,7 @@ class Program:
         >>> compile(lambda x: w * x + b, [w, b]).parameters()
         array([2., 3.])
         """
-        try:
-            numbers = np.array([each.data for each in self.values], dtype=np.float64)
-        except OverflowError:
-            raise OverflowError("a parameter is beyond the largest float, 1.8e308, and programs compute with floats") from None
-        refuse_traced_parameters(self.values)
-        return numbers
+        return self._parameters.read()
 
     def write(self, theta: Any) -> None:
         """Write the numbers of all parameters back into the Values.
@@ -305,8 +295,7 @@ class Program:
         >>> compile(lambda x: w * x, [w]).write([5.0]); w
         Value(data=5.0, grad=0.0, label='w')
         """
-        for each, number in zip(self.values, self._theta(theta).tolist(), strict=True):
-            each.data = number
+        self._parameters.write(theta)
 
     def write_gradients(self, gradients: Any) -> None:
         """Add a gradient to the Values' ``grad``, as ``backward()`` does.
@@ -316,22 +305,7 @@ class Program:
         >>> program.write_gradients(program([3.0]).gradients); w.grad
         3.0
         """
-        for each, number in zip(self.values, self._theta(gradients).tolist(), strict=True):
-            each.grad += number
-
-    def _theta(self, given: Any) -> Array:
-        return self.parameters() if given is None else flat(given, len(self.values))
-
-    def _checked(self, given: Any, examples: Array) -> Array:
-        """The numbers of all parameters; with ``check`` the tape was gone through with them."""
-        numbers = self._theta(given)
-        if self._check:
-            check(self.tape, numbers, examples)
-        return numbers
-
-    def __reduce__(self) -> Any:
-        """Copied and pickled as it is saved: so a copy has Values of its own, and neither function nor machine code."""
-        return loaded, (self.to_json(), self.executor, self._threads, self._check)
+        self._parameters.add_gradients(gradients)
 
     def to_json(self) -> str:
         """The tape and the parameters' numbers as JSON; ``autograd.compiled.load`` reads it."""
@@ -342,50 +316,13 @@ class Program:
         with open(path, "w", encoding="utf-8") as file:
             file.write(self.to_json())
 
+    def __reduce__(self) -> Any:
+        """Copied and pickled as it is saved: a copy has Values of its own, and neither the function nor machine code."""
+        return loaded, (self.to_json(), self.executor, self._threads, self._check)
+
 
 def loaded(text: str, executor: str = "auto", threads: int | None = None, check: bool = False) -> Program:
-    """The program of a text that ``Program.to_json`` gave."""
+    """The program that ``Program.to_json`` described."""
     tape, reduction, numbers = saving.from_json(text)
     values = [Value(number, label=name) for number, name in zip(numbers, tape.names, strict=False)]
     return Program(None, values, reduction, executor, threads, check, tape)
-
-
-# --- arguments --------------------------------------------------------------------------------------------------------
-
-
-def _parameters(given: Any) -> list[Value]:
-    """The parameters as a list of different leaves."""
-    given = given.parameters() if hasattr(given, "parameters") else () if given is None else given
-    if not hasattr(given, "__iter__"):
-        one = ": for one parameter, parameters=[...]" if isinstance(given, Value) else ""
-        raise TypeError(f"parameters are a list of Values, but got {given!r} of type {type(given).__name__}{one}")
-    values = list(given)
-    for each in values:
-        if not isinstance(each, Value):
-            raise TypeError(f"parameters are Values, but one of them is {each!r} of type {type(each).__name__}")
-        if each.op is not None:
-            kind = "closure" if isinstance(each.op, Closure) else each.op.name
-            raise ValueError(f"a parameter is a leaf, but one of them was computed, by {kind}: {each!r}")
-    if len(set(values)) < len(values):
-        raise ValueError("a parameter is listed twice: each has one place in the gradient")
-    return values
-
-
-def _shapes(given: Any) -> tuple[Shape, ...]:
-    """The shapes of the arguments; 2 is short for (2,)."""
-    try:
-        shapes = [(each,) if hasattr(each, "__index__") else tuple(each) for each in given]
-        sizes = [[size.__index__() for size in shape] for shape in shapes]
-    except (TypeError, AttributeError):
-        sizes = [[-1]]
-    if any(size < 0 for shape in sizes for size in shape):
-        raise TypeError(
-            f"shapes are those of the arguments for one example, as in [(2,), ()] for two features and a label, but got {given!r}"
-        )
-    return tuple(map(tuple, sizes))
-
-
-def _whole(threads: int | None) -> int | None:
-    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
-        raise ValueError(f"threads are a whole number, at least 1, but got {threads!r}")
-    return threads

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
@@ -13,10 +13,10 @@ from autograd.rules.op import Op
 Shape = tuple[int, ...]
 
 
-def shown(shape: Shape) -> str:
-    """A shape in words.
+def shape_in_words(shape: Shape) -> str:
+    """A shape as messages tell it.
 
-    >>> shown(()), shown((3,)), shown((2, 3))
+    >>> shape_in_words(()), shape_in_words((3,)), shape_in_words((2, 3))
     ('one number', 'a list of 3', 'lists of 2 x 3')
     """
     if not shape:
@@ -25,11 +25,11 @@ def shown(shape: Shape) -> str:
 
 
 NO_OPERAND = -1
-"""The second operand of an operation that has one."""
+"""The second slot of an instruction whose operation has one operand."""
 
 
 class Instruction(NamedTuple):
-    """One operation: a row of the table of derivatives, and the slots of its operands.
+    """One operation of a tape: a row of the table of derivatives, and the slots of its operands.
 
     >>> from autograd import OPS
     >>> Instruction(OPS["mul"], 0, 1).operands, Instruction(OPS["exp"], 2).operands
@@ -42,7 +42,7 @@ class Instruction(NamedTuple):
 
     @property
     def operands(self) -> tuple[int, ...]:
-        """The slots that it reads, with multiplicity: of ``v * v`` the same one twice."""
+        """The slots that it reads, with multiplicity: ``v * v`` reads one slot twice."""
         return (self.x,) if self.y == NO_OPERAND else (self.x, self.y)
 
 
@@ -50,22 +50,23 @@ class Instruction(NamedTuple):
 class Tape:
     r"""A function of parameters and of one example's inputs, as the list of its operations.
 
-    Every number has a slot: first the parameters, then the inputs, then the constants, then the result of each row. A row reads
-    slots before its own. Instructions stand in the order of ``topological_order``: nothing is in it on which no output depends, and in
-    reverse it is the order in which ``backward()`` adds the contributions to each adjoint.
+    Every number has a slot: first the parameters, then the inputs, then the constants, then the result of each instruction. An
+    instruction reads slots before its own. Instructions stand in the order of ``topological_order``. An output depends on each of
+    them, and the reverse is the order in which ``backward()`` adds the contributions to each adjoint.
 
     Args:
-        parameters: how many there are; slots 0, 1, ...
-        inputs: how many numbers make up an example, all arguments of the function flattened one after the other.
+        parameters: how many there are; they have the slots 0, 1, ...
+        inputs: how many numbers make up an example: all arguments of the function, flattened one after the other.
         constants: the numbers that occur in the function, each bit pattern once.
-        instructions: the operations.
+        instructions: the operations, with the slots that they read.
         outputs: the slots of the results: one for a loss, several for a model.
-        num_differentiated: how many of the first slots have an adjoint: the parameters, or parameters and inputs.
-        names: what parameters and inputs are called; "" for no name.
-        shapes: of the arguments, for one example: ``((2,), ())`` for two features and a label.
+        num_differentiated: how many of the first slots are wanted leaves, which have a derivative: the parameters, or parameters
+            and inputs.
+        names: of parameters and inputs; "" for one without a name.
+        shapes: of the arguments for one example: ``((2,), ())`` for two features and a label.
         output_shape: of the result: ``()`` for one scalar.
-        lines: where the user's code made each row, if that is known.
-        captured: the labels of Values that are no leaves here, but constants, with the numbers that they had.
+        lines: the line of the user's code that made each instruction, if that is known.
+        captured: the labels of Values that the function reads although they are no parameters: here they are constants.
 
     Raises:
         ValueError: if a slot does not stand before its reader, or the numbers of operands or names do not fit.
@@ -107,7 +108,7 @@ class Tape:
 
     @property
     def first_slot(self) -> int:
-        """The slot of the first row: those before it hold parameters, inputs and constants."""
+        """The slot of the first instruction; the slots before it hold parameters, inputs and constants."""
         return self.leaves + len(self.constants)
 
     @property
@@ -117,7 +118,7 @@ class Tape:
 
     @cached_property
     def per_example(self) -> tuple[bool, ...]:
-        """For each slot whether it depends on an input; what does not is shared by all examples, and computed once."""
+        """For each slot whether it depends on an input. If it does not, all examples share it, and it is computed once."""
         varies = [False] * self.parameters + [True] * self.inputs + [False] * len(self.constants)
         for _, x, y in self.instructions:
             varies.append(varies[x] or (y != NO_OPERAND and varies[y]))
@@ -125,86 +126,81 @@ class Tape:
 
     @cached_property
     def depends_on_wanted(self) -> tuple[bool, ...]:
-        """For each slot whether it depends on a wanted leaf: an adjoint elsewhere would lead nowhere."""
-        leads = [True] * self.num_differentiated + [False] * (self.first_slot - self.num_differentiated)
+        """For each slot whether it depends on a wanted leaf; no other slot needs an adjoint."""
+        depends = [True] * self.num_differentiated + [False] * (self.first_slot - self.num_differentiated)
         for _, x, y in self.instructions:
-            leads.append(leads[x] or (y != NO_OPERAND and leads[y]))
-        return tuple(leads)
+            depends.append(depends[x] or (y != NO_OPERAND and depends[y]))
+        return tuple(depends)
 
     @cached_property
     def carries_gradient(self) -> tuple[bool, ...]:
-        """For each slot whether its adjoint has a way to a wanted leaf: active, and not by local derivatives of 0 alone.
+        """For each slot whether it depends on a wanted leaf by a path on which no local derivative is 0 by its formula.
 
-        What a ``detach`` reads is active and leads nowhere: it changes with the parameters, and has no part in their gradient.
+        The operand of a ``detach`` may depend on a wanted leaf, and carries no gradient to it.
         """
-        leads = list(self.depends_on_wanted[: self.first_slot])
+        carries = list(self.depends_on_wanted[: self.first_slot])
         for op, x, y in self.instructions:
-            leads.append((leads[x] and op.partials[0] != "0") or (y != NO_OPERAND and leads[y] and op.partials[1] != "0"))
-        return tuple(leads)
+            by_x = carries[x] and op.partials[0] != "0"
+            carries.append(by_x or (y != NO_OPERAND and carries[y] and op.partials[1] != "0"))
+        return tuple(carries)
 
     @cached_property
     def uses(self) -> tuple[int, ...]:
         """For each slot how often it is read, by instructions and as an output."""
         count = [0] * self.num_slots
-        for _, x, y in self.instructions:
-            count[x] += 1
-            if y != NO_OPERAND:
-                count[y] += 1
-        for output in self.outputs:
-            count[output] += 1
+        for instruction in self.instructions:
+            for slot in instruction.operands:
+                count[slot] += 1
+        for slot in self.outputs:
+            count[slot] += 1
         return tuple(count)
 
     @cached_property
     def last_use(self) -> tuple[int, ...]:
-        """For each slot the slot of the last row that reads it; of an output the end of the tape; -1 if it is never read."""
-        last = [NO_OPERAND] * self.num_slots
-        for slot, row in enumerate(self.instructions, start=self.first_slot):
-            for each in row.operands:
-                last[each] = slot
-        for output in self.outputs:
-            last[output] = self.num_slots
+        """For each slot the slot of the last instruction that reads it; -1 if none does, and for an output the number of slots."""
+        last = [-1] * self.num_slots
+        for result, instruction in enumerate(self.instructions, start=self.first_slot):
+            for slot in instruction.operands:
+                last[slot] = result
+        for slot in self.outputs:
+            last[slot] = self.num_slots
         return tuple(last)
 
     def with_inputs(self) -> Tape:
-        """The same tape, differentiated in the inputs too."""
+        """The same tape, differentiated with respect to the inputs too."""
         return replace(self, num_differentiated=self.leaves)
 
-    def restrict_to_output(self, output: int) -> Tape:
-        """The tape of one of the outputs, by its number: what the others alone need is gone.
+    def restrict_to_output(self, k: int) -> Tape:
+        """The tape of output ``k`` alone, without what only the other outputs need.
 
         >>> from autograd import OPS
-        >>> tape = Tape(1, 0, (), (Instruction(OPS["exp"], 0), Instruction(OPS["sin"], 0)), (1, 2), num_differentiated=1)
+        >>> instructions = (Instruction(OPS["exp"], 0), Instruction(OPS["sin"], 0))
+        >>> tape = Tape(1, 0, (), instructions, (1, 2), num_differentiated=1)
         >>> tape.restrict_to_output(1).instructions == (Instruction(OPS["sin"], 0),)
         True
         """
-        return replace(pruned(self, [self.outputs[output]]), output_shape=())
+        needed = [False] * self.num_slots
+        needed[self.outputs[k]] = True
+        for slot in range(self.num_slots - 1, self.first_slot - 1, -1):
+            if needed[slot]:
+                for operand in self.instructions[slot - self.first_slot].operands:
+                    needed[operand] = True
+        kept = [slot for slot in range(self.num_slots) if slot < self.leaves or needed[slot]]
+        new_slot = {NO_OPERAND: NO_OPERAND, **{old: new for new, old in enumerate(kept)}}
+        places = [slot - self.first_slot for slot in kept if slot >= self.first_slot]
+        instructions = [self.instructions[place] for place in places]
+        return replace(
+            self,
+            constants=tuple(self.constants[slot - self.leaves] for slot in kept if self.leaves <= slot < self.first_slot),
+            instructions=tuple(Instruction(op, new_slot[x], new_slot[y]) for op, x, y in instructions),
+            outputs=(new_slot[self.outputs[k]],),
+            output_shape=(),
+            lines=tuple(self.lines[place] for place in places) if self.lines else (),
+        )
 
 
-def pruned(tape: Tape, outputs: Sequence[int]) -> Tape:
-    """The tape of these outputs, without the instructions and constants that they do not need, and otherwise in the same order."""
-    needed = [False] * tape.num_slots
-    for output in outputs:
-        needed[output] = True
-    for slot in range(tape.num_slots - 1, tape.first_slot - 1, -1):
-        if needed[slot]:
-            for each in tape.instructions[slot - tape.first_slot].operands:
-                needed[each] = True
-    kept = [slot for slot in range(tape.num_slots) if slot < tape.leaves or needed[slot]]
-    new = {slot: k for k, slot in enumerate(kept)}
-    new[NO_OPERAND] = NO_OPERAND
-    kept_instructions = [slot - tape.first_slot for slot in kept if slot >= tape.first_slot]
-    return replace(
-        tape,
-        constants=tuple(tape.constants[slot - tape.leaves] for slot in kept if tape.leaves <= slot < tape.first_slot),
-        instructions=tuple(Instruction(op, new[x], new[y]) for op, x, y in (tape.instructions[k] for k in kept_instructions)),
-        outputs=tuple(new[each] for each in outputs),
-        output_shape=(len(outputs),) if len(outputs) > 1 else (),
-        lines=tuple(tape.lines[k] for k in kept_instructions) if tape.lines else (),
-    )
-
-
-def _faults(tape: Tape) -> Any:
-    """What is wrong with a tape, one sentence each."""
+def _faults(tape: Tape) -> Iterator[str]:
+    """What is wrong with a tape, in one sentence each."""
     if min(tape.parameters, tape.inputs) < 0:
         yield f"a tape has no fewer than 0 parameters and inputs, but got {tape.parameters} and {tape.inputs}"
     for slot, (op, x, y) in enumerate(tape.instructions, start=tape.first_slot):
@@ -213,7 +209,7 @@ def _faults(tape: Tape) -> Any:
             yield f"slot {slot}, {op.name}, needs {operands}, from the slots 0 to {slot - 1} before it, but reads {x} and {y}"
         if op.is_family and op.c is None:
             yield f"slot {slot} is of the family {op.name}, which needs its constant: at(c)"
-    if not tape.outputs or not all(0 <= each < tape.num_slots for each in tape.outputs):
+    if not tape.outputs or not all(0 <= slot < tape.num_slots for slot in tape.outputs):
         yield f"the outputs are slots from 0 to {tape.num_slots - 1}, at least one, but got {tape.outputs}"
     if tape.num_differentiated not in (0, tape.parameters, tape.leaves):
         yield f"adjoints are wanted of no leaf, of the {tape.parameters} parameters or of all {tape.leaves}, not of {tape.num_differentiated}"

@@ -17,7 +17,7 @@ from threading import RLock
 from typing import Any, NoReturn
 
 from autograd import value
-from autograd.compiled.tape import NO_OPERAND, Instruction, Shape, Tape, shown
+from autograd.compiled.tape import NO_OPERAND, Instruction, Shape, Tape, shape_in_words
 from autograd.debugging import SKIPPED, Line, caller, debug, users_line
 from autograd.errors import ClosureError, TracingError
 from autograd.functional import argument_names
@@ -269,7 +269,7 @@ def _called_once(fn: Callable[..., Any], names: Sequence[str], shapes: Sequence[
         return fn(*arguments)
     except (TypeError, LookupError) as error:
         if hasattr(error, "add_note") and not isinstance(error, TracingError):
-            told = ", ".join(f"{name} {shown(shape)}" for name, shape in zip(names, shapes, strict=True))
+            told = ", ".join(f"{name} {shape_in_words(shape)}" for name, shape in zip(names, shapes, strict=True))
             error.add_note(f"(autograd.compile called the function for one example, with {told or 'no argument'})")
         raise
 

@@ -158,12 +158,14 @@ def _compiled(training: _Training, threads: int | None) -> Callable[[], float] |
     """An epoch of compiled steps; None if the loss cannot be compiled, which is said."""
     import numpy as np
 
-    from autograd.compiled.arguments import batch
+    from autograd.compiled.arguments import examples_from
 
     program = _program(training, threads)
     if program is None:
         return None
-    x, y = (batch([name], [each])[1].reshape(np.shape(each)) for name, each in (("xs", training.xs), ("ys", training.ys)))
+    x, y = (
+        examples_from([name], [each])[1].reshape(np.shape(each)) for name, each in (("xs", training.xs), ("ys", training.ys))
+    )
 
     def epoch() -> float:
         theta = program.parameters()

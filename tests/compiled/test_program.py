@@ -359,7 +359,7 @@ def test_traced_at_once_from_shapes():
 
 def test_without_llvmlite_numpy_runs_it_and_says_so_once(monkeypatch, caplog):
     monkeypatch.setattr(executors, "find_spec", lambda name: None)
-    executors._note.cache_clear()
+    executors._note_that_llvmlite_is_missing.cache_clear()
     w = Value(2.0)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
@@ -370,7 +370,7 @@ def test_without_llvmlite_numpy_runs_it_and_says_so_once(monkeypatch, caplog):
     ]
     with pytest.raises(ImportError, match=r"native code needs llvmlite: pip install"):
         autograd.compile(lambda x: w * x, [w], executor="native")
-    executors._note.cache_clear()
+    executors._note_that_llvmlite_is_missing.cache_clear()
 
 
 def test_compiled_is_there_without_an_import_of_its_own():
