@@ -232,7 +232,7 @@ def test_an_integer_where_is_caught(functions, monkeypatch):
     assert caught > TOLERANCE
 
 
-@pytest.mark.parametrize("name", ["_into", "_summed_over_examples"])
+@pytest.mark.parametrize("name", ["_accumulate", "_sum_over_examples"])
 def test_a_lost_contribution_of_arrays_is_caught(functions, name, monkeypatch):
     """Of the contributions to one slot only the last counts: what NumPy's ``a[index] += b`` does."""
 
@@ -250,13 +250,13 @@ def test_a_lost_contribution_of_arrays_is_caught(functions, name, monkeypatch):
 
 
 def test_a_contribution_that_overwrites_is_caught(functions, monkeypatch):
-    right = buffers._into
-    monkeypatch.setattr(buffers, "_into", lambda adjoints, lines, first: right(adjoints, lines, True))
+    right = buffers._accumulate
+    monkeypatch.setattr(buffers, "_accumulate", lambda adjoints, lines, first: right(adjoints, lines, True))
     assert worst(functions[:100], "numpy") > TOLERANCE
 
 
 def test_a_matrix_turned_round_is_caught(functions, monkeypatch):
-    monkeypatch.setattr(executor.Once, "gathered", turned(executor.Once.gathered))
+    monkeypatch.setattr(executor.Shared, "gathered", turned(executor.Shared.gathered))
     assert worst(functions[:100], "numpy") > TOLERANCE
 
 
@@ -268,5 +268,5 @@ def turned(right):
 
 
 def test_blocks_of_any_size_give_the_same(functions, monkeypatch):
-    monkeypatch.setattr(executor, "BLOCK", 2000)
+    monkeypatch.setattr(executor, "BLOCK_BYTES", 2000)
     assert worst(functions[:100], "numpy") < TOLERANCE

@@ -1,13 +1,14 @@
-"""Sheets: the numbers and adjoints of many slots as the lines of two arrays, and the actions of the steps on them.
+"""Buffers: the primals and adjoints of many slots as the lines of two arrays, and the actions that run the steps on them.
 
-A sheet is made once for a tape and a number of examples: every action knows its slices, and a call does nothing but run them. What
-all examples share is on one sheet, ``Once``, and what differs between them on another, ``Frame``.
+A buffer is built once for a tape and a block size. Its actions know the slices that they read and write, so a call only runs the
+actions one after the other. One buffer, ``Shared``, holds what all examples share; another, ``PerBlock``, what differs between the
+examples of a block.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -21,55 +22,64 @@ if TYPE_CHECKING:
     from autograd.compiled.arrays.executor import Arrays
     from autograd.compiled.executor import Array
 
-Action = Callable[[], None]
+Action: TypeAlias = Callable[[], None]
+Read: TypeAlias = "Callable[[], Array]"
+Accumulate: TypeAlias = "Callable[[Array], None]"
 
 
-class Sheet:
-    """Slots as the lines of two arrays, numbers and adjoints, and the actions of the steps on them."""
+class Buffer:
+    """The primals and adjoints of slots, a line for each slot, and the actions of the steps.
 
-    numbers: Array
+    Args:
+        executor: says on which line each slot is.
+        steps: that compute the slots of this buffer.
+        shared: the buffer that these steps also read, and give adjoints to; None for that buffer itself.
+    """
+
+    primals: Array
     adjoints: Array
 
-    def __init__(self, executor: Arrays, steps: Sequence[AnyStep], once: Once | None) -> None:
-        self._executor, self._once = executor, once
-        self._readers: dict[tuple[int, ...], Callable[[], Array]] = {}
+    def __init__(self, executor: Arrays, steps: Sequence[AnyStep], shared: Shared | None) -> None:
+        self._executor, self._shared = executor, shared
+        self._readers: dict[tuple[int, ...], Read] = {}
         self._forward: list[Action] = []
         self._backward: list[Action] = []
-        self._cleared: list[int] = []  # lines of adjoints that start from 0, since what is given first does not cover them
-        self._met = set(self._given())
+        self._cleared: list[int] = []  # lines of adjoints to set to 0, since the first contribution does not assign all of them
+        self._started = set(self._seeded())  # lines of adjoints that have a value at this point of the backward pass
         for step in steps:
-            self._forward.append(self._forwards(step))
+            self._forward.append(self._forward_action(step))
+        carries_gradient = executor.tape.carries_gradient
         for step in reversed(steps):
-            lines = [executor.place[slot] for slot in step.out]
-            if self._met.isdisjoint(lines) or not any(executor.tape.carries_gradient[slot] for slot in step.out):
+            lines = [executor.line[slot] for slot in step.out]
+            if self._started.isdisjoint(lines) or not any(carries_gradient[slot] for slot in step.out):
                 continue
             self._clear(lines)
-            self._backward += self._backwards(step)
+            self._backward += self._backward_actions(step)
         self._cleared = sorted(set(self._cleared))
 
-    def _given(self) -> list[int]:
+    def _seeded(self) -> list[int]:
         """The lines whose adjoints have a value before the backward pass begins."""
         raise NotImplementedError
 
     def _clear(self, lines: Sequence[int]) -> None:
-        """Let these lines of adjoints start from 0, unless something was given to them before."""
-        self._cleared += [line for line in lines if line not in self._met]
-        self._met.update(lines)
+        """Let these lines of adjoints start from 0, except those that have a value already."""
+        self._cleared += [line for line in lines if line not in self._started]
+        self._started.update(lines)
 
-    def _forwards(self, step: AnyStep) -> Action:
-        return (
-            self._matrix(step) if isinstance(step, Matrix) else self._sum(step) if isinstance(step, Sum) else self._rows(step)
-        )
-
-    def _backwards(self, step: AnyStep) -> list[Action]:
+    def _forward_action(self, step: AnyStep) -> Action:
         if isinstance(step, Sum):
-            return self._sum_back(step)
-        return self._matrix_back(step) if isinstance(step, Matrix) else self._rows_back(step)
+            return self._sum(step)
+        return self._matrix(step) if isinstance(step, Matrix) else self._group(step)
+
+    def _backward_actions(self, step: AnyStep) -> list[Action]:
+        if isinstance(step, Sum):
+            return self._sum_backward(step)
+        return self._matrix_backward(step) if isinstance(step, Matrix) else self._group_backward(step)
 
     # --- forward --------------------------------------------------------------------------------------------------------
 
-    def _rows(self, step: Group) -> Action:
-        compute, out = ufuncs.value(step.op), self._lines(self.numbers, step.out)
+    def _group(self, step: Group) -> Action:
+        compute, out = ufuncs.value(step.op), self._computed(self.primals, step)
         reads = [self._reader(slots) for slots in (step.x, step.y) if slots]
         if len(reads) == 1:
             [x] = reads
@@ -78,7 +88,7 @@ class Sheet:
         return lambda: compute(x(), y(), out)
 
     def _matrix(self, step: Matrix) -> Action:
-        weights, x, out = self._weights(step), self._reader(step.operands), self._lines(self.numbers, step.out)
+        weights, x, out = self._weights(step)[0], self._reader(step.operands), self._computed(self.primals, step)
         if not step.start:
             return lambda: _product(weights, x(), out)
         start = self._reader(step.start)
@@ -90,210 +100,213 @@ class Sheet:
         return act
 
     def _sum(self, step: Sum) -> Action:
-        out = self._lines(self.numbers, step.out)[0]
+        out = self._computed(self.primals, step)[0]
         first, *rest = [
-            _read(self._numbers_of(slots), [self._executor.place[slot] for slot in slots], _following)
-            for slots in self._by_kind(step.terms)
+            _read(self._primals_of(slots), [self._executor.line[slot] for slot in slots], _contiguous)
+            for slots in self._by_buffer(step.terms)
         ]
 
         def act() -> None:
             np.add.reduce(first(), axis=0, out=out)
-            for read in rest:  # what is shared by all examples
+            for read in rest:  # the terms that all examples share
                 np.add(out, read().sum(axis=0), out=out)
 
         return act
 
-    def _by_kind(self, slots: Sequence[int]) -> list[list[int]]:
-        """The slots that differ between examples, and those that do not; without what is empty."""
-        kinds = [[slot for slot in slots if self._is_shared([slot]) == shared] for shared in (False, True)]
-        return [each for each in kinds if each]
+    def _by_buffer(self, slots: Sequence[int]) -> list[list[int]]:
+        """The slots that differ between examples, then the shared ones; without empty lists."""
+        parts = [[slot for slot in slots if self._is_shared([slot]) == shared] for shared in (False, True)]
+        return [part for part in parts if part]
 
-    def _weights(self, step: Matrix) -> Array:
-        assert self._once is not None
-        return self._once.gathered(step.weights)[0]
+    def _weights(self, step: Matrix) -> tuple[Array, Array]:
+        """The matrix of a step, and one for its adjoint."""
+        assert self._shared is not None
+        return self._shared.gathered(step.weights)
 
-    def _reader(self, slots: Sequence[int]) -> Callable[[], Array]:
-        """The numbers in these slots: a slice, one line for all, or lines gathered. Asked again it is the same."""
+    def _reader(self, slots: Sequence[int]) -> Read:
+        """What returns the primals of these slots: a slice, one line for all of them, or gathered lines. Equal slots share it."""
         key = tuple(slots)
         if key not in self._readers:
-            self._readers[key] = _read(self._numbers_of(slots), [self._executor.place[slot] for slot in slots], _together)
+            self._readers[key] = _read(
+                self._primals_of(slots), [self._executor.line[slot] for slot in slots], _one_or_contiguous
+            )
         return self._readers[key]
 
-    def _numbers_of(self, slots: Sequence[int]) -> Array:
-        return self._once.numbers if self._is_shared(slots) else self.numbers  # type: ignore[union-attr]
+    def _primals_of(self, slots: Sequence[int]) -> Array:
+        return self._shared.primals if self._is_shared(slots) else self.primals  # type: ignore[union-attr]
 
     def _is_shared(self, slots: Sequence[int]) -> bool:
-        return self._once is not None and not self._executor.tape.per_example[slots[0]]
+        """Whether these slots, which are all alike, are in the shared buffer and not in this one."""
+        return self._shared is not None and not self._executor.tape.per_example[slots[0]]
 
-    def _lines(self, array: Array, slots: Sequence[int]) -> Array:
-        """The lines that a step computes, which stand together."""
-        first = self._executor.place[slots[0]]
-        return array[first : first + len(slots)]
+    def _computed(self, array: Array, step: AnyStep) -> Array:
+        """The lines that a step computes, which are contiguous."""
+        first = self._executor.line[step.out[0]]
+        return array[first : first + len(step.out)]
 
     # --- backward -------------------------------------------------------------------------------------------------------
 
-    def _rows_back(self, step: Group) -> list[Action]:
-        adjoint, out = self._lines(self.adjoints, step.out), self._lines(self.numbers, step.out)
+    def _group_backward(self, step: Group) -> list[Action]:
+        adjoint, out = self._computed(self.adjoints, step), self._computed(self.primals, step)
         reads = [self._reader(slots) for slots in (step.x, step.y) if slots]
         actions = []
         for index, slots in enumerate((step.x, step.y)[: len(reads)]):
             text = step.op.partials[index]
-            if text == "0" or not any(self._executor.tape.carries_gradient[slot] for slot in slots):
+            if text == "0" or not self._carry_gradient(slots):
                 continue
-            give = self._giver(slots)
+            accumulate = self._accumulator(slots)
             if text in ("1", "-1"):
-                actions.append(_passes_on(give, adjoint, negative=text == "-1"))
+                actions.append(_pass_on(accumulate, adjoint, negative=text == "-1"))
             else:
-                actions.append(_multiplies(give, ufuncs.partial(step.op, index), reads, out, adjoint))
+                actions.append(_multiply(accumulate, ufuncs.partial(step.op, index), reads, out, adjoint))
         return actions
 
-    def _sum_back(self, step: Sum) -> list[Action]:
-        adjoint = self._lines(self.adjoints, step.out)
+    def _sum_backward(self, step: Sum) -> list[Action]:
+        adjoint = self._computed(self.adjoints, step)
         wanted = [slot for slot in step.terms if self._executor.tape.carries_gradient[slot]]
         return [
-            _passes_on(self._giver(slots), np.broadcast_to(adjoint, (len(slots), adjoint.shape[1])))
-            for slots in self._by_kind(wanted)
+            _pass_on(self._accumulator(slots), np.broadcast_to(adjoint, (len(slots), adjoint.shape[1])))
+            for slots in self._by_buffer(wanted)
         ]
 
-    def _matrix_back(self, step: Matrix) -> list[Action]:
-        assert self._once is not None
-        adjoint, x, actions = self._lines(self.adjoints, step.out), self._reader(step.operands), []
-        weights, slopes = self._once.gathered(step.weights)
-        scratch = np.empty_like(slopes)
-        leads = self._executor.tape.carries_gradient
+    def _matrix_backward(self, step: Matrix) -> list[Action]:
+        adjoint, x, actions = self._computed(self.adjoints, step), self._reader(step.operands), []
+        weights, weights_adjoint = self._weights(step)
+        product = np.empty_like(weights_adjoint)
 
-        def add_slopes() -> None:
-            _product(adjoint, x().T, scratch)
-            np.add(slopes, scratch, out=slopes)
+        def add_to_weights() -> None:
+            _product(adjoint, x().T, product)
+            np.add(weights_adjoint, product, out=weights_adjoint)
 
-        if any(leads[slot] for row in step.weights for slot in row):
-            actions.append(add_slopes)
-        if any(leads[slot] for slot in step.operands):
-            give, back = self._giver(step.operands), weights.T
-            actions.append(lambda: give(back @ adjoint))
-        if step.start and any(leads[slot] for slot in step.start):
-            actions.append(_passes_on(self._giver(step.start), adjoint))
+        if any(self._carry_gradient(slots) for slots in step.weights):
+            actions.append(add_to_weights)
+        if self._carry_gradient(step.operands):
+            accumulate, transposed = self._accumulator(step.operands), weights.T
+            actions.append(lambda: accumulate(transposed @ adjoint))
+        if self._carry_gradient(step.start):
+            actions.append(_pass_on(self._accumulator(step.start), adjoint))
         return actions
 
-    def _giver(self, slots: Sequence[int]) -> Callable[[Array], None]:
-        """What adds contributions, a line for each slot, to the adjoints; of lines that have none yet it assigns them."""
-        lines = [self._executor.place[slot] for slot in slots]
+    def _carry_gradient(self, slots: Sequence[int]) -> bool:
+        return any(self._executor.tape.carries_gradient[slot] for slot in slots)
+
+    def _accumulator(self, slots: Sequence[int]) -> Accumulate:
+        """What adds contributions, a line for each slot, to the adjoints; lines that have no value yet are assigned."""
+        lines = [self._executor.line[slot] for slot in slots]
         if self._is_shared(slots):
-            assert self._once is not None
-            return _summed_over_examples(self._once.adjoints, lines)
-        first = self._met.isdisjoint(lines)
+            assert self._shared is not None
+            return _sum_over_examples(self._shared.adjoints, lines)
+        first = self._started.isdisjoint(lines)
         if first:
-            self._met.update(lines)
+            self._started.update(lines)
         else:
             self._clear(lines)
-        return _into(self.adjoints, lines, first)
+        return _accumulate(self.adjoints, lines, first)
 
 
-class Once(Sheet):
-    """What all examples share: parameters, constants and what is computed of them alone, once per call."""
+class Shared(Buffer):
+    """What all examples share: parameters, constants, and what is computed from them alone, once per call."""
 
     def __init__(self, executor: Arrays) -> None:
-        self.numbers, self.adjoints = np.zeros((executor.shared, 1)), np.zeros((executor.shared, 1))
+        self.primals, self.adjoints = np.zeros((executor.shared_lines, 1)), np.zeros((executor.shared_lines, 1))
         tape = executor.tape
-        self.numbers[tape.parameters : tape.parameters + len(tape.constants), 0] = tape.constants
+        self.primals[tape.parameters : tape.parameters + len(tape.constants), 0] = tape.constants
         self._matrices: dict[bytes, tuple[NDArray[np.intp], Array, Array]] = {}
-        super().__init__(executor, executor.once, None)
+        super().__init__(executor, executor.shared_steps, None)
 
-    def _given(self) -> list[int]:
-        return list(range(self._executor.shared))
+    def _seeded(self) -> list[int]:
+        return list(range(self._executor.shared_lines))
 
     def gathered(self, slots: list[list[int]]) -> tuple[Array, Array]:
-        """The matrix of the numbers in these slots, and one for their slopes."""
-        index = np.array([[self._executor.place[slot] for slot in row] for row in slots])
+        """The matrix of the primals of these slots, and one for their adjoints."""
+        index = np.array([[self._executor.line[slot] for slot in row] for row in slots])
         key = index.tobytes() + bytes(index.shape[1:])
         if key not in self._matrices:
             self._matrices[key] = index, np.empty(index.shape), np.empty(index.shape)
         return self._matrices[key][1:]
 
     def start(self, theta: Array) -> None:
-        """Compute what is shared."""
-        self.numbers[: len(theta), 0] = theta
+        """Compute what is shared, and set its adjoints to 0."""
+        self.primals[: len(theta), 0] = theta
         for act in self._forward:
             act()
-        flat = self.numbers[:, 0]
-        for index, weights, slopes in self._matrices.values():
-            flat.take(index, out=weights)
-            slopes.fill(0.0)
+        primals = self.primals[:, 0]
+        for index, weights, weights_adjoint in self._matrices.values():
+            primals.take(index, out=weights)
+            weights_adjoint.fill(0.0)
         self.adjoints.fill(0.0)
 
     def finish(self) -> Array:
-        """The gradient in the parameters, when all blocks have given what they have."""
-        flat = self.adjoints[:, 0]
-        for index, _, slopes in self._matrices.values():
-            flat += np.bincount(index.ravel(), slopes.ravel(), minlength=len(flat))
+        """The gradient with respect to the parameters, once all blocks have added their contributions."""
+        adjoints = self.adjoints[:, 0]
+        for index, _, weights_adjoint in self._matrices.values():
+            adjoints += np.bincount(index.ravel(), weights_adjoint.ravel(), minlength=len(adjoints))
         for act in self._backward:
             act()
-        return flat[: self._executor.tape.parameters].copy()
+        return adjoints[: self._executor.tape.parameters].copy()
 
 
-class Frame(Sheet):
-    """What differs between examples, for blocks of one size."""
+class PerBlock(Buffer):
+    """What differs between examples, for blocks of one size; with ``all_inputs`` each input has an adjoint, if only 0."""
 
-    def __init__(self, executor: Arrays, once: Once, size: int, each_input: bool = False) -> None:
-        self.numbers, self.adjoints = np.empty((executor.lines, size)), np.empty((executor.lines, size))
+    def __init__(self, executor: Arrays, shared: Shared, size: int, all_inputs: bool = False) -> None:
+        self.primals, self.adjoints = np.empty((executor.example_lines, size)), np.empty((executor.example_lines, size))
         self._inputs, self._size = executor.tape.inputs, size
-        super().__init__(executor, executor.steps, once)
-        if each_input:
+        super().__init__(executor, executor.example_steps, shared)
+        if all_inputs:
             self._clear(range(self._inputs))
 
-    def _given(self) -> list[int]:
-        [*outputs] = self._executor.tape.outputs
-        return [self._executor.place[outputs[0]]] if self._executor.tape.per_example[outputs[0]] else []
+    def _seeded(self) -> list[int]:
+        output = self._executor.tape.outputs[0]
+        return [self._executor.line[output]] if self._executor.tape.per_example[output] else []
 
-    def forward(self, block: Array) -> tuple[float, Array]:
-        """Compute the first output of the block: summed, and of each example."""
-        self.numbers[: self._inputs] = block
+    def forward(self, block: Array) -> Array:
+        """The first output of each example, from the inputs of the block: (F, size)."""
+        self.primals[: self._inputs] = block
         for act in self._forward:
             act()
-        values = self._values(self._executor.tape.outputs[0])
-        return float(values.sum()), values
+        return self._values(self._executor.tape.outputs[0])
 
     def outputs(self, block: Array) -> Array:
-        """All outputs of the block."""
+        """All outputs of each example: (size, K)."""
         self.forward(block)
         return np.stack([self._values(slot) for slot in self._executor.tape.outputs], axis=1)
 
     def _values(self, slot: int) -> Array:
-        line = self._numbers_of([slot])[self._executor.place[slot]]
-        return np.broadcast_to(line, (self._size,))
+        return np.broadcast_to(self._primals_of([slot])[self._executor.line[slot]], (self._size,))
 
     def backward(self) -> None:
-        """Give the adjoints on, from the output back."""
+        """Compute the adjoints, from the output back, and add the contributions to what is shared."""
         for line in self._cleared:
             self.adjoints[line] = 0.0
-        for line in self._given():
+        for line in self._seeded():
             self.adjoints[line] = 1.0
         for act in self._backward:
             act()
-        if not self._given():
-            self._once.adjoints[self._executor.place[self._executor.tape.outputs[0]]] += self._size  # type: ignore[union-attr]
+        if not self._seeded():
+            self._shared.adjoints[self._executor.line[self._executor.tape.outputs[0]]] += self._size  # type: ignore[union-attr]
 
 
 # --- actions --------------------------------------------------------------------------------------------------------------
 
 
-def _read(numbers: Array, lines: Sequence[int], as_slice: Callable[[Sequence[int]], slice | None]) -> Callable[[], Array]:
+def _read(primals: Array, lines: Sequence[int], as_slice: Callable[[Sequence[int]], slice | None]) -> Read:
     where = as_slice(lines)
     if where is not None:
-        view = numbers[where]
+        view = primals[where]
         return lambda: view
     index = np.array(lines)
-    return lambda: numbers.take(index, axis=0)
+    return lambda: primals.take(index, axis=0)
 
 
-def _together(lines: Sequence[int]) -> slice | None:
-    """The lines as a slice, if they follow each other; if all are one line, that one, for NumPy to repeat."""
+def _one_or_contiguous(lines: Sequence[int]) -> slice | None:
+    """The lines as a slice if they are contiguous; a slice of one line, which NumPy repeats, if they are all the same."""
     one = len(lines) == 1 or all(line == lines[0] for line in lines)
-    return slice(lines[0], lines[0] + 1) if one else _following(lines)
+    return slice(lines[0], lines[0] + 1) if one else _contiguous(lines)
 
 
-def _following(lines: Sequence[int]) -> slice | None:
-    """The lines as a slice, if they follow each other."""
+def _contiguous(lines: Sequence[int]) -> slice | None:
+    """The lines as a slice if they are contiguous."""
     first = lines[0]
     return slice(first, first + len(lines)) if list(lines) == list(range(first, first + len(lines))) else None
 
@@ -302,63 +315,58 @@ def _product(a: Array, b: Array, out: Array) -> None:
     np.matmul(a, b, out=out)
 
 
-def _passes_on(give: Callable[[Array], None], adjoint: Array, negative: bool = False) -> Action:
-    return (lambda: give(-adjoint)) if negative else (lambda: give(adjoint))
+def _pass_on(accumulate: Accumulate, adjoint: Array, negative: bool = False) -> Action:
+    return (lambda: accumulate(-adjoint)) if negative else (lambda: accumulate(adjoint))
 
 
-def _multiplies(
-    give: Callable[[Array], None], slope: Callable[..., Any], reads: list[Callable[[], Array]], out: Array, adjoint: Array
-) -> Action:
-    return lambda: give(slope(*(read() for read in reads), out) * adjoint)
+def _multiply(accumulate: Accumulate, partial: Callable[..., Any], reads: list[Read], out: Array, adjoint: Array) -> Action:
+    return lambda: accumulate(partial(*(read() for read in reads), out) * adjoint)
 
 
-def _into(adjoints: Array, lines: Sequence[int], first: bool) -> Callable[[Array], None]:
-    """Contributions to lines of adjoints; those to the same line are added up first."""
-    where: Any = _together(lines)
-    same = where is not None and len(lines) > 1 and lines[0] == lines[1]
+def _accumulate(adjoints: Array, lines: Sequence[int], first: bool) -> Accumulate:
+    """What adds contributions to lines of adjoints, or assigns them; contributions to the same line are summed first."""
+    where: Any = _one_or_contiguous(lines)
     merge: Callable[[Array], Array] | None = None
-    if same:
-        merge = _sum_of_lines
-    elif where is None:
-        where, starts = np.unique(np.sort(lines), return_index=True)
-        if len(where) == len(lines):
-            where = np.array(lines)
-        else:
-            order = np.argsort(lines, kind="stable")
-            merge = lambda given: np.add.reduceat(given[order], starts, axis=0)  # noqa: E731
-    if isinstance(where, slice):
-        view = adjoints[where]
-        return _assigns(view, merge) if first else _adds(view, merge)
+    if where is not None:
+        if len(lines) > 1 and lines[0] == lines[1]:
+            merge = _sum_of_lines
+        return _assign(adjoints[where], merge) if first else _add(adjoints[where], merge)
+    where, starts = np.unique(np.sort(lines), return_index=True)
+    if len(where) == len(lines):
+        where = np.array(lines)
+    else:
+        order = np.argsort(lines, kind="stable")
+        merge = lambda contributions: np.add.reduceat(contributions[order], starts, axis=0)  # noqa: E731
 
-    def give(given: Array) -> None:
-        given = given if merge is None else merge(given)
+    def accumulate(contributions: Array) -> None:
+        contributions = contributions if merge is None else merge(contributions)
         if first:
-            adjoints[where] = given
+            adjoints[where] = contributions
         else:
-            adjoints[where] += given
+            adjoints[where] += contributions
 
-    return give
-
-
-def _sum_of_lines(given: Array) -> Array:
-    return given.sum(axis=0, keepdims=True)  # type: ignore[no-any-return]
+    return accumulate
 
 
-def _assigns(view: Array, merge: Callable[[Array], Array] | None) -> Callable[[Array], None]:
-    def give(given: Array) -> None:
-        view[...] = given if merge is None else merge(given)
-
-    return give
+def _sum_of_lines(contributions: Array) -> Array:
+    return contributions.sum(axis=0, keepdims=True)  # type: ignore[no-any-return]
 
 
-def _adds(view: Array, merge: Callable[[Array], Array] | None) -> Callable[[Array], None]:
-    def give(given: Array) -> None:
-        np.add(view, given if merge is None else merge(given), out=view)
+def _assign(view: Array, merge: Callable[[Array], Array] | None) -> Accumulate:
+    def accumulate(contributions: Array) -> None:
+        view[...] = contributions if merge is None else merge(contributions)
 
-    return give
+    return accumulate
 
 
-def _summed_over_examples(adjoints: Array, lines: Sequence[int]) -> Callable[[Array], None]:
-    """Contributions to what all examples share."""
+def _add(view: Array, merge: Callable[[Array], Array] | None) -> Accumulate:
+    def accumulate(contributions: Array) -> None:
+        np.add(view, contributions if merge is None else merge(contributions), out=view)
+
+    return accumulate
+
+
+def _sum_over_examples(adjoints: Array, lines: Sequence[int]) -> Accumulate:
+    """What sums contributions over the examples, for slots that all examples share."""
     index, flat = np.array(lines), adjoints[:, 0]
-    return lambda given: np.add.at(flat, index, given.sum(axis=1))
+    return lambda contributions: np.add.at(flat, index, contributions.sum(axis=1))

@@ -1,6 +1,7 @@
-"""Long sums: ``a + b + c + ...``, whose links are used nowhere else, as one step; an array adds its lines faster than one by one.
+"""Long sums: ``a + b + c + ...`` as one step, if its partial sums are used nowhere else.
 
-So it is with the penalty on all parameters, and with the denominator of a softmax.
+The penalty on all parameters is such a sum, and so is the denominator of a softmax. NumPy adds the lines of an array faster in one
+call than in one call each.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from autograd.compiled.steps import Group, Matrix, Step
 from autograd.compiled.tape import Tape
 from autograd.ops import ADD
 
-FEWEST = 4  # terms of a sum that is worth it
+FEWEST_TERMS = 4  # that are worth a step of their own
 
 
 class Sum(NamedTuple):
-    """``out = terms[0] + terms[1] + ...``; a term that is added twice stands twice. Of ``out`` there is one."""
+    """``out = terms[0] + terms[1] + ...``; a term that is added twice is listed twice. ``out`` has exactly one slot."""
 
     terms: list[int]
     out: list[int]
@@ -29,7 +30,7 @@ AnyStep: TypeAlias = Group | Matrix | Sum
 
 
 def with_sums(tape: Tape, steps: Sequence[Step]) -> list[AnyStep]:
-    """The steps, in which chains of additions are one step each.
+    """The same steps, but with one ``Sum`` for each long chain of additions.
 
     >>> from autograd import OPS
     >>> from autograd.compiled.tape import Instruction
@@ -53,7 +54,7 @@ def with_sums(tape: Tape, steps: Sequence[Step]) -> list[AnyStep]:
 
 
 def _chains(tape: Tape, steps: Sequence[Step]) -> dict[int, tuple[list[int], list[int]]]:
-    """Each long sum by the slot of its last link: the links before it, and its terms from left to right."""
+    """Each long sum by the slot of its last link, with the links before that and the terms from left to right."""
     chains: dict[int, tuple[list[int], list[int]]] = {}
     for step in steps:
         if isinstance(step, Group) and step.op is ADD:
@@ -66,7 +67,7 @@ def _chains(tape: Tape, steps: Sequence[Step]) -> dict[int, tuple[list[int], lis
                     chains[out] = links, terms
                 else:
                     chains[out] = [out], [x, y]
-    return {end: (links[:-1], terms) for end, (links, terms) in chains.items() if len(terms) >= FEWEST}
+    return {end: (links[:-1], terms) for end, (links, terms) in chains.items() if len(terms) >= FEWEST_TERMS}
 
 
 def _goes_on(tape: Tape, chains: dict[int, tuple[list[int], list[int]]], link: int, out: int) -> bool:

@@ -1,6 +1,7 @@
 """The rows of the table as functions of NumPy arrays, which take many examples at once.
 
-A row's text is read as it stands, with a choice ``a if p else b`` as ``where(p, a, b)``: both sides are computed, and one is kept.
+A row's text is compiled as it is, except that a choice ``a if p else b`` becomes ``where(p, a, b)``, which computes both sides and
+keeps one of them for each entry.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from autograd.rules.primitives import PRIMITIVES
 
 
 class Where(Floats):
-    """For arrays: as for floats, but every entry makes its own choice."""
+    """Reads a row for arrays: as for floats, but each entry makes its own choice."""
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:  # noqa: D102, N802  (ast's naming)
-        parts = [self.visit(each) for each in (node.test, node.body, node.orelse)]
+        parts = [self.visit(part) for part in (node.test, node.body, node.orelse)]
         return ast.Call(func=ast.Name(id="where", ctx=ast.Load()), args=parts, keywords=[])
 
 
 def _one_by_one(function: Callable[[float], float]) -> Callable[[Any], Any]:
-    """A function that NumPy does not have: Python's, called for each entry."""
+    """A Python function, called for each entry, in the place of one that NumPy lacks."""
     called = np.frompyfunc(function, 1, 1)
     return lambda x: np.asarray(called(x), dtype=np.float64)
 
@@ -51,7 +52,7 @@ ARRAYS = Functions(
         "where": np.where,
     },
 )
-"""What the texts of rows call."""
+"""The functions that a row's text calls."""
 
 
 @lru_cache(maxsize=4096)
@@ -74,7 +75,7 @@ def value(op: Op) -> Callable[..., None]:
 
 
 def _ufunc(op: Op) -> Callable[..., Any] | None:
-    """The one ufunc that is the whole row, if there is one: it needs no array in between."""
+    """The ufunc that computes the whole row, if there is one: it needs no temporary array."""
     match ast.parse(op.value, mode="eval").body:
         case ast.BinOp(left=ast.Name(id="x"), op=operator, right=ast.Name(id="y")):
             return ARITHMETIC.get(OPERATORS[type(operator)])
@@ -87,7 +88,7 @@ def _ufunc(op: Op) -> Callable[..., Any] | None:
 
 @lru_cache(maxsize=4096)
 def partial(op: Op, index: int) -> Callable[..., Any]:
-    """The local derivative of a row in operand ``index``, from the arrays of its operands and its result.
+    """The local derivative of a row with respect to operand ``index``, from the arrays of its operands and its result.
 
     >>> from autograd import OPS
     >>> partial(OPS["mul"], 0)(np.array([2.0]), np.array([5.0]), np.array([10.0]))
