@@ -407,12 +407,6 @@ def test_steps_are_listed_alike_for_all_executors(executor):
     def loss(x):
         return model(x) + 0.1 * sum(p * p for p in model.parameters())
 
-    def unrolled(x):
-        for _ in range(50):
-            x = (w * x + 1).tanh()
-        return x
-
-    w = Value(0.5)
     program = autograd.compile(loss, model.parameters(), shapes=[(2,)], executor=executor)
     assert program.steps.splitlines() == [
         f"once: {len(model.parameters())} x *",
@@ -420,11 +414,10 @@ def test_steps_are_listed_alike_for_all_executors(executor):
         "once: 1 x *",
         "matrix 3 x 2 with bias",
         "3 x tanh",
-        "3 times: matrix 3 x 3 with bias; 3 x tanh",
+        *["matrix 3 x 3 with bias", "3 x tanh"] * 3,
         "matrix 1 x 3 with bias",
         "1 x +",
     ]
-    assert autograd.compile(unrolled, [w], shapes=[()], executor=executor).steps == "50 times: 1 x *; 1 x +; 1 x tanh"
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
