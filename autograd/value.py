@@ -13,6 +13,7 @@ from autograd.rules.evaluate import evaluate
 from autograd.rules.numbers import Number, number
 from autograd.rules.op import Op
 from autograd.scopes import Scope, current_scope  # debug() puts a function of its own in the place of current_scope
+from autograd.text import counted
 
 Operand: TypeAlias = Union["Value", int, float, Fraction]
 Evaluate: TypeAlias = Callable[..., tuple[Any, ...]]
@@ -360,7 +361,7 @@ def apply(op: Op, *operands: Operand, otherwise: Evaluate = evaluate) -> Any:
     (Value(data=10.0, grad=0.0), 1.0)
     """
     if len(operands) != op.arity:
-        raise TypeError(f"{op.name} is an operation of {op.arity} operand{'s' * (op.arity - 1)}, but got {len(operands)}")
+        raise TypeError(f"{op.name} is an operation of {counted(op.arity, 'operand')}, but got {len(operands)}")
     if op.is_family and op.c is None:
         op = op.at()
     if not any(isinstance(each, Value) for each in operands):

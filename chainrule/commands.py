@@ -9,7 +9,7 @@ from rich.text import Text
 
 import autograd
 from autograd import Value
-from autograd.expressions.errors import some, visible
+from autograd.text import first_few, quoted
 from chainrule.arguments import LIMITS, ExpressionCommand, read, refused, with_expression
 from chainrule.terminal import columns, show, table, titled
 
@@ -60,7 +60,7 @@ def explain(
         output, nodes = expression.graph(numbers)
         unknown = [name for name in wrt if name not in nodes]
         if unknown:
-            raise click.UsageError(f"--wrt: the expression has no name {visible(unknown[0])}; it has {some(nodes)}")
+            raise click.UsageError(f"--wrt: the expression has no name {quoted(unknown[0])}; it has {first_few(nodes)}")
         sources = [nodes[name] for name in wrt or expression.names]
         if forward:
             derivations = [autograd.explain_forward(output, source) for source in dict.fromkeys(sources)]

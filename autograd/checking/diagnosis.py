@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
-from autograd.checking.graph_facts import SHOWN, Finding, Subject, listed, shown
+from autograd.checking.graph_facts import Finding, Subject
 from autograd.checking.stale_data import stale_data
 from autograd.checking.traps import (
     flat_operations,
@@ -17,6 +16,7 @@ from autograd.checking.traps import (
     unreached_parameters,
     zero_derivatives,
 )
+from autograd.text import LISTED_MOST, as_printed, counted, described, escaped_for_markdown, listed
 from autograd.value import Value
 
 CHECKS = {
@@ -67,19 +67,19 @@ class Report(Sequence[Finding]):
         )
 
     def _repr_markdown_(self) -> str:
-        items = (f"- **{kind}**: {_escaped(told)}" for kind, told in self._items())
-        return "\n".join([_escaped(self._heading()), "", *items])
+        items = (f"- **{kind}**: {escaped_for_markdown(told)}" for kind, told in self._items())
+        return "\n".join([escaped_for_markdown(self._heading()), "", *items])
 
     def _heading(self) -> str:
-        return f"{len(self) or 'No'} finding{'s' * (len(self) != 1)} in {self._about}"
+        return f"{counted(len(self), 'finding') if self else 'No findings'} in {self._about}"
 
     def _items(self) -> Iterator[tuple[str, str]]:
         """Kinds and words: of each kind the first few findings, and how many more there are."""
         for kind in dict.fromkeys(finding.kind for finding in self):
             told = [finding.message for finding in self if finding.kind == kind]
-            yield from ((kind, each) for each in told[:SHOWN])
-            if len(told) > SHOWN:
-                yield kind, f"... and {len(told) - SHOWN} more of this kind: the report is a sequence of all."
+            yield from ((kind, each) for each in told[:LISTED_MOST])
+            if len(told) > LISTED_MOST:
+                yield kind, f"... and {len(told) - LISTED_MOST} more of this kind: the report is a sequence of all."
         if not self:
             yield from (("checked", each) for each in CHECKS.values())
         yield from (("not checked", each) for each in self.unchecked)
@@ -146,28 +146,22 @@ def diagnose(output: Value, parameters: Iterable[Value] | None = None) -> Report
     certainty = (400 * w).exp()
     """
     if not isinstance(output, Value):
-        raise TypeError(f"diagnose looks at the graph of a Value, but the output is {_told(output)}")
+        raise TypeError(f"diagnose looks at the graph of a Value, but the output is {described(output)}")
     subject = Subject(output, None if parameters is None else _checked(parameters))
     findings = (_with_line(finding) for check in CHECKS for finding in check(subject))
-    count = [
-        f"{n} {what}{'s' * (n != 1)}" for n, what in ((len(subject.order), "node"), (len(subject.parameters), "parameter"))
-    ]
-    return Report(findings, f"the graph of {subject.path(output)}, of {' and '.join(count)}", _unchecked(subject))
+    size = f"{counted(len(subject.order), 'node')} and {counted(len(subject.parameters), 'parameter')}"
+    return Report(findings, f"the graph of {subject.path(output)}, of {size}", _unchecked(subject))
 
 
 def _checked(parameters: Iterable[Value]) -> list[Value]:
     if isinstance(parameters, Value) or not hasattr(parameters, "__iter__"):
         hint = "write model.parameters()" if hasattr(parameters, "parameters") else "write [w]"
-        raise TypeError(f"diagnose takes a list of parameters, but got {_told(parameters)}: {hint}")
+        raise TypeError(f"diagnose takes a list of parameters, but got {described(parameters)}: {hint}")
     parameters = list(parameters)
     for each in parameters:
         if not isinstance(each, Value):
-            raise TypeError(f"the parameters of diagnose are Values, but one is {_told(each)}")
+            raise TypeError(f"the parameters of diagnose are Values, but one is {described(each)}")
     return parameters
-
-
-def _told(thing: object) -> str:
-    return f"{shown(repr(thing))} of type {type(thing).__name__}"
 
 
 def _with_line(finding: Finding) -> Finding:
@@ -186,14 +180,9 @@ def _unchecked(subject: Subject) -> Iterator[str]:
         yield f"the gradients of {names}: their derivatives pass through closures that have no local derivatives to read."
     if not starts_at_output(subject):
         yield (
-            f"left-over gradients: the grad of {subject.name(subject.output)} is {shown(subject.output.grad)}, neither 0 nor 1, so "
+            f"left-over gradients: the grad of {subject.name(subject.output)} is {as_printed(subject.output.grad)}, neither 0 nor 1, so "
             "the last backward() began at another value."
         )
     odd = [leaf for leaf in subject.parameters if gradient(leaf) is None]
     if odd:
         yield f"the grad of {listed(odd, subject.name)}: it is no number; set it to 0 before backward()."
-
-
-def _escaped(text: str) -> str:
-    """Text as it is, where Markdown would see a mark."""
-    return re.sub(r"([\\`*_\[\]<>$|~#])", r"\\\1", text)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from functools import cached_property
-from math import inf
 from typing import Any, NamedTuple
 
 from autograd.derivatives import grad
 from autograd.graph import leaves_of, topological_order
 from autograd.micrograd import Closure
-from autograd.rules.numbers import Number, number
+from autograd.rules.numbers import is_finite, number
+from autograd.text import LISTED_MOST, as_printed, one_line
 from autograd.value import Constant, Value
 
 EPSILON = 2.0**-52  # an addition of floats rounds by at most half of this, relatively
-SHOWN = 3  # of a list of nodes, the rest is counted
 
 
 class Finding(NamedTuple):
@@ -100,7 +99,7 @@ class Subject:
         label, place = str(node.label or ""), self.place.get(node)
         if not label or label.isspace():
             return f"v{place}" if place else f"parameters[{self.parameters.index(node)}]"
-        return visible(label) if place is None or self._labels[label] < 2 else f"{visible(label)} (v{place})"
+        return one_line(label) if place is None or self._labels[label] < 2 else f"{one_line(label)} (v{place})"
 
     def path(self, node: Value) -> str:
         """The name in its scope: ``layer1/neuron2/v7``."""
@@ -113,50 +112,8 @@ class Subject:
     def formula(self, node: Value) -> str:
         """How an operation's result was made: ``v3 = w * x``; constants are their numbers."""
         assert node.op is not None
-        operands = [shown(each.data) if isinstance(each, Constant) else self.name(each) for each in node.inputs]
-        symbol = visible(node.op.symbol or "closure")
+        operands = [as_printed(each.data) if isinstance(each, Constant) else self.name(each) for each in node.inputs]
+        symbol = one_line(node.op.symbol or "closure")
         if symbol[0].isalpha() or not 1 <= len(operands) <= 2:
-            return f"{self.name(node)} = {symbol}({', '.join([*operands[:SHOWN], *['...'] * (len(operands) > SHOWN)])})"
+            return f"{self.name(node)} = {symbol}({', '.join([*operands[:LISTED_MOST], *['...'] * (len(operands) > LISTED_MOST)])})"
         return f"{self.name(node)} = {f' {symbol} '.join(operands) if len(operands) > 1 else f'{operands[0]}{symbol}'}"
-
-
-# --- numbers and lists as texts -----------------------------------------------------------------------------------------
-
-
-def is_finite(x: Number) -> bool:
-    """Whether a number of any kind is neither nan nor infinite; ``math.isfinite`` overflows for long Fractions."""
-    return x == x and abs(x) != inf
-
-
-def shown(x: Any) -> str:
-    """A number as Python prints it, if that is not too long."""
-    try:
-        return shortened(str(x))
-    except ValueError:  # by default Python writes out no more than 4300 digits
-        return "a number of thousands of digits"
-
-
-def rounded(x: Any) -> str:
-    """A number in four digits, a Fraction as it is."""
-    return f"{x:.4g}" if isinstance(x, float) else shown(x)
-
-
-def visible(text: str) -> str:
-    """A label on one line."""
-    return shortened(text if text.isprintable() else repr(text)[1:-1])
-
-
-def shortened(text: str) -> str:
-    """At most 40 characters."""
-    return text if len(text) <= 40 else text[:39] + "…"
-
-
-def listed(things: Sequence[Any], told: Callable[[Any], str] = str, word: str = "and") -> str:
-    """The first few in words, and how many more there are.
-
-    >>> listed(["w", "b"]), listed(range(5), word="or")
-    ('w and b', '0, 1, 2 or 2 more')
-    """
-    head, rest = [told(each) for each in things[:SHOWN]], len(things) - SHOWN
-    last = f"{rest} more" if rest > 0 else head.pop()
-    return f"{', '.join(head)} {word} {last}" if head else last

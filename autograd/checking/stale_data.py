@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from autograd.checking.graph_facts import Finding, Subject, is_finite, listed, shown
+from autograd.checking.graph_facts import Finding, Subject
 from autograd.rules.evaluate import evaluate_ieee
 from autograd.rules.grammar import names_in
+from autograd.rules.numbers import is_finite
 from autograd.rules.op import Op
+from autograd.text import as_printed, listed
 from autograd.value import Constant, Value
 
 
@@ -139,9 +141,9 @@ def _read(text: str, operands: tuple[str, ...]) -> list[int]:
 
 
 def _message(subject: Subject, evidence: _Evidence, node: Value, alternatives: list[Value], readers: list[Value]) -> str:
-    told = f"{subject.path(node)} was assigned after the graph was built: its data is now {shown(node.data)}"
+    told = f"{subject.path(node)} was assigned after the graph was built: its data is now {as_printed(node.data)}"
     if node in evidence.now and not same(node.data, evidence.now[node][0]):
-        told += f", but {subject.formula(node)} gives {shown(evidence.now[node][0])}"
+        told += f", but {subject.formula(node)} gives {as_printed(evidence.now[node][0])}"
     told += "."
     if readers:
         told += f" {listed(readers, subject.formula)} used another number: {_contrast(subject, evidence, readers[0])}."
@@ -162,9 +164,7 @@ def _contrast(subject: Subject, evidence: _Evidence, node: Value) -> str:
     """The first number that is not the same any more."""
     now, *partials_now = evidence.now[node]
     if not same(node.data, now):
-        return f"{subject.name(node)} is {shown(node.data)}, and would now be {shown(now)}"
+        return f"{subject.name(node)} is {as_printed(node.data)}, and would now be {as_printed(now)}"
     pairs = zip(node.inputs, node.partials, partials_now, strict=True)
     source, old, new = next((source, old, new) for source, old, new in pairs if not same(old, new))
-    return (
-        f"the local derivative of {subject.name(node)} in {subject.name(source)} is {shown(old)}, and would now be {shown(new)}"
-    )
+    return f"the local derivative of {subject.name(node)} in {subject.name(source)} is {as_printed(old)}, and would now be {as_printed(new)}"

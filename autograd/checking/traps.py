@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from autograd.checking.graph_facts import Finding, Subject, is_finite, listed, rounded, shown
+from autograd.checking.graph_facts import Finding, Subject
 from autograd.checking.stale_data import same
 from autograd.ops import RELU
 from autograd.rules.evaluate import evaluate_ieee
-from autograd.rules.numbers import Number, number
+from autograd.rules.numbers import Number, is_finite, number
 from autograd.rules.op import Op
+from autograd.text import as_printed, counted, four_digits, listed
 from autograd.value import Constant, Value
 
 NEARBY = Fraction(1, 1024)  # how far, relatively, to look for a derivative that is not 0
@@ -39,11 +40,11 @@ def not_finite(subject: Subject) -> Iterator[Finding]:
     lost = sum(not is_finite(each) for node, each in subject.derivatives.items() if not isinstance(node, Constant))
     told = [_birth(subject, first)]
     if len(spread) > 1:
-        told.append(f"It spread to {_count(len(spread) - 1, 'node')} after it.")
+        told.append(f"It spread to {counted(len(spread) - 1, 'node')} after it.")
     if lost:
-        told.append(f"The derivative of the output is not finite in {_count(lost, 'node')}.")
+        told.append(f"The derivative of the output is not finite in {counted(lost, 'node')}.")
     if others:
-        told.append(f"(The same happens anew at {_count(len(others), 'further node')}, first at {subject.path(others[0])}.)")
+        told.append(f"(The same happens anew at {counted(len(others), 'further node')}, first at {subject.path(others[0])}.)")
     told.append(f"What to do: {_cure(first)}.")
     is_nan = first.data != first.data or any(partial != partial for _, partial in _steep_inputs(first))
     yield Finding("nan" if is_nan else "inf", first, " ".join(told))
@@ -59,16 +60,16 @@ def _birth(subject: Subject, node: Value) -> str:
     first = "is the first number that is not finite"
     if isinstance(node, Constant) and node is not subject.output:
         reader = next(each for each in subject.order if node in each.inputs)
-        return f"The constant {shown(node.data)} {first}; {subject.path_and_formula(reader)} reads it."
+        return f"The constant {as_printed(node.data)} {first}; {subject.path_and_formula(reader)} reads it."
     if node.op is None:
-        return f"{subject.path(node)} {first}: it is a leaf, and was given as {shown(node.data)}."
-    operands = listed([*dict.fromkeys(node.inputs)], lambda each: f"{subject.name(each)} = {shown(each.data)}")
+        return f"{subject.path(node)} {first}: it is a leaf, and was given as {as_printed(node.data)}."
+    operands = listed([*dict.fromkeys(node.inputs)], lambda each: f"{subject.name(each)} = {as_printed(each.data)}")
     if not is_finite(node.data):
-        return f"{subject.path_and_formula(node)} {first}: it is {shown(node.data)}, with {operands}."
+        return f"{subject.path_and_formula(node)} {first}: it is {as_printed(node.data)}, with {operands}."
     source, partial = _steep_inputs(node)[0]
     return (
         f"{subject.path_and_formula(node)} is the first with a local derivative that is not finite: in {subject.name(source)} it is "
-        f"{shown(partial)}, with {operands}."
+        f"{as_printed(partial)}, with {operands}."
     )
 
 
@@ -112,7 +113,7 @@ def left_over_gradients(subject: Subject) -> Iterator[Finding]:
         if not leaf.inputs and held is not None and held != 0:
             words = told(subject, leaf, held)
             if words:
-                yield Finding("left-over gradient", leaf, f"{subject.path(leaf)}.grad is {shown(held)}, {words}")
+                yield Finding("left-over gradient", leaf, f"{subject.path(leaf)}.grad is {as_printed(held)}, {words}")
 
 
 def _of_an_earlier_pass(subject: Subject, leaf: Value, held: Number) -> str:
@@ -135,7 +136,7 @@ def _of_several_passes(subject: Subject, leaf: Value, held: Number) -> str:
         "grad was changed afterwards (clipped, say)"
     )
     return (
-        f"{f'{times} times' if times else 'not'} the derivative of {output} in it, {shown(derivative)}: {reason}. What to do: set "
+        f"{f'{times} times' if times else 'not'} the derivative of {output} in it, {as_printed(derivative)}: {reason}. What to do: set "
         "gradients to 0 before each pass, p.grad = 0 for each parameter or zero_grad(); unless you mean to add up several passes."
     )
 
@@ -246,7 +247,7 @@ def _flat(subject: Subject, nodes: list[Value]) -> Finding:
     assert isinstance(op, Op)
     where = f"{op.symbol} in {'/'.join(first.scope)}" if several else subject.path_and_formula(first)
     at_all = f"at all its {len(nodes)} nodes the" if several else "the"
-    operands = listed(nodes, lambda node: rounded(node.inputs[0].data))
+    operands = listed(nodes, lambda node: four_digits(node.inputs[0].data))
     if op is RELU:
         verdict = "the neuron is dead in all these examples" if several else "if it is so in every example, the neuron is dead"
         return Finding(
@@ -273,7 +274,3 @@ def _is_level_around(op: Op, node: Value) -> bool:
     x = node.inputs[0].data
     step = NEARBY * max(abs(x), 1)
     return any(evaluate_ieee(op, beside)[1] == 0 for beside in (x - step, x + step))
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'s' * (number != 1)}"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograd.compiled.tape import Shape, shape_in_words
+from autograd.compiled.tape import Shape
+from autograd.text import counted, shape_in_words
 from autograd.value import Value
 
 if TYPE_CHECKING:
@@ -138,11 +139,6 @@ def _column(got: Shape, wanted: Shape) -> str:
     if prod(got) != prod(wanted):
         return ""
     return f"; there are as many numbers: give them in the shape {('N', *wanted)}".replace("'N'", "N")
-
-
-def counted(count: int, what: str) -> str:
-    """The count with its noun, in the plural unless it is one."""
-    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def flat(values: Any, count: int) -> Array:

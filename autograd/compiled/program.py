@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd.compiled import print_steps, print_tape, saving
-from autograd.compiled.arguments import counted, examples_from, shapes_from, split_by_argument
+from autograd.compiled.arguments import examples_from, shapes_from, split_by_argument
 from autograd.compiled.bound_program import BoundProgram, Evaluated, PerExample
 from autograd.compiled.executors import check_threads, choose_executor, gc_paused, make_executor
 from autograd.compiled.parameters import Parameters, leaves_from
@@ -17,6 +17,7 @@ from autograd.compiled.requirements import Requirements
 from autograd.compiled.tape import Shape, Tape
 from autograd.compiled.tracing import trace
 from autograd.functional import argument_names
+from autograd.text import counted
 from autograd.value import Value
 
 if TYPE_CHECKING:

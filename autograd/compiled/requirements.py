@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autograd.compiled.arguments import counted
 from autograd.compiled.domain_check import raise_first_fault
 from autograd.compiled.tape import Tape
+from autograd.text import counted
 
 if TYPE_CHECKING:
     from autograd.compiled.executor import Array

@@ -17,11 +17,13 @@ from typing import Any, NoReturn
 from autograd.compiled.tape import NO_OPERAND, Instruction, Tape
 from autograd.rules.numbers import Number
 from autograd.rules.op import OPS, Op
+from autograd.text import short_repr, shortened
 
 FORMAT, VERSION = "chainrule tape", 1
 INFINITIES = {"inf": math.inf, "-inf": -math.inf}
 LARGEST = 2**53  # that a file may have for a count or a slot
 DIMENSIONS = 32  # that an array may have
+REASON_CHARS = 300
 KEYS = (
     "format", "version", "parameters", "inputs", "constants", "rows", "outputs", "names", "shapes", "output_shape", "reduction",
     "numbers",
@@ -80,9 +82,9 @@ def from_json(text: str) -> tuple[Tape, str, list[float]]:
     if not isinstance(held, dict) or held.get("format") != FORMAT:
         _refuse(f'it does not say "format": "{FORMAT}"')
     if held.get("version") != VERSION or isinstance(held["version"], bool):
-        _refuse(f"its version is {_shown(held.get('version'))}, and this is written for {VERSION}")
+        _refuse(f"its version is {short_repr(held.get('version'))}, and this is written for {VERSION}")
     if set(held) != set(KEYS):
-        _refuse(f"its entries are {', '.join(map(_shown, sorted(held)))}, and should be {', '.join(KEYS)}")
+        _refuse(f"its entries are {', '.join(map(short_repr, sorted(held)))}, and should be {', '.join(KEYS)}")
     count = _whole("parameters", held["parameters"])
     fields = {
         "parameters": count,
@@ -96,7 +98,7 @@ def from_json(text: str) -> tuple[Tape, str, list[float]]:
     }
     reduction = held["reduction"]
     if reduction not in ("", "mean", "sum", "none"):
-        _refuse(f"its reduction is {_shown(reduction)}")
+        _refuse(f"its reduction is {short_repr(reduction)}")
     numbers = [_float("numbers", each, nan=True) for each in _list("numbers", held["numbers"])]
     if len(numbers) != count:
         _refuse(f"it has {count} parameters and {len(numbers)} numbers for them")
@@ -112,13 +114,7 @@ def from_json(text: str) -> tuple[Tape, str, list[float]]:
 
 
 def _refuse(reason: str) -> NoReturn:
-    shown = reason if len(reason) <= 300 else reason[:297] + "..."
-    raise ValueError(f"this is no saved tape: {shown}") from None
-
-
-def _shown(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 60 else shown[:57] + "..."
+    raise ValueError(f"this is no saved tape: {shortened(reason, REASON_CHARS)}") from None
 
 
 def _no_number(name: str) -> NoReturn:
@@ -127,13 +123,13 @@ def _no_number(name: str) -> NoReturn:
 
 def _list(where: str, value: Any) -> list[Any]:
     if not isinstance(value, list):
-        _refuse(f"{where} should be a list, and is {_shown(value)}")
+        _refuse(f"{where} should be a list, and is {short_repr(value)}")
     return value
 
 
 def _whole(where: str, value: Any) -> int:
     if type(value) is not int or not 0 <= value < LARGEST:
-        _refuse(f"{where} should hold whole numbers from 0, and has {_shown(value)}")
+        _refuse(f"{where} should hold whole numbers from 0, and has {short_repr(value)}")
     return value
 
 
@@ -141,7 +137,7 @@ def _float(where: str, value: Any, nan: bool = False) -> float:
     if isinstance(value, str) and (value in INFINITIES or (nan and value == "nan")):
         return INFINITIES.get(value, math.nan)
     if type(value) is not float or not math.isfinite(value):
-        _refuse(f"{where} should hold floats, and has {_shown(value)}")
+        _refuse(f"{where} should hold floats, and has {short_repr(value)}")
     return value
 
 
@@ -153,7 +149,7 @@ def _shape(where: str, value: Any) -> tuple[int, ...]:
 
 def _name(value: Any) -> str:
     if not isinstance(value, str) or not value.isprintable():
-        _refuse(f"names should hold names that can be printed, and has {_shown(value)}")
+        _refuse(f"names should hold names that can be printed, and has {short_repr(value)}")
     return value
 
 
@@ -162,7 +158,7 @@ def _instruction(value: Any) -> Instruction:
     name, *operands = _list("a row", value) or [None]
     op = OPS.get(name) if isinstance(name, str) else None
     if op is None:
-        _refuse(f"a row has the operation {_shown(name)}, which is not in the table; a row of your own must be made before")
+        _refuse(f"a row has the operation {short_repr(name)}, which is not in the table; a row of your own must be made before")
     if op.is_family:
         if not operands:
             _refuse(f"a row of {name} has no constant")
@@ -176,7 +172,7 @@ def _instruction(value: Any) -> Instruction:
 def _member(family: Op, held: Any) -> Op:
     """The member with the constant ``{"c": ...}``: an int, a float, or a Fraction as text."""
     if not isinstance(held, dict) or set(held) != {"c"}:
-        _refuse(f"a row of {family.name} has the constant {_shown(held)}, and should have {{'c': number}}")
+        _refuse(f"a row of {family.name} has the constant {short_repr(held)}, and should have {{'c': number}}")
     c = held["c"]
     try:
         if isinstance(c, str):
@@ -185,7 +181,7 @@ def _member(family: Op, held: Any) -> Op:
             raise ValueError
         return family.at(c)
     except (ValueError, ArithmeticError):
-        _refuse(f"a row of {family.name} has the constant {_shown(held['c'])}, which is no number that a float can hold")
+        _refuse(f"a row of {family.name} has the constant {short_repr(held['c'])}, which is no number that a float can hold")
 
 
 def _fraction(text: str) -> Fraction:

@@ -13,17 +13,6 @@ from autograd.rules.op import Op
 Shape = tuple[int, ...]
 
 
-def shape_in_words(shape: Shape) -> str:
-    """A shape as messages tell it.
-
-    >>> shape_in_words(()), shape_in_words((3,)), shape_in_words((2, 3))
-    ('one number', 'a list of 3', 'lists of 2 x 3')
-    """
-    if not shape:
-        return "one number"
-    return f"a list of {shape[0]}" if len(shape) == 1 else f"lists of {' x '.join(map(str, shape))}"
-
-
 NO_OPERAND = -1
 """The second slot of an instruction whose operation has one operand."""
 

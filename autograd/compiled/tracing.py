@@ -17,12 +17,13 @@ from threading import RLock
 from typing import Any, NoReturn
 
 from autograd import value
-from autograd.compiled.tape import NO_OPERAND, Instruction, Shape, Tape, shape_in_words
+from autograd.compiled.tape import NO_OPERAND, Instruction, Shape, Tape
 from autograd.debugging import SKIPPED, Line, caller, debug, users_line
 from autograd.errors import ClosureError, TracingError
 from autograd.functional import argument_names
 from autograd.graph import topological_order
 from autograd.micrograd import Closure
+from autograd.text import shape_in_words
 from autograd.value import Constant, Value, as_value
 
 _tracing: ContextVar[bool] = ContextVar("tracing", default=False)

@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from autograd.expressions.errors import ExpressionError, some, visible
+from autograd.expressions.errors import ExpressionError
 from autograd.expressions.reader import Expression
 from autograd.rules.numbers import number
+from autograd.text import first_few, quoted
 
 SUBSCRIPTED = re.compile(r"\w+\[[^\[\]]*\]")
 """The label of a parameter, ``w1[2,3]``: a name in an answer, though in no expression."""
@@ -56,11 +57,11 @@ def number_from(answer: Any, names: Mapping[str, Any]) -> Any:
         expression = Expression(SUBSCRIPTED.sub(plain_name, text))
     except ExpressionError as error:
         reason = f"is not a number or an expression such as 1/3 or 2*(-3): {error.message}"
-        raise AnswerError(f"{visible(answer.strip())} {reason}") from None
+        raise AnswerError(f"{quoted(answer.strip())} {reason}") from None
     unknown = [name for name in expression.names if name not in numbers]
     if unknown:
-        raise AnswerError(f"{visible(unknown[0])} is no name of the graph; its names are {some(names)}")
+        raise AnswerError(f"{quoted(unknown[0])} is no name of the graph; its names are {first_few(names)}")
     try:
         return expression.number(numbers)
     except ExpressionError as error:
-        raise AnswerError(f"{visible(answer.strip())} has no value: {error.message}") from None
+        raise AnswerError(f"{quoted(answer.strip())} has no value: {error.message}") from None

@@ -13,6 +13,7 @@ from autograd.explaining.named_graph import names_of
 from autograd.graph import leaves_of, topological_order
 from autograd.recording import NUMBERS
 from autograd.rules.notation import TEXT
+from autograd.text import counted
 from autograd.value import Value
 
 STEPS = 60  # that are shown
@@ -73,21 +74,21 @@ class Comparison(NamedTuple):
         return self.to_markdown()
 
     def _title(self) -> str:
-        return f"The derivatives of {self.output} in {_counted(self.sources, 'source')}"
+        return f"The derivatives of {self.output} in {counted(self.sources, 'source')}"
 
     def _rows(self) -> Iterator[list[str]]:
         yield ["", "paths or passes", "multiplications", "additions"]
         for name, cost in (("path by path", self.paths), ("forward mode", self.forward), ("reverse mode", self.reverse)):
-            yield [name, *map(_shown, cost)]
+            yield [name, *map(_as_cell, cost)]
 
     def _words(self) -> Iterator[str]:
         """The conclusion from these numbers, the rule behind them, and what was counted."""
         paths, forward, reverse = (each.operations for each in (self.paths, self.forward, self.reverse))
-        passes = _counted(self.forward.passes, "pass")
+        passes = counted(self.forward.passes, "pass")
         if not self.sources:
             yield f"{self.output} depends on none of the sources: every derivative is 0."
             return
-        by_forward, by_reverse = _counted(forward, "operation"), _counted(reverse, "operation")
+        by_forward, by_reverse = counted(forward, "operation"), counted(reverse, "operation")
         if forward > reverse:
             times = f"{forward / reverse:.3g} times as many"
             yield f"Reverse mode is cheaper here: {by_reverse} in 1 pass; forward mode needs {by_forward} in {passes}, {times}."
@@ -96,7 +97,7 @@ class Comparison(NamedTuple):
         else:
             yield f"Both modes cost the same here: forward mode {by_forward} in {passes}, reverse mode as many in 1 pass."
         if paths > min(forward, reverse):
-            yield f"Path by path it takes {_shown(paths)}: what paths have in common is computed anew for each."
+            yield f"Path by path it takes {_as_cell(paths)}: what paths have in common is computed anew for each."
         else:
             yield "Path by path costs no more: the paths have nothing in common that is worth keeping."
         yield "Forward mode takes a pass for each source, reverse mode one for each output: training has one output, the loss,"
@@ -206,9 +207,5 @@ def _reverse(output: Value, inputs: Inputs) -> Cost:
     return Cost(1, edges - len(inputs[output]), edges - (len(inputs) - 1)) if inputs else Cost(0, 0, 0)
 
 
-def _shown(count: int) -> str:
+def _as_cell(count: int) -> str:
     return str(count) if count < LARGEST else f"{Decimal(count):.2e}"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" + ("" if count == 1 else "es" if what.endswith("s") else "s")

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from autograd.checking.graph_facts import visible
 from autograd.explaining.folded import Fold, Steps
 from autograd.ops import POWER, POWER_DX, POWER_DY
 from autograd.rules.grammar import names_in
 from autograd.rules.notation import Notation, Piece
 from autograd.rules.numbers import Number
 from autograd.rules.op import Op
+from autograd.text import one_line
 from autograd.value import Constant, Value
 
 LONG = 60  # signs that a formula may have before its parts get lines of their own, a name or an operation counted as 3
@@ -189,4 +189,4 @@ def names_of(order: Sequence[Value], sources: Iterable[Value] = ()) -> dict[Valu
 def label_of(node: Value) -> str:
     """The label, on one line and not too long; of one that is blank nothing."""
     label = str(node.label or "")
-    return "" if label.isspace() else visible(label)
+    return "" if label.isspace() else one_line(label)

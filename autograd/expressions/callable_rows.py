@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 from autograd import functions
 from autograd.ops import OPS, Op
+from autograd.text import counted
 
 FUNCTIONS: dict[str, Op] = {
     **{name: op for name, op in OPS.items() if hasattr(functions, name)},
@@ -41,5 +42,5 @@ def arguments(op: Op) -> str:
     >>> arguments(OPS["maximum"]), arguments(OPS["leaky_relu"])
     ('2 arguments', '1 argument, or 2 with its constant')
     """
-    count = f"{op.arity} argument{'s' * (op.arity - 1)}"
+    count = counted(op.arity, "argument")
     return f"{count}, or {op.arity + 1} with its constant" if op.is_family else count

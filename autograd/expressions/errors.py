@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import islice
 from unicodedata import combining, east_asian_width
 
 from autograd.errors import DomainError
+from autograd.text import same_columns
 
 Place = tuple[int, int]
 """The columns at which a part of an expression begins and ends."""
@@ -39,38 +38,15 @@ class ExpressionError(ValueError):
         start, end = self.place
         first = max(0, min(start - SHOWN_CHARS // 3, len(self.text) - SHOWN_CHARS))
         last = first + SHOWN_CHARS
-        before = "…" * (first > 0) + _printable(self.text[first:start])
-        there = _printable(self.text[start : min(end, last)])
-        after = _printable(self.text[min(end, last) : last]) + "…" * (last < len(self.text))
+        before = "…" * (first > 0) + same_columns(self.text[first:start])
+        there = same_columns(self.text[start : min(end, last)])
+        after = same_columns(self.text[min(end, last) : last]) + "…" * (last < len(self.text))
         carets = " " * _columns(before) + "^" * max(1, _columns(there))
         return f"{self.message}\n  {before}{there}{after}\n  {carets}"
 
 
 class OutsideDomainError(ExpressionError, DomainError):
     """A ``DomainError`` of the engine that shows the place too: the engine names the operation and the operand."""
-
-
-def visible(text: str, longest: int = 40) -> str:
-    r"""Any text in quotes, short and without a character that cannot be printed.
-
-    >>> visible("x\n"), visible("12345", longest=4)
-    ("'x�'", "'123…'")
-    """
-    return f"'{_printable(text if len(text) <= longest else text[: longest - 1] + '…')}'"
-
-
-def some(names: Iterable[str], most: int = 8) -> str:
-    """Names in a row, and of very many the first.
-
-    >>> some("abc", most=2), some([])
-    ('a, b, ...', 'none')
-    """
-    shown = list(islice(names, most + 1))
-    return ", ".join(shown if len(shown) <= most else [*shown[:most], "..."]) or "none"
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else "�" for char in text)
 
 
 def _columns(text: str) -> int:

@@ -6,8 +6,8 @@ import math
 import re
 from fractions import Fraction
 
-from autograd.expressions.errors import visible
 from autograd.rules.exact_powers import bits
+from autograd.text import quoted
 
 NUMERAL = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 """An unsigned decimal number, as a pattern: 2, 0.5, .5, 1e-3."""
@@ -40,7 +40,7 @@ def number(text: str, exact: bool = False) -> float | Fraction:
     text = text.strip()
     match = _SIGNED_RATIO.fullmatch(text) if len(text) <= MAX_EXPRESSION_CHARS else None
     if match is None:
-        raise ValueError(f"{visible(text)} is no number; write for example 2, -0.5, 1e-3 or 1/3")
+        raise ValueError(f"{quoted(text)} is no number; write for example 2, -0.5, 1e-3 or 1/3")
     sign, numerator, denominator = match.groups(default="1")
     kept_are = (
         f"is too long: {MAX_EXACT_DIGITS} digits are kept"
@@ -48,9 +48,9 @@ def number(text: str, exact: bool = False) -> float | Fraction:
         else "is beyond what a float holds, from 4.9e-324 to 1.8e308"
     )
     if any(len(numeral.lower().partition("e")[2].lstrip("+-0")) > MAX_EXPONENT_DIGITS for numeral in (numerator, denominator)):
-        raise ValueError(f"{visible(text)} {kept_are}")
+        raise ValueError(f"{quoted(text)} {kept_are}")
     if Fraction(denominator) == 0:
-        raise ValueError(f"{visible(text)} divides by 0")
+        raise ValueError(f"{quoted(text)} divides by 0")
     ratio = Fraction(numerator) / Fraction(denominator)
     if sign == "-":
         ratio = -ratio
@@ -59,5 +59,5 @@ def number(text: str, exact: bool = False) -> float | Fraction:
     except OverflowError:
         kept = math.inf
     if kept == math.inf or (kept == 0) != (ratio == 0) or bits(kept) > MAX_EXACT_BITS:
-        raise ValueError(f"{visible(text)} {kept_are}")
+        raise ValueError(f"{quoted(text)} {kept_are}")
     return kept

@@ -14,13 +14,14 @@ from unicodedata import normalize
 
 from autograd.errors import DomainError
 from autograd.expressions.callable_rows import FUNCTIONS, arguments, no_function
-from autograd.expressions.errors import ExpressionError, OutsideDomainError, Place, some, visible
+from autograd.expressions.errors import ExpressionError, OutsideDomainError, Place
 from autograd.expressions.numerals import MAX_EXACT_BITS, MAX_EXACT_DIGITS, number
 from autograd.expressions.tokens import ALLOWED, check_tokens
 from autograd.ops import NEG, OPS, POW, POWER, Op
 from autograd.rules.exact_powers import bits, bits_of_power
 from autograd.rules.grammar import EXACT_IN_A_FLOAT, OPERATORS
 from autograd.rules.numbers import Number
+from autograd.text import first_few, quoted
 from autograd.value import Operand, Value, apply, data_of
 
 MAX_PARTS = 300
@@ -218,7 +219,7 @@ class Expression:
             trees = (node for _, tree in self._statements for node in ast.walk(tree))
             first = min((node for node in trees if isinstance(node, ast.Name) and node.id == missing[0]), key=self._place)
             need = "has no number" if len(missing) == 1 else "have no numbers"
-            raise self._error(f"{some(missing)} {need}; add for example {missing[0]}=1", first)
+            raise self._error(f"{first_few(missing)} {need}; add for example {missing[0]}=1", first)
 
     def _applied(self, op: Op, operands: Sequence[Operand], place: Place) -> Operand:
         try:
@@ -284,7 +285,7 @@ def read_numbers(assignments: Sequence[str], expression: Expression) -> dict[str
         name, equals, text = assignment.partition("=")
         name = normalize("NFKC", name.strip())  # as Python reads names
         if not equals or not name.isidentifier():
-            raise ValueError(f"{visible(assignment)} does not give a number to a name; write for example x=2, without spaces")
+            raise ValueError(f"{quoted(assignment)} does not give a number to a name; write for example x=2, without spaces")
         if name in numbers:
             raise ValueError(f"{name} has two numbers; give it one")
         if name not in expression.names:
@@ -301,4 +302,4 @@ def _why_not(name: str, expression: Expression) -> str:
         return "is the name of a function, so it cannot have a number"
     if name in expression.definitions:
         return "is defined in the expression, so it has its number already"
-    return f"does not occur in the expression; its names are {some(expression.names)}"
+    return f"does not occur in the expression; its names are {first_few(expression.names)}"

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from autograd.errors import DomainError, ExactPowerError, PoleError
-from autograd.rules.numbers import Number, number
+from autograd.rules.numbers import Number, is_finite, number
 from autograd.rules.op import Op
 
 
@@ -47,7 +47,7 @@ def evaluate(op: Op, *operands: Number, labels: Sequence[str] = ()) -> tuple[Any
         raise
     except (ArithmeticError, ValueError) as error:
         pole = isinstance(error, ZeroDivisionError)
-    if all(type(each) is not float or math.isfinite(each) for each in data) and not op.defined(*data):
+    if all(map(is_finite, data)) and not op.defined(*data):
         raise _domain_error(op, data, labels, PoleError if pole or _is_pole(op, data) else DomainError)
     return _ieee(op, data)
 

@@ -1,8 +1,11 @@
 """The door for numbers: what a ``Value`` may hold."""
 
 from fractions import Fraction
+from math import inf
 from numbers import Integral, Rational, Real
 from typing import Any, TypeAlias
+
+from autograd.text import described
 
 Number: TypeAlias = int | float | Fraction
 
@@ -33,14 +36,8 @@ convert it first, with float(...)
     if kind.__module__ == "numpy" and kind.__name__ in ("bool", "bool_"):
         return int(value)
     raise TypeError(
-        f"a Value holds a real number (int, float, Fraction or a NumPy scalar), but got {_shown(value)} of type "
-        f"{kind.__name__}; {_remedy(value)}"
+        f"a Value holds a real number (int, float, Fraction or a NumPy scalar), but got {described(value)}; {_remedy(value)}"
     )
-
-
-def _shown(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
 def _remedy(value: Any) -> str:
@@ -51,3 +48,12 @@ def _remedy(value: Any) -> str:
     if hasattr(value, "__iter__"):
         return "make one Value for each entry: [Value(v) for v in ...]"
     return "give it a number"
+
+
+def is_finite(x: Number) -> bool:
+    """Whether a number is neither nan nor infinite; ``math.isfinite`` overflows for long Fractions.
+
+    >>> is_finite(Fraction(10**400, 3)), is_finite(float("inf")), is_finite(float("nan"))
+    (True, False, False)
+    """
+    return x == x and abs(x) != inf

@@ -43,11 +43,11 @@ def test_whatever_else_is_refused_with_advice(given, advice):
         number(given)
 
 
-@pytest.mark.parametrize(("length", "shown"), [(60, "7" * 60), (61, "7" * 57 + "...")])
+@pytest.mark.parametrize(("length", "shown"), [(60, "7" * 60), (61, "7" * 59 + "…")])
 def test_what_is_long_is_shown_in_sixty_characters(length, shown):
     class Long:
         def __repr__(self):
             return "7" * length
 
-    with pytest.raises(TypeError, match=rf"got {shown.replace('.', '[.]')} of type"):
+    with pytest.raises(TypeError, match=f"got {shown} of type"):
         number(Long())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator
-from decimal import MAX_EMAX, MIN_EMIN, Context
 from itertools import zip_longest
-from numbers import Number, Rational
+from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 from autograd import Constant, Value, topological_order
+from autograd.text import described, four_digits, one_line, printable
 
 if TYPE_CHECKING:
     from viz.dot.digraph import Digraph
@@ -18,11 +18,9 @@ RANKDIRS = ("LR", "RL", "TB", "BT")
 FONT = "Helvetica,Arial,sans-serif"
 DATA, GRADIENT = "#0072B2", "#B34700"  # blue and orange: contrast 5.2 and 5.5 on white, and told apart by colour-blind eyes
 INK, GREY = "#222222", "#5A5A5A"
-EXACT = 10**12  # whole numbers and fractions are written out below this, and rounded above
 LONG = 700  # ranks that the edges of a picture may cross together, before Graphviz is to take less trouble
 QUICK = {"nslimit": "2", "nslimit1": "2", "splines": "line"}
 """Few rounds of improvement, and straight edges: without both it takes minutes where one leaf is used along a chain of hundreds."""
-ROUNDED = Context(prec=4, Emin=MIN_EMIN, Emax=MAX_EMAX)
 
 
 def draw(value: Value, *, rankdir: str = "LR", max_nodes: int | None = 300) -> Digraph:
@@ -55,8 +53,7 @@ def draw(value: Value, *, rankdir: str = "LR", max_nodes: int | None = 300) -> D
     v2 -> v3 [id="e3-1" label=" ∂ 2 " tooltip="the local derivative of v3 in operand 2, y: 2"]
     """
     if not isinstance(value, Value):
-        given = f"{_shortened(repr(value), 60)} of type {type(value).__name__}"
-        raise TypeError(f"draw shows how a Value was computed, but got {given}; {_hint(value)}")
+        raise TypeError(f"draw shows how a Value was computed, but got {described(value)}; {_hint(value)}")
     if rankdir not in RANKDIRS:
         raise ValueError(f"rankdir is one of {', '.join(RANKDIRS)}, but got {rankdir!r}")
     order = topological_order(value)
@@ -144,7 +141,7 @@ def _frame(number: int, scope: tuple[str, ...]) -> list[str]:
     fill = ("#EEF1F4", "#F7F9FA")[len(scope) % 2]  # so that a frame stands out from the one around it
     return [
         f"subgraph cluster_{number} {{",
-        f'\tgraph [label=<{_html(_shortened(scope[-1]))}> tooltip="{_tooltip(" / ".join(scope))}" labeljust=l '
+        f'\tgraph [label=<{_html(one_line(scope[-1]))}> tooltip="{_tooltip(" / ".join(scope))}" labeljust=l '
         f'fontsize=11 fontcolor="{GREY}" style="rounded,filled" fillcolor="{fill}" color="#B8C0C8"]',
     ]
 
@@ -155,14 +152,14 @@ def _box(node: Value, name: str, has_gradients: bool, is_output: bool) -> list[s
     constant = isinstance(node, Constant)
     cells = []
     if label:
-        cells.append(f'<TD COLSPAN="2"><B>{_html(_shortened(label))}</B></TD>')
+        cells.append(f'<TD COLSPAN="2"><B>{_html(one_line(label))}</B></TD>')
     elif not constant:
         cells.append(f'<TD COLSPAN="2"><FONT COLOR="{GREY}">{name}</FONT></TD>')
     cells.append(_word_and_number("constant", node.data, GREY) if constant else _word_and_number("data", node.data, DATA))
     if has_gradients and not constant:
         cells.append(_word_and_number("grad", node.grad, GRADIENT))
     if node.op is not None:
-        symbol = f'<FONT POINT-SIZE="15">{_html(_shortened(node.op.symbol or "closure", 16))}</FONT>'
+        symbol = f'<FONT POINT-SIZE="15">{_html(one_line(node.op.symbol or "closure", 16))}</FONT>'
         cells[0] = f'<TD ROWSPAN="{len(cells)}" BORDER="1" SIDES="R" CELLPADDING="8">{symbol}</TD>{cells[0]}'
     look = 'STYLE="ROUNDED,DASHED" BGCOLOR="#F0F0F0"' if constant else 'STYLE="ROUNDED" BGCOLOR="#FFFFFF"'
     return [
@@ -176,7 +173,7 @@ def _box(node: Value, name: str, has_gradients: bool, is_output: bool) -> list[s
 
 def _word_and_number(word: str, number: Any, colour: str) -> str:
     font = f'<FONT COLOR="{colour}">'
-    return f'<TD ALIGN="LEFT">{font}{word}</FONT></TD><TD ALIGN="RIGHT">{font}{_html(_number(number))}</FONT></TD>'
+    return f'<TD ALIGN="LEFT">{font}{word}</FONT></TD><TD ALIGN="RIGHT">{font}{_html(four_digits(number))}</FONT></TD>'
 
 
 def _edge(source: Value, node: Value, operand: int, partial: Any, names: dict[Value, str]) -> str:
@@ -186,7 +183,7 @@ def _edge(source: Value, node: Value, operand: int, partial: Any, names: dict[Va
     if partial is None:
         texts = f'tooltip="{_tooltip(f"no local derivative of {of}: it is a closure")}"'
     else:
-        number = _number(partial)
+        number = four_digits(partial)
         texts = f'label=" ∂ {_html(number)} " tooltip="{_tooltip(f"the local derivative of {of}: {number}")}"'
     weight = " weight=4" if source.op else ""  # so that the way of the results is straight, and leaves stand beside it
     return f'{start} -> {end} [id="e{end[1:]}-{operand}" {texts}{weight}]'
@@ -201,39 +198,11 @@ def _label(node: Value) -> str:
     return "" if label.isspace() else label
 
 
-def _visible(text: str) -> str:
-    """Control characters, and whatever else cannot be printed, as Python writes them; the rest as it is."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-
-
-def _shortened(text: str, length: int = 40) -> str:
-    text = _visible(text)
-    return text if len(text) <= length else text[: length - 1] + "…"
-
-
 def _html(text: str) -> str:
     """Any text for an HTML-like label. A single backslash would be read: of \\N, DOT makes the node's name."""
-    return html.escape(_visible(text)).replace("\\", r"\\")
+    return html.escape(printable(text)).replace("\\", r"\\")
 
 
 def _tooltip(text: str) -> str:
     """Any text for a tooltip, where DOT reads backslashes twice."""
     return _html(text).replace("\\", r"\\")
-
-
-def _number(number: Any) -> str:
-    """A number in four significant digits; whole numbers and fractions as they are, or rounded (≈) if they are long.
-
-    >>> from fractions import Fraction
-    >>> print(*map(_number, (2.0, -0.123456, 1e100, float("nan"), 7, 2**100, Fraction(1, 3), Fraction(2**100, 3))))
-    2 -0.1235 1e+100 nan 7 ≈1.268e+30 1/3 ≈4.226e+29
-    """
-    if isinstance(number, Rational):
-        p, q = int(number.numerator), int(number.denominator)
-        if abs(p) * q >= EXACT:
-            return f"≈{ROUNDED.normalize(ROUNDED.divide(p, q)):g}"
-        return f"{p}/{q}" if q != 1 else str(p)
-    try:
-        return f"{number:.4g}"
-    except (TypeError, ValueError):  # data and grad may be assigned anything, None for example
-        return _shortened(str(number))
