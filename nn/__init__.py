@@ -31,7 +31,7 @@ from nn.summary import summary
 from nn.textbooks.conventions import NOTATIONS, Notation, backward_quantities, compare_notations
 from nn.textbooks.layouts import LAYOUTS, arrange, export_gradients, export_parameters, import_parameters
 from nn.training.batches import batches
-from nn.training.fit import Epoch, fit
+from nn.training.fit import Epoch, epochs, fit
 from nn.training.optimisers import SGD
 
 __all__ = [
@@ -58,6 +58,7 @@ __all__ = [
     "cross_entropy_logits",
     "data",
     "elementary",
+    "epochs",
     "export_gradients",
     "export_parameters",
     "fit",

@@ -83,7 +83,7 @@ class MLP(Module):
         >>> [len(layer) for layer in trace.pre_activations], trace.activations[0][0].data >= 0
         ([3, 1], True)
         """
-        inputs = h = inputs_of("the network", x, len(self.layers[0].neurons[0].w))
+        inputs = h = self._inputs(x)
         pre_activations, activations = [], []
         for layer in self.layers:
             own = type(layer).__call__ is not Layer.__call__  # a subclass that computes something else
@@ -91,6 +91,9 @@ class MLP(Module):
             pre_activations.append(a)
             activations.append(h)
         return Trace(inputs, pre_activations, activations)
+
+    def _inputs(self, x: Iterable[Operand]) -> list[Value]:
+        return inputs_of("the network", x, len(self.layers[0].neurons[0].w))
 
     def __call__(self, x: Iterable[Operand]) -> list[Value] | Value:
         """The outputs for one example: a list, or the ``Value`` itself where there is one output, as in micrograd."""

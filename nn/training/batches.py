@@ -6,6 +6,8 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
+from nn.whole_numbers import is_whole
+
 X = TypeVar("X")
 Y = TypeVar("Y")
 
@@ -13,22 +15,22 @@ Y = TypeVar("Y")
 def batches(
     xs: Sequence[X], ys: Sequence[Y], size: int | None = None, rng: random.Random | None = None
 ) -> Iterator[tuple[list[X], list[Y]]]:
-    """The examples of one epoch in batches: 1 is per-sample, None full-batch; the last batch may be smaller.
+    """The examples of one epoch in batches; the last batch may be smaller.
 
     Args:
         xs, ys: inputs and targets, of one length.
-        size: the number of examples in a batch.
+        size: the number of examples in a batch; None puts all in one.
         rng: a generator to shuffle with; None keeps the order.
 
     Raises:
-        ValueError: if the lengths differ or the size is less than 1.
+        ValueError: if the lengths differ, or the size is not a whole number of at least 1.
 
     >>> list(batches("abcde", [0, 1, 2, 3, 4], size=2))
     [(['a', 'b'], [0, 1]), (['c', 'd'], [2, 3]), (['e'], [4])]
     """
     if len(xs) != len(ys):
         raise ValueError(f"batches needs one target for each input, but got {len(xs)} inputs and {len(ys)} targets")
-    if size is not None and (not isinstance(size, int) or size < 1):
+    if size is not None and (not is_whole(size) or size < 1):
         raise ValueError(f"a batch holds a whole number of examples, at least 1, but got size={size!r}; None takes all at once")
     order = list(range(len(xs)))
     if rng is not None:

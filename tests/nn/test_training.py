@@ -1,5 +1,6 @@
-"""fit: compiled and graph by graph it goes the same way, and what cannot be compiled is trained all the same."""
+"""fit and epochs: compiled and graph by graph they give the same numbers, and what cannot be compiled is trained all the same."""
 
+import inspect
 import logging
 import math
 import random
@@ -93,7 +94,7 @@ def test_fractions_stay_exact():
     model = nn.MLP(1, [1], bias=False)
     [w] = model.parameters()
     w.data = Fraction(1, 2)
-    list(nn.fit(model, [[1]], [Fraction(2)], "half_sum_of_squares", lr=Fraction(1, 3), epochs=1))
+    nn.fit(model, [[1]], [Fraction(2)], "half_sum_of_squares", lr=Fraction(1, 3), epochs=1)
     assert w.data == Fraction(1, 2) + Fraction(1, 3) * (Fraction(2) - Fraction(1, 2))
 
 
@@ -113,40 +114,127 @@ def test_an_interrupted_epoch_leaves_the_numbers_of_its_last_step():
     model = nn.MLP(2, [3, 2], seed=2)
     before = [p.data for p in model.parameters()]
     seen = []
-    epochs = nn.fit(model, data.x, data.y, lr=0.1, epochs=5, rng=Shuffle())
+    epochs = nn.epochs(model, data.x, data.y, lr=0.1, epochs=5, rng=Shuffle())
     with pytest.raises(Stop):
         seen.extend([p.data for p in model.parameters()] for _ in epochs)
     assert len(seen) == 2
     assert before != seen[0] != seen[1] == [p.data for p in model.parameters()]
 
 
+# --- trained at once, or epoch by epoch --------------------------------------------------------------------------------
+
+
+def numbers(model):
+    return [p.data for p in model.parameters()]
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_fit_trains_when_it_is_called_and_returns_the_list_of_epochs(eager):
+    data = nn.data.moons(10, seed=1)
+    model = nn.MLP(2, [3, 2], seed=2)
+    before = numbers(model)
+    history = nn.fit(model, data.x, data.y, lr=0.1, epochs=3, eager=eager)
+    assert numbers(model) != before
+    assert type(history) is list
+    assert [epoch.number for epoch in history] == [1, 2, 3]
+    assert nn.fit(model, data.x, data.y, lr=0.1, epochs=0, eager=eager) == []
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_epochs_trains_only_as_far_as_it_is_asked(eager):
+    data = nn.data.moons(10, seed=1)
+    model, other = nn.MLP(2, [3, 2], seed=2), nn.MLP(2, [3, 2], seed=2)
+    before = numbers(model)
+    epochs = nn.epochs(model, data.x, data.y, lr=0.1, epochs=3, eager=eager)
+    assert numbers(model) == before
+    for count in (1, 2, 3):
+        epoch = next(epochs)
+        assert epoch.number == count
+        nn.fit(other, data.x, data.y, lr=0.1, epochs=1, eager=eager)
+        assert numbers(model) == numbers(other)
+    assert next(epochs, None) is None
+
+
+@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize("batch_size", [None, 1, 4])
+def test_both_forms_give_the_same_bits(eager, batch_size):
+    data = nn.data.blobs(9, seed=1)
+    models = [nn.MLP(2, [3, 3], seed=2) for _ in range(2)]
+    fitted, looped = (
+        list(train(model, data.x, data.y, lr=0.1, epochs=3, batch_size=batch_size, rng=random.Random(5), eager=eager))
+        for train, model in zip((nn.fit, nn.epochs), models, strict=True)
+    )
+    assert fitted == looped
+    assert numbers(models[0]) == numbers(models[1])
+
+
+def test_both_forms_have_the_same_arguments():
+    fit, epochs = (inspect.signature(function).parameters for function in (nn.fit, nn.epochs))
+    assert fit == epochs
+
+
+GIVEN = {
+    "xs": [[1.0, 2.0], [3.0, 4.0]],
+    "ys": [0, 1],
+    "loss": "cross_entropy_logits",
+    "lr": 0.1,
+    "epochs": 1,
+    "batch_size": 1,
+}
 REFUSED = {
     "no loss is called 'mse'": {"loss": "mse"},
     "learning rate above 0": {"lr": -1.0},
-    "whole number of epochs": {"epochs": 1.5},
+    "whole number of epochs, at least 0, but got 1.5": {"epochs": 1.5},
+    "whole number of epochs, at least 0, but got True": {"epochs": True},
     "one target for each input": {"ys": [0]},
     "at least one example": {"xs": [], "ys": []},
     "at least 1": {"batch_size": 0},
     "label among 2 classes": {"ys": [0, 2]},
+    "needs xs as a list or an array": {"xs": {0: [1.0, 2.0]}},
+    "needs ys as a list or an array": {"ys": iter([0, 1])},
+    "a loss that is a Value": {"loss": lambda outputs, target: 3.0},
+    "xs needs real numbers|holds a real number": {"xs": [[1.0, 2.0], [3.0, "4"]]},
+    "xs is no array|the network takes 2 inputs, but got 3": {"xs": [[1.0, 2.0], [3.0, 4.0, 5.0]]},
+    "the network takes 2 inputs, but got 1": {"xs": [[1.0], [3.0]]},
+    "ys is no array|one target for each output": {"ys": [[1.0, 0.0], [1.0]], "loss": "sum_of_squares"},
+    "hinge needs targets of -1 or 1": {"ys": [[1, -1], [1, 0]], "loss": "hinge"},
 }
 
 
 @pytest.mark.parametrize("words", REFUSED)
-def test_what_does_not_fit_is_refused_before_training(words):
-    given = {
-        "xs": [[1.0, 2.0], [3.0, 4.0]],
-        "ys": [0, 1],
-        "loss": "cross_entropy_logits",
-        "lr": 0.1,
-        "epochs": 1,
-        "batch_size": None,
-    }
-    given |= REFUSED[words]
+@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize("train", [nn.fit, nn.epochs], ids=["fit", "epochs"])
+def test_what_is_wrong_is_refused_at_the_call_before_any_training(train, eager, words):
     model = nn.MLP(2, [2], seed=0)
-    before = [p.data for p in model.parameters()]
-    with pytest.raises(ValueError, match=words):
-        nn.fit(model, given.pop("xs"), given.pop("ys"), given.pop("loss"), **given)
-    assert before == [p.data for p in model.parameters()]
+    before = numbers(model)
+    with pytest.raises((TypeError, ValueError), match=words):
+        train(model, eager=eager, **GIVEN | REFUSED[words])  # no loop: a generator would not even have begun
+    assert before == numbers(model)
+
+
+def test_a_refusal_names_the_function_that_was_called():
+    for train, name in ((nn.fit, "fit"), (nn.epochs, "epochs")):
+        with pytest.raises(ValueError, match=f"^{name} needs a whole number of epochs"):
+            train(nn.MLP(2, [2]), **GIVEN | {"epochs": -1})
+
+
+def test_a_wrong_target_of_a_loss_by_name_is_refused_though_a_compiled_loss_could_not_see_it():
+    with pytest.raises(ValueError, match="hinge needs targets of -1 or 1, one for each output, but got 0"):
+        nn.fit(nn.MLP(1, [1]), [[1.0], [2.0]], [1, 0], "hinge", lr=0.1, epochs=1)
+
+
+def test_the_first_run_that_looks_for_mistakes_draws_no_random_number_of_training():
+    drawn = []
+
+    def loss(output, target):
+        drawn.append(random.random())
+        return (output - target) ** 2
+
+    random.seed(11)
+    expected = [random.random() for _ in range(2)]
+    random.seed(11)
+    nn.fit(nn.MLP(1, [1], activation="linear", seed=0), [[1.0], [2.0]], [1.0, 3.0], loss, lr=0.01, epochs=1, eager=True)
+    assert drawn[-2:] == expected
 
 
 def test_a_planted_wrong_gradient_is_noticed(monkeypatch):
@@ -171,18 +259,18 @@ def test_a_model_of_a_single_value_and_an_own_loss():
             return self.slope * x[0]
 
     line = Line()
-    list(nn.fit(line, [[1.0], [2.0]], [3.0, 6.0], lambda output, y: (output - y) ** 2, lr=0.1, epochs=60))
+    nn.fit(line, [[1.0], [2.0]], [3.0, 6.0], lambda output, y: (output - y) ** 2, lr=0.1, epochs=60)
     assert line.slope.data == pytest.approx(3.0, abs=1e-6)
 
 
 def test_compiled_training_on_probabilities_leaves_out_classes_of_target_0():
     program = autograd.compile(lambda p, y: nn.cross_entropy(p, y))
     for p, y in (([0.0, 0.25, 0.75], [0, 0, 1]), ([1.0, 0.0, 0.0], [1, 0, 0]), ([0.5, 0.0, 0.5], [0.25, 0, 0.75])):
-        inputs = [Value(each) for each in p]
+        inputs = list(map(Value, p))
         nn.cross_entropy(inputs, y).backward()
         values, [slopes, _] = program.value([p], [y]), program.input_gradients([p], [y])
         assert values == pytest.approx(-sum(b * math.log(a) for a, b in zip(p, y, strict=True) if b), rel=1e-14)
-        assert slopes[0].tolist() == [each.grad for each in inputs]
+        assert slopes[0].tolist() == [v.grad for v in inputs]
 
 
 def test_random_numbers_are_drawn_anew_and_that_is_said(caplog):
@@ -194,22 +282,3 @@ def test_random_numbers_are_drawn_anew_and_that_is_said(caplog):
         losses.append([epoch.loss for epoch in nn.fit(model, [[1.0], [2.0]], [1.0, 3.0], loss, lr=0.01, epochs=3, eager=eager)])
     assert losses[0] == losses[1]
     assert "draws random numbers" in caplog.text
-
-
-@pytest.mark.parametrize("wrong", [[[1.0], ["2"]], [[1.0], [2.0, 3.0]]])
-def test_examples_after_the_first_are_checked_too(wrong):
-    with pytest.raises((TypeError, ValueError), match=r"xs needs real numbers|xs is no array|convert it first"):
-        list(nn.fit(nn.MLP(1, [1], seed=0), wrong, [1.0, 2.0], "sum_of_squares", lr=0.1, epochs=1))
-
-
-@pytest.mark.parametrize("xs", [{0: [1.0]}, (x for x in [[1.0]]), None])
-def test_examples_that_are_no_list_are_refused(xs):
-    with pytest.raises(TypeError, match="fit needs xs as a list or an array"):
-        nn.fit(nn.MLP(1, [1]), xs, [1.0], "sum_of_squares", lr=0.1, epochs=1)
-
-
-@pytest.mark.parametrize("eager", [False, True])
-def test_a_loss_that_is_a_number_is_refused(eager):
-    epochs = nn.fit(nn.MLP(1, [1]), [[1.0]], [1.0], lambda output, y: 3.0, lr=0.1, epochs=1, eager=eager)
-    with pytest.raises(TypeError, match=r"a loss that is a Value, computed from the model's outputs, but it gives 3\.0"):
-        list(epochs)
