@@ -11,8 +11,8 @@ Generator: TypeAlias = random.Random | ModuleType  # Python's own module `random
 Seed: TypeAlias = int | Generator | None
 
 
-def generator(seed: int | Generator | None) -> Generator:
-    """The generator that a seed stands for: a new one for a whole number, Python's global one for None, else what is given.
+def generator(seed: Seed) -> Generator:
+    """The generator that a seed stands for: a new one for a whole number, Python's global one for None; a generator is returned as it is.
 
     Raises:
         TypeError: if it is none of these.

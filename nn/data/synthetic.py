@@ -9,10 +9,10 @@ not finite.
 from __future__ import annotations
 
 import math
-import operator
 
 from nn.data.dataset import Dataset
 from nn.seeding import Generator, Seed, generator
+from nn.whole_numbers import at_least
 
 
 def moons(n: int = 100, noise: float = 0.1, seed: Seed = None) -> Dataset:
@@ -94,11 +94,10 @@ def blobs(n: int = 150, noise: float = 0.3, seed: Seed = None, classes: int = 3)
 
 
 def _sizes(name: str, n: int, classes: int) -> list[int]:
-    """How many examples of each class: n shared out evenly, the last classes taking what is over."""
-    for number, what, least in ((classes, "classes", 2), (n, "examples", classes)):
-        if isinstance(number, bool) or not hasattr(number, "__index__") or operator.index(number) < least:
-            raise ValueError(f"{name} needs a whole number of {what}, at least {least}, but got {number!r}")
-    return [(operator.index(n) + c) // classes for c in range(classes)]
+    """How many examples each class has: n shared out evenly, where the last classes take what remains."""
+    classes = at_least(2, classes, name, "classes")
+    n = at_least(classes, n, name, "examples")
+    return [(n + c) // classes for c in range(classes)]
 
 
 def _from_0_to_1(count: int) -> list[float]:

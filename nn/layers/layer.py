@@ -7,9 +7,12 @@ from typing import NamedTuple
 
 from autograd import Value, scope, softmax
 from autograd.value import Operand
-from nn.layers.neuron import Activation, Init, Neuron, inputs_of, width
+from nn.layers.activations import Activation
+from nn.layers.initialisation import Init
+from nn.layers.neuron import Neuron, as_inputs
 from nn.module import Module
 from nn.seeding import Seed, generator
+from nn.whole_numbers import at_least
 
 
 class LayerTrace(NamedTuple):
@@ -26,7 +29,7 @@ class LayerTrace(NamedTuple):
 
 
 class Layer(Module):
-    """Neurons that read the same inputs; called, it gives the list of their activations, even if there is only one.
+    """Neurons that read the same inputs; a call returns the list of their activations, even if there is only one.
 
     Args:
         nin: the number of inputs.
@@ -35,7 +38,7 @@ class Layer(Module):
         nonlin, bias, init, seed: as for ``Neuron``.
 
     Raises:
-        ValueError: if a width is not positive or a name is unknown; when called, if the number of inputs is not ``nin``.
+        ValueError: if a width is not a whole number of at least 1, or a name is unknown; when called, if there are not ``nin`` inputs.
 
     Source: S4.2-S4.5; softmax S4.15.
 
@@ -59,17 +62,19 @@ class Layer(Module):
         seed: Seed = None,
     ) -> None:
         self.activation = activation if nonlin else "linear"
-        each = "linear" if self.activation == "softmax" else self.activation
+        of_neuron = "linear" if self.activation == "softmax" else self.activation
         rng = generator(seed)
         self.neurons = [
-            Neuron(nin, each, bias=bias, init=init, nout=nout, seed=rng) for _ in range(width("a layer", "neurons", nout))
+            Neuron(nin, of_neuron, bias=bias, init=init, nout=nout, seed=rng)
+            for _ in range(at_least(1, nout, "a layer", "neurons"))
         ]
-        self._name("layer", "")
+        self._label("layer", "")
 
-    def _name(self, name: str, number: str) -> None:
+    def _label(self, name: str, number: str) -> None:
+        """Name the layer, and label its parameters with its number in the network."""
         self.name = name
         for i, neuron in enumerate(self.neurons, start=1):
-            neuron._name(f"neuron{i}", f"w{number}[{i},{{}}]", f"b{number}[{i}]", (name,))
+            neuron._label(f"neuron{i}", f"w{number}[{i},{{}}]", f"b{number}[{i}]", (name,))
 
     def trace(self, x: Iterable[Operand]) -> LayerTrace:
         """The pre-activations and the activations, for a list of numbers or Values.
@@ -78,18 +83,18 @@ class Layer(Module):
         >>> layer.trace([-2.0])
         LayerTrace(pre_activations=[Value(data=-6.0, grad=0.0)], activations=[Value(data=0.0, grad=0.0)])
         """
-        x = inputs_of(self.name, x, len(self.neurons[0].w))
-        before, after = [], []
+        x = as_inputs(self.name, x, len(self.neurons[0].w))
+        pre_activations, activations = [], []
         with scope(self.name) as layer:
             for neuron in self.neurons:
                 layer.part(neuron.name)
-                before.append(neuron.pre_activation(x))
-                own = type(neuron).__call__ is not Neuron.__call__  # a subclass that computes something else
-                after.append(neuron(x) if own else neuron._activate(before[-1]))
+                pre_activations.append(neuron.pre_activation(x))
+                overridden = type(neuron).__call__ is not Neuron.__call__  # by a subclass that computes something else
+                activations.append(neuron(x) if overridden else neuron._activate(pre_activations[-1]))
             if self.activation == "softmax":
                 layer.part("softmax")
-                after = softmax(after)
-        return LayerTrace(before, after)
+                activations = softmax(activations)
+        return LayerTrace(pre_activations, activations)
 
     def __call__(self, x: Iterable[Operand]) -> list[Value]:
         """The activations, for a list of numbers or Values."""

@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from autograd import Value
 from autograd.value import Operand
+from nn.layers.activations import Activation, activation_function
+from nn.layers.initialisation import Init
 from nn.layers.layer import Layer
-from nn.layers.neuron import Activation, Init, activation_function, inputs_of
+from nn.layers.neuron import as_inputs
 from nn.module import Module
 from nn.seeding import Seed, generator
 
@@ -34,13 +36,13 @@ class MLP(Module):
         nouts: the number of neurons in each layer; the last is the number of outputs.
         activation: of the hidden layers, one for all or a list with one for each.
         output: the activation of the last layer.
-        bias: whether neurons have a bias, for all layers or a list with one for each.
+        bias: whether neurons have a bias, one answer for all layers or a list with one for each.
         init: how weights are drawn: ``"uniform"``, ``"xavier"``, ``"he"``, or a function of (generator, nin, nout).
-        seed: of the network's own generator; None draws from Python's global one, as micrograd does.
+        seed: for a generator of the network's own; None draws from Python's global one, as micrograd does.
 
     Raises:
-        ValueError: if a width is not positive, a name is unknown, or a list does not fit the layers; when called, if the number
-            of inputs is not ``nin``.
+        ValueError: if a width is not a whole number of at least 1, a name is unknown, or a list does not have one entry for each
+            layer; when called, if there are not ``nin`` inputs.
 
     Source: S4.9, S4.i2; parameters in the order of micrograd, neuron by neuron, weights before the bias.
 
@@ -65,19 +67,19 @@ class MLP(Module):
             raise ValueError(f"an MLP needs a list of widths, one for each layer, as in MLP(2, [16, 16, 1]), but got {nouts!r}")
         if isinstance(activation, str) and activation != "softmax":
             activation_function(activation)  # refuses an unknown name even where there is no hidden layer to use it
-        hidden = _for_each("hidden layer", "activations", activation, len(nouts) - 1)
-        biases = _for_each("layer", "biases", bias, len(nouts))
+        hidden = _one_for_each("hidden layer", "activations", activation, len(nouts) - 1)
+        biases = _one_for_each("layer", "biases", bias, len(nouts))
         rng = generator(seed)
         widths = [nin, *nouts]
         self.layers = [
-            Layer(width, nout, each, bias=b, init=init, seed=rng)
-            for width, nout, each, b in zip(widths, nouts, [*hidden, output], biases, strict=False)
+            Layer(width, nout, own, bias=has_bias, init=init, seed=rng)
+            for width, nout, own, has_bias in zip(widths, nouts, [*hidden, output], biases, strict=False)
         ]
         for k, layer in enumerate(self.layers, start=1):
-            layer._name(f"layer{k}", str(k))
+            layer._label(f"layer{k}", str(k))
 
     def trace(self, x: Iterable[Operand]) -> Trace:
-        """The pre-activations and activations of every layer: all that a backward pass by hand needs (S4.84-85).
+        """The pre-activations and activations of every layer: all that a backward pass by hand needs (S4.84, S4.85).
 
         >>> trace = MLP(2, [3, 1], seed=0).trace([1.0, 2.0])
         >>> [len(layer) for layer in trace.pre_activations], trace.activations[0][0].data >= 0
@@ -86,17 +88,17 @@ class MLP(Module):
         inputs = h = self._inputs(x)
         pre_activations, activations = [], []
         for layer in self.layers:
-            own = type(layer).__call__ is not Layer.__call__  # a subclass that computes something else
-            a, h = ([], layer(h)) if own else layer.trace(h)
+            overridden = type(layer).__call__ is not Layer.__call__  # by a subclass that computes something else
+            a, h = ([], layer(h)) if overridden else layer.trace(h)
             pre_activations.append(a)
             activations.append(h)
         return Trace(inputs, pre_activations, activations)
 
     def _inputs(self, x: Iterable[Operand]) -> list[Value]:
-        return inputs_of("the network", x, len(self.layers[0].neurons[0].w))
+        return as_inputs("the network", x, len(self.layers[0].neurons[0].w))
 
     def __call__(self, x: Iterable[Operand]) -> list[Value] | Value:
-        """The outputs for one example: a list, or the ``Value`` itself where there is one output, as in micrograd."""
+        """The outputs for one example: a list, or one ``Value`` where there is one output, as in micrograd."""
         outputs = self.trace(x).activations[-1]
         return outputs[0] if len(outputs) == 1 else outputs
 
@@ -104,12 +106,12 @@ class MLP(Module):
         return f"MLP of [{', '.join(map(repr, self.layers))}]"
 
 
-def _for_each(what: str, plural: str, given: object, count: int) -> list:  # type: ignore[type-arg]
-    """One thing for all, or a list with one for each."""
-    if not isinstance(given, list | tuple):
-        return [given] * count
-    if len(given) != count:
+def _one_for_each(what: str, plural: str, choice: object, count: int) -> list:  # type: ignore[type-arg]
+    """A list with one entry for each, from such a list or from one choice for all."""
+    if not isinstance(choice, list | tuple):
+        return [choice] * count
+    if len(choice) != count:
         hint = "; the last layer's is output=..." if what == "hidden layer" else ""
         layers = what if count == 1 else what + "s"
-        raise ValueError(f"there must be one for each or one for all: {count} {layers}, but {len(given)} {plural}{hint}")
-    return list(given)
+        raise ValueError(f"there must be one for each or one for all: {count} {layers}, but {len(choice)} {plural}{hint}")
+    return list(choice)
