@@ -50,7 +50,7 @@ def f(layer, z):
 
 def sensitivities(model, xs, ys, cost, alpha, steps):
     """Note 0: w_ji(k+1) = w_ji(k) - alpha s_i a_j with s = dJ/dn, one example a step."""
-    history, parameters = [nn.export_parameters(model, "transposed")], nn.arrange(model, "transposed")
+    history, parameters = [nn.export_parameters(model, "transposed")], nn.parameters_in_layout(model, "transposed")
     for k in range(steps):
         a, n = [[Value(each) for each in xs[k % len(xs)]]], []
         for layer, (w, b) in zip(model.layers, parameters, strict=True):
@@ -69,7 +69,7 @@ def sensitivities(model, xs, ys, cost, alpha, steps):
 
 def batches(model, xs, ys, cost, eta, steps):
     """Note 1: W <- W - eta Z^T dE/dA, examples as rows, with the bias in row 0 of W and a constant unit 0 in each layer."""
-    history, matrices = [nn.export_parameters(model, "bias_row")], nn.arrange(model, "bias_row")
+    history, matrices = [nn.export_parameters(model, "bias_row")], nn.parameters_in_layout(model, "bias_row")
     for _ in range(steps):
         Z, A = [[[Value(1.0), *map(Value, x)] for x in xs]], []  # S1.i1
         for layer, W in zip(model.layers, matrices, strict=True):
@@ -88,7 +88,7 @@ def batches(model, xs, ys, cost, eta, steps):
 
 def composed_functions(model, xs, ys, cost, alpha, steps):
     """Note 2: W_new = W_old - alpha dC/dW and b_new = b_old - alpha dC/db, one example a step."""
-    history, parameters = [nn.export_parameters(model, "matrices")], nn.arrange(model, "matrices")
+    history, parameters = [nn.export_parameters(model, "matrices")], nn.parameters_in_layout(model, "matrices")
     for k in range(steps):
         a = xs[k % len(xs)]
         for layer, (W, b) in zip(model.layers, parameters, strict=True):
@@ -105,7 +105,7 @@ def composed_functions(model, xs, ys, cost, alpha, steps):
 
 def delta_rule(model, xs, ys, cost, eta, steps):
     """Note 3: w_rq <- w_rq + eta sum_i delta_r u_rq with delta_r = -dJ/dnet_r: a plus, since delta has a minus."""
-    history, units = [nn.export_parameters(model, "units")], nn.arrange(model, "units")
+    history, units = [nn.export_parameters(model, "units")], nn.parameters_in_layout(model, "units")
     numbered = iter(units)
     layers = [[next(numbered) for _ in layer.neurons] for layer in model.layers]
     for _ in range(steps):
@@ -129,7 +129,7 @@ def delta_rule(model, xs, ys, cost, eta, steps):
 
 def feed_forward(model, xs, ys, cost, eta, max_iterations=1000):
     """Note 4: theta_(t+1) = theta_t - eta grad L, of the mean over the examples, exactly ``max_iterations`` times."""
-    history, theta = [nn.export_parameters(model, "theta")], list(flat(nn.arrange(model, "theta")))  # S4.10
+    history, theta = [nn.export_parameters(model, "theta")], list(flat(nn.parameters_in_layout(model, "theta")))  # S4.10
     t = 0
     while t < max_iterations:  # S4.i4
         outputs = []

@@ -29,7 +29,7 @@ from nn.losses import (
 from nn.module import Module
 from nn.summary import summary
 from nn.textbooks.conventions import NOTATIONS, Notation, backward_quantities, compare_notations
-from nn.textbooks.layouts import LAYOUTS, arrange, export_gradients, export_parameters, import_parameters
+from nn.textbooks.layouts import LAYOUTS, export_gradients, export_parameters, import_parameters, parameters_in_layout
 from nn.training.batches import batches
 from nn.training.fit import Epoch, epochs, fit
 from nn.training.optimisers import SGD
@@ -50,7 +50,6 @@ __all__ = [
     "Neuron",
     "Notation",
     "Trace",
-    "arrange",
     "backward_quantities",
     "batches",
     "compare_notations",
@@ -68,6 +67,7 @@ __all__ = [
     "mean",
     "one_hot",
     "one_vs_rest",
+    "parameters_in_layout",
     "sum_of_squares",
     "summary",
 ]

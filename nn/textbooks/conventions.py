@@ -1,25 +1,17 @@
 r"""Five notations of backpropagation: what each calls the backward quantity, and by which factor it differs from the others.
 
-All five pass back the derivative of a loss in the pre-activations; they differ in the loss's constant, in a sign, in whether
-the examples are averaged, and in the layout of the parameters (``nn.LAYOUTS``). Beside :math:`\delta = \partial C/\partial z`,
-for :math:`C = \sum_n \tfrac12\lVert\hat y_n - y_n\rVert^2` over N examples, with sigmoid outputs, say:
+All five pass back the derivative of a loss with respect to the pre-activations. They differ in the loss's constant, in a sign,
+in whether the loss is the mean over the examples, and in the layout of the parameters (``nn.LAYOUTS``). ``NOTATIONS`` says how.
 
-    notation            layout      loss                     backward quantity  / delta   gradient   rate      step
-    sensitivities       transposed  |y - a|^2                s = dJ/dn             2         2       eta/2     one example
-    batches             bias_row    sum 1/2 |Y - T|^2        dE/dA                 1         1       eta       the batch
-    composed_functions  matrices    1/2 |a - y|^2            dC/dz                 1         1       eta       one example
-    delta_rule          units       sum 1/2 |y - o|^2        delta = -dJ/dnet     -1         1       eta       the batch
-    feed_forward        theta       1/N sum |yhat - y|^2     grad_a L             2/N       2/N      eta N/2   the batch
-
-The gradient is that many times the gradient of C, so with the rate of the last column but one a step is the one that the rate eta
-makes on C. For softmax with cross-entropy no loss has a factor of its own but the mean's: the gradients are 1, 1, 1, 1, 1/N times
-that of C, and the signs stay. ``NOTATIONS`` is the table as data, ``compare_notations`` checks it on a network of yours.
+Their factors are relative to one loss, :math:`C = \sum_n \tfrac12\lVert\hat y_n - y_n\rVert^2` over N examples, and to its backward
+quantity :math:`\delta = \partial C/\partial z`. A notation whose gradient is k times the gradient of C makes the same training
+steps as C if its learning rate is eta / k. For softmax with cross-entropy the losses have no factors of their own; what remains is
+the mean, 1/N, and the sign. ``compare_notations`` checks all this on a network of yours, and prints it as a table.
 """
 
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,30 +21,31 @@ from autograd import Value, grad, total
 from autograd.rules.numbers import Number, number
 from nn.layers import MLP
 from nn.losses import LOSSES, Outputs, Target, mean
-from nn.textbooks.layouts import Nested, arrange, each
+from nn.textbooks.layouts import Nested, map_nested, parameters_in_layout
+from nn.whole_numbers import is_whole
 
-Quantity: TypeAlias = list[list[list[Any]]]  # of layer l, example n, neuron i: numbers
+Quantity: TypeAlias = list[list[list[Any]]]  # [l][n][i]: a number for layer l, example n, neuron i
 
-BAR = 1e-12  # of the largest entry: a backward pass of some hundred operations keeps more digits than that
+RELATIVE_TOLERANCE = 1e-12  # of the largest entry: a backward pass of some hundred operations keeps more digits than that
 HALF = "half_sum_of_squares"
-REFERENCES = (HALF, "cross_entropy", "cross_entropy_logits")  # the losses C that the factors are relative to
-TIMES_HALF = {"sum_of_squares": 2, HALF: 1}  # of the loss of one example
+REFERENCE_LOSSES = (HALF, "cross_entropy", "cross_entropy_logits")  # what C can be
+MULTIPLES_OF_HALF = {"sum_of_squares": 2, HALF: 1}
 
 
 @dataclass(frozen=True)
 class Notation:
-    r"""One of the five notations, a row of the table.
+    r"""One of the five notations.
 
     Attributes:
         name: the key in ``NOTATIONS``.
         note: the number of the lecture note.
         layout: how it writes the parameters, a name from ``LAYOUTS``.
-        pre_activation, activation: its letters.
+        pre_activation, activation: its letters for them.
         quantity: what it passes back, in its letters.
-        sign: of that quantity, relative to the derivative of its loss in the pre-activation.
+        sign: the sign of that quantity, relative to the derivative of its loss with respect to the pre-activation.
         squares: its squared error of one example, a name from ``LOSSES``.
-        batch: whether a step is made on all examples together; else on one.
-        average: whether the loss of a batch is the mean over the examples; else the sum.
+        batch: whether a training step uses all examples together, and not one.
+        average: whether the loss of a batch is the mean over the examples, and not the sum.
 
     >>> NOTATIONS["sensitivities"].quantity, NOTATIONS["sensitivities"].layout
     ('s = ∂J/∂n', 'transposed')
@@ -70,11 +63,11 @@ class Notation:
     average: bool
 
     def scale(self, samples: int, loss: str = HALF) -> Fraction:
-        """The gradient of this notation relative to that of C: 2, 1, 1, 1, 2/N, exactly; for cross-entropy 1, 1, 1, 1, 1/N.
+        """The gradient of this notation's loss relative to the gradient of C, as an exact Fraction.
 
         Args:
-            samples: N, the number of examples of the batch; where a step takes one example it has no influence.
-            loss: C, for each example: ``"half_sum_of_squares"``, ``"cross_entropy"`` or ``"cross_entropy_logits"``.
+            samples: N, the number of examples in the batch; without influence where a training step uses one example.
+            loss: C for one example: ``"half_sum_of_squares"``, ``"cross_entropy"`` or ``"cross_entropy_logits"``.
 
         Raises:
             TypeError, ValueError: if N is not a whole number of at least 1, or the loss is another one.
@@ -82,12 +75,12 @@ class Notation:
         >>> [str(notation.scale(6)) for notation in NOTATIONS.values()]
         ['2', '1', '1', '1', '1/3']
         """
-        times = TIMES_HALF[self.squares] if _reference(loss) == HALF else 1
-        count = _count(samples)
-        return Fraction(times, count if self.average else 1)
+        _require_reference(loss)
+        _require_count(samples)
+        return Fraction(MULTIPLES_OF_HALF[self.squares] if loss == HALF else 1, int(samples) if self.average else 1)
 
     def factor(self, samples: int, loss: str = HALF) -> Fraction:
-        r"""The backward quantity relative to :math:`\delta = \partial C/\partial z`: the scale with the sign.
+        r"""The backward quantity relative to :math:`\delta = \partial C/\partial z`: the scale times the sign.
 
         Raises:
             TypeError, ValueError: as ``scale``.
@@ -98,7 +91,7 @@ class Notation:
         return self.sign * self.scale(samples, loss)
 
     def rate(self, eta: Number, samples: int, loss: str = HALF) -> Any:
-        """The learning rate that makes the same steps as the rate eta on C.
+        """The learning rate that makes the same training steps as the rate eta on C.
 
         Raises:
             TypeError, ValueError: as ``scale``, or if eta is not a number.
@@ -109,7 +102,7 @@ class Notation:
         return number(eta) / self.scale(samples, loss)
 
     def constant(self, samples: int, loss: str = HALF) -> Fraction:
-        """What stands before the sum in the loss: of all (y - a)^2, or for cross-entropy of all -y ln a.
+        """The constant before the sum in the loss: the sum of all (y - a)^2, or for cross-entropy of all -y ln a.
 
         Raises:
             TypeError, ValueError: as ``scale``.
@@ -122,13 +115,13 @@ class Notation:
     def objective(self, outputs: Sequence[Outputs], targets: Sequence[Target], loss: str = HALF) -> Value:
         """The loss of this notation, with its constant, summed or averaged over examples.
 
-        Where a step takes one example, several are summed: they share parameters only, so each one's backward quantity
-        is as if it were alone.
+        A notation whose training step uses one example has a sum over several: they share only the parameters, so the backward
+        quantity of each is what it would be alone.
 
         Args:
-            outputs: of the network, for each example.
-            targets: one for each example, as the losses take them.
-            loss: C; for ``"half_sum_of_squares"`` it is this notation's own multiple of it.
+            outputs: the outputs of the network for each example.
+            targets: a target for each example, as the losses take it.
+            loss: C for one example; in place of ``"half_sum_of_squares"`` each notation has its own multiple of it.
 
         Raises:
             ValueError: if there are no examples, or not one target for each.
@@ -141,20 +134,22 @@ class Notation:
             raise ValueError(
                 f"a loss over examples needs one target for each, but got {len(outputs)} outputs and {len(targets)} targets"
             )
-        of_one = LOSSES[self.squares if _reference(loss) == HALF else loss]
-        losses = [of_one(a, y) for a, y in zip(outputs, targets, strict=True)]
+        _require_reference(loss)
+        loss_of_one = LOSSES[self.squares if loss == HALF else loss]
+        losses = [loss_of_one(a, y) for a, y in zip(outputs, targets, strict=True)]
         return mean(losses) if self.average else total(losses)
 
     def backward_quantity(self, model: MLP, xs: Sequence[Any], ys: Sequence[Target], loss: str = HALF) -> Quantity:
-        """What this notation passes back: its own loss differentiated, with its sign, in every pre-activation.
+        """What this notation passes back: the derivatives of its own loss with respect to all pre-activations, times its sign.
 
         Args:
-            model: the network. No ``grad`` of it is touched.
+            model: the network; its ``grad`` attributes do not change.
             xs, ys: inputs and targets, one for each example.
             loss: as in ``objective``.
 
         Returns:
-            Numbers, ``[l][n][i]`` for layer l, example n, neuron i, all from 0: for each layer a matrix with the examples as rows.
+            Numbers: ``[l][n][i]`` belongs to layer l, example n, neuron i, all from 0. So each layer has a matrix with examples as
+            rows.
 
         Raises:
             TypeError, ValueError: if the model is no ``MLP``, or the examples do not fit it or the loss.
@@ -168,13 +163,13 @@ class Notation:
         return _times(self.sign, derivatives)
 
     def gradients(self, model: MLP, xs: Sequence[Any], ys: Sequence[Target], loss: str = HALF) -> Nested:
-        """The gradient of this notation's loss in all parameters, in its own layout.
+        """The gradient of this notation's loss with respect to all parameters, in its own layout.
 
         Args:
-            model, xs, ys, loss: as for ``backward_quantity``. Where a step takes one example, give that one.
+            model, xs, ys, loss: as for ``backward_quantity``. Give one example where a training step uses one.
 
         Returns:
-            Numbers, nested as ``export_gradients`` would have them.
+            Numbers, nested like what ``export_gradients`` returns.
 
         Raises:
             TypeError, ValueError: as ``backward_quantity``.
@@ -188,12 +183,13 @@ class Notation:
         _, outputs = _forward(model, xs)
         parameters = model.parameters()
         gradient = dict(zip(parameters, grad(self.objective(outputs, ys, loss), parameters), strict=True))
-        return each(arrange(model, self.layout), lambda p: gradient.get(p, type(p.data)()))  # type: ignore[no-any-return]
+        arranged = parameters_in_layout(model, self.layout)
+        return map_nested(lambda p: gradient.get(p, type(p.data)()), arranged)  # type: ignore[no-any-return]  # 0 for a dummy
 
 
 NOTATIONS: dict[str, Notation] = {
-    row.name: row
-    for row in (
+    notation.name: notation
+    for notation in (
         #        name                 note layout        letters       quantity          sign  squares           batch  average
         Notation("sensitivities",      0, "transposed", "n", "a",     "s = ∂J/∂n",        1, "sum_of_squares",   False, False),
         Notation("batches",            1, "bias_row",   "A", "Z",     "∂E/∂A",            1, HALF,               True,  False),
@@ -206,11 +202,11 @@ NOTATIONS: dict[str, Notation] = {
 
 
 def backward_quantities(model: MLP, xs: Sequence[Any], ys: Sequence[Target], loss: str = HALF) -> dict[str, Quantity]:
-    r"""The backward quantities of all five notations, from one backward pass: :math:`\delta = \partial C/\partial z` times factors.
+    r"""The backward quantities of all five notations, from one backward pass: each is :math:`\delta = \partial C/\partial z` times a factor.
 
     Args:
         model, xs, ys: as for ``Notation.backward_quantity``.
-        loss: C, for each example: ``"half_sum_of_squares"``, ``"cross_entropy"`` or ``"cross_entropy_logits"``.
+        loss: C for one example: ``"half_sum_of_squares"``, ``"cross_entropy"`` or ``"cross_entropy_logits"``.
 
     Returns:
         For each name of ``NOTATIONS`` numbers ``[l][n][i]``, for layer l, example n, neuron i.
@@ -230,14 +226,14 @@ def backward_quantities(model: MLP, xs: Sequence[Any], ys: Sequence[Target], los
 def compare_notations(
     model: MLP, xs: Sequence[Any], ys: Sequence[Target], loss: str = HALF, eta: Number = 0.1
 ) -> NotationReport:
-    """Check the table on a network: one backward pass times each factor, beside each notation's own loss differentiated.
+    """Check the factors on a network: one backward pass times each factor, beside a backward pass of each notation's own loss.
 
     Args:
         model, xs, ys, loss: as for ``backward_quantities``.
-        eta: the learning rate on C, for the table of equivalent rates.
+        eta: the learning rate on C, to which the printed rates are equivalent.
 
     Returns:
-        A report: true if every backward quantity agrees within 1e-12 of its largest entry; printed, the table.
+        A report, which is true if every backward quantity agrees within 1e-12 of its largest entry, and is printed as a table.
 
     Raises:
         TypeError, ValueError: as ``Notation.backward_quantity``.
@@ -260,10 +256,11 @@ def compare_notations(
 
 @dataclass(frozen=True, repr=False)
 class NotationReport:
-    """What ``compare_notations`` found: true if the table holds.
+    """What ``compare_notations`` found: true if every notation agrees.
 
     Attributes:
-        samples, loss, eta: what it was asked for.
+        samples: the number of examples.
+        loss, eta: the arguments of ``compare_notations``.
         errors: for each notation the largest difference between its backward quantity and δ times its factor, relative to the
             largest entry.
     """
@@ -274,36 +271,42 @@ class NotationReport:
     errors: dict[str, float]
 
     def __bool__(self) -> bool:
-        return all(error <= BAR for error in self.errors.values())
+        return all(error <= RELATIVE_TOLERANCE for error in self.errors.values())
 
     def __repr__(self) -> str:
-        rows = [["note", "notation", "layout", "step", "constant", "backward quantity", "/ δ", "gradient", "rate", "check"]]
-        rows += [self._row(NOTATIONS[name], error) for name, error in self.errors.items()]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+        lines = [["note", "notation", "layout", "step", "constant", "backward quantity", "/ δ", "gradient", "rate", "check"]]
+        lines += [self._cells(NOTATIONS[name], error) for name, error in self.errors.items()]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+        )
 
-    def _row(self, notation: Notation, error: float) -> list[str]:
+    def _cells(self, notation: Notation, error: float) -> list[str]:
         case = self.samples, self.loss
-        factors = [str(of(*case)) for of in (notation.constant, notation.factor, notation.scale)]
-        rate = f"{float(notation.rate(self.eta, *case)):g}"
-        step = "batch" if notation.batch else "one"
-        check = "agrees" if error <= BAR else f"off by {error:.1g}"
-        row = [str(notation.note), notation.name, notation.layout, step, factors[0], notation.quantity]
-        return [*row, *factors[1:], rate, check]
+        return [
+            str(notation.note),
+            notation.name,
+            notation.layout,
+            "batch" if notation.batch else "one",
+            str(notation.constant(*case)),
+            notation.quantity,
+            str(notation.factor(*case)),
+            str(notation.scale(*case)),
+            f"{float(notation.rate(self.eta, *case)):g}",
+            "agrees" if error <= RELATIVE_TOLERANCE else f"off by {error:.1g}",
+        ]
 
 
-def _reference(loss: str) -> str:
-    if loss not in REFERENCES:
-        raise ValueError(f"the notations are compared for the losses {', '.join(REFERENCES)}, but got {loss!r}")
-    return loss
+def _require_reference(loss: str) -> None:
+    if loss not in REFERENCE_LOSSES:
+        raise ValueError(f"the notations are compared for the losses {', '.join(REFERENCE_LOSSES)}, but got {loss!r}")
 
 
-def _count(samples: int) -> int:
-    if isinstance(samples, bool) or not hasattr(samples, "__index__"):
+def _require_count(samples: int) -> None:
+    if not is_whole(samples):
         raise TypeError(f"the number of examples is a whole number, but got {samples!r} of type {type(samples).__name__}")
-    if operator.index(samples) < 1:
+    if samples < 1:
         raise ValueError(f"there is at least one example, but got samples={samples!r}")
-    return operator.index(samples)
 
 
 def _forward(model: MLP, xs: Sequence[Any]) -> tuple[list[list[list[Value]]], list[list[Value]]]:
@@ -318,22 +321,22 @@ def _forward(model: MLP, xs: Sequence[Any]) -> tuple[list[list[list[Value]]], li
 
 
 def _derivatives(objective: Value, nodes: list[list[list[Value]]]) -> Quantity:
-    """The derivatives in nodes, nested like them, from one backward pass."""
-    flat = iter(grad(objective, list(_flat(nodes))))
-    return each(nodes, lambda node: next(flat))  # type: ignore[no-any-return]
+    """The derivatives with respect to nodes, nested like them, from one backward pass."""
+    derivatives = iter(grad(objective, list(_entries(nodes))))
+    return map_nested(lambda node: next(derivatives), nodes)  # type: ignore[no-any-return]
 
 
 def _times(factor: Number, quantity: Quantity) -> Quantity:
-    return each(quantity, lambda entry: factor * entry)  # type: ignore[no-any-return]
+    return map_nested(lambda entry: factor * entry, quantity)  # type: ignore[no-any-return]
 
 
-def _flat(quantity: Any) -> Iterator[Any]:
-    return (entry for layer in quantity for row in layer for entry in row)
+def _entries(quantity: Any) -> Iterator[Any]:
+    return (entry for layer in quantity for example in layer for entry in example)
 
 
 def _error(ours: Quantity, theirs: Quantity) -> float:
-    """The largest difference, relative to the largest entry; infinite where something is no number."""
-    pairs = [(float(a), float(b)) for a, b in zip(_flat(ours), _flat(theirs), strict=True)]
+    """The largest difference, relative to the largest entry; infinite if an entry is nan or infinite."""
+    pairs = [(float(a), float(b)) for a, b in zip(_entries(ours), _entries(theirs), strict=True)]
     if not all(math.isfinite(a) and math.isfinite(b) for a, b in pairs):
         return math.inf
     return max(abs(a - b) for a, b in pairs) / (max(abs(b) for _, b in pairs) or 1.0)

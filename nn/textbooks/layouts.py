@@ -1,7 +1,7 @@
-r"""Five layouts of the same parameters: how textbooks write the weights of a network in arrays.
+r"""Five layouts: how five textbooks write the parameters of the same network in arrays.
 
 Layer l = 1 .. L of an ``MLP`` has :math:`d_l` neurons, weights :math:`W_l`, :math:`d_l \times d_{l-1}` (row i goes to neuron i,
-column j comes from neuron j of the layer below), and the bias :math:`b_l`. ``LAYOUTS`` holds five ways to write them down:
+column j comes from neuron j of the layer below), and the bias :math:`b_l`. ``LAYOUTS`` has five ways to write them down:
 
     name          parameters                                                                    from
     transposed    [[W_1^T, b_1], ..., [W_L^T, b_L]]: row j of a matrix comes from neuron j      S0.4, S0.36
@@ -10,12 +10,13 @@ column j comes from neuron j of the layer below), and the bias :math:`b_l`. ``LA
     units         [w_1, w_2, ...]: for each neuron (b, its row of W), numbered layer by layer   S3.1, S3.2
     theta         [W_1, ..., W_L, b_1, ..., b_L]                                                S4.10; gradients S4.11-S4.13
 
-In ``bias_row`` a bias is the weight from unit 0 of the layer below, whose value is always 1. So a hidden layer has one neuron
-more, the constant 1, and the matrix that leads to it a column 0 that nothing reads: a dummy, always 0, and so is its gradient.
+In ``bias_row`` a bias is the weight from unit 0 of the layer below, whose value is always 1. So a hidden layer has one more unit,
+the constant 1, and the matrix that leads to this layer has one more column, column 0, which nothing reads. Its entries are
+dummies: they and their gradients are always 0.
 
-A layer without bias: ``transposed``, ``matrices`` and ``theta`` have None in the place of :math:`b_l`; ``units`` has the row of
-W alone; ``bias_row`` has no row for it, and the layer below has no constant unit, hence no dummies (S1.i1 has the bias in the
-first layer only).
+For a layer without bias, ``transposed``, ``matrices`` and ``theta`` have None in the place of :math:`b_l`; ``units`` has the row of
+W alone; ``bias_row`` has no row 0, and the layer below has no constant unit, hence no dummies (S1.i1 has the bias in the first
+layer only).
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from autograd import Constant, Value
 from autograd.rules.numbers import Number, number
 from nn.layers import MLP, Layer
 
-Nested: TypeAlias = list[Any]  # lists of lists of ..., in the end Values or numbers, or None for no bias
+Nested: TypeAlias = list[Any]  # lists of lists of ... of Values or numbers, with None for no bias
 
 
 def export_parameters(model: MLP, layout: str) -> Nested:
-    """The numbers of all parameters, as nested lists in a layout: those very numbers, Fractions too.
+    """The numbers of all parameters as nested lists in a layout; none is converted, so Fractions stay Fractions.
 
     Args:
         model: the network.
@@ -48,11 +49,11 @@ def export_parameters(model: MLP, layout: str) -> Nested:
     >>> export_parameters(model, "bias_row")
     [[[0.25], [0.5], [-1.0]]]
     """
-    return each(arrange(model, layout), lambda value: value.data)  # type: ignore[no-any-return]
+    return map_nested(lambda parameter: parameter.data, parameters_in_layout(model, layout))  # type: ignore[no-any-return]
 
 
 def export_gradients(model: MLP, layout: str) -> Nested:
-    """The gradients of all parameters, in the order and the shapes of ``export_parameters`` (S4.11-S4.13).
+    """The gradients of all parameters as nested lists in a layout, shaped like ``export_parameters`` (S4.11-S4.13).
 
     Raises:
         TypeError, ValueError: as ``export_parameters``.
@@ -62,23 +63,23 @@ def export_gradients(model: MLP, layout: str) -> Nested:
     >>> export_gradients(model, "theta")
     [[[3.0, 5.0]], [1.0]]
     """
-    return each(arrange(model, layout), lambda value: value.grad)  # type: ignore[no-any-return]
+    return map_nested(lambda parameter: parameter.grad, parameters_in_layout(model, layout))  # type: ignore[no-any-return]
 
 
 def import_parameters(model: MLP, parameters: Any, layout: str) -> None:
-    """Give all parameters new numbers, from nested lists or arrays in a layout; a number is kept as it is given.
+    """Give all parameters new numbers, from nested lists or arrays in a layout; none is converted.
 
     Args:
-        model: the network. Its gradients are left alone; ``zero_grad()`` makes them the zero of the new numbers' kind.
-        parameters: lists, tuples or NumPy arrays, nested as ``export_parameters`` would give them.
+        model: the network. Its gradients do not change; ``zero_grad()`` sets them to the zero of the new numbers' type.
+        parameters: lists, tuples or NumPy arrays, nested like what ``export_parameters`` returns.
         layout: a name from ``LAYOUTS``.
 
     Raises:
         TypeError: if the model is not an ``MLP``, or an entry is not a number.
-        ValueError: if there is no such layout, a shape is wrong, a dummy of ``bias_row`` is not 0, or a parameter that stands
-            in two places is given two numbers.
+        ValueError: if there is no such layout, a shape is wrong, a dummy of ``bias_row`` is not 0, or there are two numbers for a
+            parameter that stands in two places.
 
-    If anything is wrong, nothing is changed.
+    After an error all parameters have their old numbers.
 
     >>> model = MLP(2, [1])
     >>> import_parameters(model, [[[0.5], [-1.0]], None], "theta")
@@ -87,29 +88,30 @@ def import_parameters(model: MLP, parameters: Any, layout: str) -> None:
     ValueError: layout 'theta': parameters[0] needs the shape (1, 2), but has the shape (2, 1)
     """
     new: dict[Value, Number] = {}
-    for where, value, given in _pairs(f"layout {layout!r}: parameters", arrange(model, layout), _as_lists(parameters)):
+    arranged = parameters_in_layout(model, layout)
+    for where, parameter, entry in _pairs(f"layout {layout!r}: parameters", arranged, _as_lists(parameters)):
         try:
-            data = number(given)
+            data = number(entry)
         except TypeError as error:
             raise TypeError(f"{where} is not a number: {error}") from None
-        if isinstance(value, Constant) and data != 0:
+        if isinstance(parameter, Constant) and data != 0:
             raise ValueError(f"{where} is a dummy that nothing reads, and must be 0, but is {data}")
-        if value in new and data != new[value]:
-            raise ValueError(f"{where} stands in another place too, with the number {new[value]}, but here is {data}")
-        new[value] = data
-    for value, data in new.items():
-        value.data = data
+        if parameter in new and data != new[parameter]:
+            raise ValueError(f"{where} stands in another place too, with the number {new[parameter]}, but here is {data}")
+        new[parameter] = data
+    for parameter, data in new.items():
+        parameter.data = data
 
 
-def arrange(model: MLP, layout: str) -> Nested:
-    """The parameters themselves, the ``Value`` objects, as nested lists in a layout; dummies are constants.
+def parameters_in_layout(model: MLP, layout: str) -> Nested:
+    """The parameters themselves, as nested lists of ``Value`` objects in a layout; dummies are constants.
 
     Raises:
         TypeError: if the model is not an ``MLP``.
         ValueError: if there is no such layout.
 
     >>> model = MLP(3, [2, 1])
-    >>> w1, w2, b1, b2 = arrange(model, "theta")
+    >>> w1, w2, b1, b2 = parameters_in_layout(model, "theta")
     >>> w1[1][2].label, b2[0].label
     ('w1[2,3]', 'b2[1]')
     """
@@ -160,39 +162,39 @@ LAYOUTS: dict[str, Callable[[list[Layer]], Nested]] = {
     "units": _units,
     "theta": lambda layers: [*map(_weights, layers), *map(_bias, layers)],
 }
-"""The layouts by name: each arranges the parameters of the layers in nested lists."""
+"""The layouts by name, as functions from the layers to nested lists of their parameters."""
 
 
 # --- nested lists ---------------------------------------------------------------------------------------------------
 
 
-def each(nested: Any, read: Callable[[Any], Any]) -> Any:
-    """The same nested lists, of what is read from each entry; None, where there is no bias, stays None."""
+def map_nested(function: Callable[[Any], Any], nested: Any) -> Any:
+    """The nested lists with the function applied to every entry; None, where there is no bias, stays None."""
     if isinstance(nested, list):
-        return [each(part, read) for part in nested]
-    return None if nested is None else read(nested)
+        return [map_nested(function, part) for part in nested]
+    return None if nested is None else function(nested)
 
 
-def _as_lists(given: Any) -> Any:
-    if hasattr(given, "tolist"):  # an array of NumPy, say
-        return given.tolist()
-    return [_as_lists(part) for part in given] if isinstance(given, list | tuple) else given
+def _as_lists(nested: Any) -> Any:
+    if hasattr(nested, "tolist"):  # an array of NumPy, say
+        return nested.tolist()
+    return [_as_lists(part) for part in nested] if isinstance(nested, list | tuple) else nested
 
 
-def _pairs(where: str, ours: Any, given: Any) -> Iterator[tuple[str, Value, Any]]:
-    """Each parameter with what is given for it, and the place."""
-    need, has = _shape(ours), _shape(given)
-    if need != has and not (isinstance(need, list) and isinstance(given, list) and len(given) == len(need)):
-        raise ValueError(f"{where} needs {_said(need)}, but has {_said(has)}")
-    if isinstance(ours, list):
-        for k, (part, given_part) in enumerate(zip(ours, given, strict=True)):
-            yield from _pairs(f"{where}[{k}]", part, given_part)
-    elif ours is not None:
-        yield where, ours, given
+def _pairs(where: str, parameters: Any, entries: Any) -> Iterator[tuple[str, Value, Any]]:
+    """Each parameter with the entry in its place, and the words for the place."""
+    need, has = _shape(parameters), _shape(entries)
+    if need != has and not (isinstance(need, list) and isinstance(entries, list) and len(entries) == len(need)):
+        raise ValueError(f"{where} needs {_in_words(need)}, but has {_in_words(has)}")
+    if isinstance(parameters, list):
+        for k, (inner_parameters, inner_entries) in enumerate(zip(parameters, entries, strict=True)):
+            yield from _pairs(f"{where}[{k}]", inner_parameters, inner_entries)
+    elif parameters is not None:
+        yield where, parameters, entries
 
 
 def _shape(nested: Any) -> Any:
-    """As NumPy's, a tuple; where parts differ, the list of their shapes; of no bias None."""
+    """The shape as a tuple, as NumPy has it; where parts differ, the list of their shapes; for no bias, None."""
     if not isinstance(nested, list):
         return None if nested is None else ()
     shapes = [_shape(part) for part in nested]
@@ -201,7 +203,7 @@ def _shape(nested: Any) -> Any:
     return shapes or (0,)
 
 
-def _said(shape: Any) -> str:
+def _in_words(shape: Any) -> str:
     if shape is None:
         return "None (no bias)"
     return f"the shape {shape}" if isinstance(shape, tuple) else f"parts of the shapes {shape}"

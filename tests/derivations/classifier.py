@@ -39,7 +39,7 @@ class Example:
         self.net, self.x, self.y, self.L, self.l = net, net.x[n], net.y[n], len(net.weights), int(net.y[n].argmax())
         of_values, self._of_arrays = LOSSES[loss]
         mlp = model(net)
-        arranged = nn.arrange(mlp, "theta")
+        arranged = nn.parameters_in_layout(mlp, "theta")
         trace = mlp.trace(self.x.tolist())
         self.W, self.b = [[], *arranged[: self.L]], [[], *arranged[self.L :]]
         self.a, self.h = [[], *trace.pre_activations], [trace.inputs, *trace.activations]

@@ -48,7 +48,7 @@ class Record(NamedTuple):
 def record(net: Network = NET, x: Array = X, y: Array = Y, mlp: nn.MLP | None = None) -> Record:
     mlp = mlp or model(net)
     trace = mlp.trace(x.tolist())
-    W, b = zip(*nn.arrange(mlp, "transposed"), strict=True)
+    W, b = zip(*nn.parameters_in_layout(mlp, "transposed"), strict=True)
     J = nn.sum_of_squares(trace.activations[-1], y.tolist())
     return Record([None, *trace.pre_activations], [trace.inputs, *trace.activations], [None, *W], [None, *b], J, mlp)
 

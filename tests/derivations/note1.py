@@ -90,7 +90,7 @@ def graph(b):
     mlp = nn.MLP(b.X.shape[1], widths, activation=b.f[:-1], output=b.f[-1], bias=False, seed=0)
     nn.import_parameters(mlp, b.W, "bias_row")
     traces = [mlp.trace(x) for x in b.X]
-    W = [np.array(w) for w in nn.arrange(mlp, "bias_row")]
+    W = [np.array(w) for w in nn.parameters_in_layout(mlp, "bias_row")]
     A = [np.array([trace.pre_activations[l] for trace in traces]) for l in range(len(W))]
     Z = [np.array([trace.inputs for trace in traces])]
     return Graph(mlp, W, A, Z + [np.array([trace.activations[l] for trace in traces]) for l in range(len(W))])

@@ -84,7 +84,7 @@ class Example(NamedTuple):
 def graph(net: Network):
     """The weights w_rq as Values, and for each example its graph."""
     mlp = model(net)
-    return nn.arrange(mlp, "units"), [example(mlp, x, y) for x, y in zip(net.x, net.y, strict=True)]
+    return nn.parameters_in_layout(mlp, "units"), [example(mlp, x, y) for x, y in zip(net.x, net.y, strict=True)]
 
 
 def example(mlp, x, y):

@@ -35,7 +35,7 @@ BY_HAND = {
 def test_the_factors_are_those_of_the_notes(loss, name):
     notation = NOTATIONS[name]
     found = [notation.constant(N, loss), notation.factor(N, loss), notation.scale(N, loss), notation.rate(1, N, loss)]
-    assert [str(each) for each in found] == list(BY_HAND[loss, name])
+    assert list(map(str, found)) == list(BY_HAND[loss, name])
 
 
 def test_the_table_has_the_five_notes_with_their_layouts():
@@ -151,9 +151,9 @@ def test_with_fractions_the_factors_are_exact(parameters, examples):
 
 
 @given(fractions.filter(bool), st.integers(1, 1000), st.sampled_from([SQUARES, ENTROPY, "cross_entropy_logits"]))
-def test_rate_times_gradient_is_the_step_on_c(eta, samples, loss):
+def test_rate_times_gradient_is_the_step_on_c(eta, examples, loss):
     for notation in NOTATIONS.values():
-        assert notation.rate(eta, samples, loss) * notation.scale(samples, loss) == eta
+        assert notation.rate(eta, examples, loss) * notation.scale(examples, loss) == eta
 
 
 # --- the check can fail, and what is refused -------------------------------------------------------------------------
@@ -161,7 +161,7 @@ def test_rate_times_gradient_is_the_step_on_c(eta, samples, loss):
 
 def test_a_wrong_factor_is_reported(monkeypatch):
     net = NETS[SQUARES]
-    monkeypatch.setitem(module.TIMES_HALF, "sum_of_squares", 1)
+    monkeypatch.setitem(module.MULTIPLES_OF_HALF, "sum_of_squares", 1)
     report = compare_notations(model(net), net.x.tolist(), net.y.tolist())
     assert not report
     lines = str(report).splitlines()[1:]

@@ -14,11 +14,11 @@ from nn import (
     LAYOUTS,
     MLP,
     Layer,
-    arrange,
     export_gradients,
     export_parameters,
     half_sum_of_squares,
     import_parameters,
+    parameters_in_layout,
 )
 from nn.matrix import MatrixMLP
 
@@ -244,7 +244,7 @@ def test_the_parameters_are_those_of_the_model_each_once(layout):
         return [value for part in nested for value in flat(part)] if isinstance(nested, list) else [nested]
 
     model = MLP(3, [2, 4], seed=0)
-    values = flat(arrange(model, layout))
+    values = flat(parameters_in_layout(model, layout))
     parameters = [value for value in values if type(value) is not Constant]
     assert set(parameters) == set(model.parameters())
     assert len(parameters) == len(model.parameters())
@@ -347,7 +347,7 @@ def test_two_numbers_for_one_shared_parameter_are_refused():
     assert export_parameters(model, "theta") == parameters
 
 
-@pytest.mark.parametrize("function", [arrange, export_parameters, export_gradients])
+@pytest.mark.parametrize("function", [parameters_in_layout, export_parameters, export_gradients])
 def test_unknown_layouts_and_other_things_than_networks_are_refused(function):
     with pytest.raises(ValueError, match="no layout is called 'rows'; there are transposed, bias_row, matrices, units, theta"):
         function(MLP(1, [1]), "rows")
