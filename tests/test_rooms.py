@@ -20,7 +20,7 @@ QUESTIONS = [
     ("Where does a batch become blocks?", "become blocks", "autograd/compiled/native/plan/batch.py"),
     ("Where are exp and tanh computed for vectors of numbers?", "vectors", "autograd/compiled/native/llvm/exp_tanh.py"),
     ("Where would a new loss go?", "new loss", "nn/losses.py"),
-    ("What does a step of gradient descent do?", "gradient descent", "nn/training/optimisers.py"),
+    ("What does a training step of gradient descent do?", "training step", "nn/training/optimisers.py"),
     ("What is said of a bad cell in a CSV file?", "CSV", "nn/data/csv.py"),
     ("Who lays out a picture?", "lays out a picture", "viz/dot/layout.py"),
     ("What does the command check do?", "check", "chainrule/commands.py"),
