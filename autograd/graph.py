@@ -59,7 +59,10 @@ def topological_order(*roots: Value) -> list[Value]:
 
 def _next_of_closure(node: Value, rest: dict[Value, Iterator[Value]], met: set[Value]) -> Value | None:
     """The next input that was not met yet; each input is looked at once, however many there are."""
-    return next((each for each in rest.setdefault(node, iter(node.inputs)) if each not in met), None)
+    for source in rest.setdefault(node, iter(node.inputs)):
+        if source not in met:
+            return source
+    return None
 
 
 def leaves_of(nodes: Iterable[Value]) -> list[Value]:

@@ -236,6 +236,7 @@ class Interrupts:
         return self
 
     def __enter__(self):
+        sys._getframe().f_trace_opcodes = True  # Python 3.12 looks once, here, whether any frame wants its instructions
         sys.settrace(self)
         return self
 
