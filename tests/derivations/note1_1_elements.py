@@ -146,7 +146,7 @@ def chain_rule_to_the_next_layer():
 )
 def next_layer_inserted():
     for E, e, l in every(L - 2):
-        inserted = np.einsum("up,pv->uv", G.Z[l + 1], B.W[l + 1])  # a graph of its own, from A^l through f^l
+        inserted = G.Z[l + 1] @ B.W[l + 1]  # a graph of its own, from A^l through f^l
         yield Holds(data(inserted), layers(B)[1][l + 1])
         yield Holds(np.einsum("uv,uvsj->sj", d(e, G.A[l + 1]), d(inserted, G.A[l])), dE_dA_by_hand(B, E, l))
 
