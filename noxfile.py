@@ -86,7 +86,6 @@ def without_llvmlite(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Every generated page and picture, made anew; git shows what changed."""
     session.install("-e", ".[dev]")
-    session.run("python", "-m", "autograd.table", "README.md")
     for generator in sorted(Path("docs").glob("*.py")):
         session.run("python", generator)
 

@@ -1,14 +1,14 @@
-"""The table of operations as Markdown, printed from the rows; ``python docs/operations.py README.md`` refreshes a page.
+"""The table of operations as Markdown, printed from the rows; ``python docs/operations.py`` refreshes the README.
 
 >>> print(markdown().splitlines()[2])
 | `step` | `0 if x <= 0 else 1 if x > 0 else x` | `0` | kink at x = 0: the value is 0, the left limit |
 """
 
-import sys
 from pathlib import Path
 
 from autograd.ops import OPS, Op
 
+README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- operations: begin -->", "<!-- operations: end -->"
 
 
@@ -41,5 +41,4 @@ def refreshed(page: str) -> str:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        Path(name).write_text(refreshed(Path(name).read_text(encoding="utf-8")), encoding="utf-8")
+    README.write_text(refreshed(README.read_text(encoding="utf-8")), encoding="utf-8")

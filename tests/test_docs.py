@@ -36,7 +36,7 @@ def test_the_backward_loop_of_the_readme_is_the_one_of_the_source():
 
 
 def test_the_table_of_operations_is_current():
-    assert operations.refreshed(README) == README, "stale: run python docs/operations.py README.md"
+    assert operations.refreshed(README) == README, "stale: run python docs/operations.py"
 
 
 def test_the_table_of_operations_has_each_row_and_a_stale_one_is_noticed():
