@@ -1,11 +1,11 @@
 """Scalar code for one example, compiled to a program that runs forward and backward over whole batches.
 
 =====================  ===============================================================================
-tracing                runs the function once and writes down what it did ...
-tape                   ... as a list of operations on numbered slots (Wengert 1964)
+tracing                runs the function once and records what it did ...
+tape                   ... as a list of instructions on numbered slots (Wengert 1964)
 steps                  finds the matrices that are hidden in the list
 plain, arrays, native  execute it: plain Python floats, NumPy, machine code
-program                is what ``autograd.compile`` gives
+program                is what ``autograd.compile`` returns
 =====================  ===============================================================================
 """
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def load(path: str | PathLike[str], executor: str = "auto", threads: int | None = None, check: bool = False) -> Program:
-    """The program that ``Program.save`` wrote: its tape, and parameters with the numbers that they had.
+    """The program that ``Program.save`` wrote: its tape, and its parameters with their numbers.
 
     Args:
-        path: of the file. Nothing in it is executed.
+        path: of the file, none of which is executed.
         executor, threads, check: as for ``autograd.compile``.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What an executor is: something that runs a tape over a batch. There are three, and a program does not care which it has."""
+"""What a program asks of an executor, which runs a tape over a batch. There are three, and a program may have any of them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ else:
 class Bound(Protocol):
     """A tape with the data of N examples, checked and converted once.
 
-    Parameters come as theta, a float64 array (P,) of any strides, and are copied. All results are new arrays, or the caller could
-    not keep two of them.
+    Parameters are given as theta, a float64 array (P,) of any strides, and copied. Results are new arrays, so that a caller may
+    keep two of them.
     """
 
     def gradient(self, theta: Array) -> tuple[float, Array]:
@@ -32,7 +32,7 @@ class Bound(Protocol):
         """All outputs of each example: (N, K)."""
 
     def per_example(self, theta: Array) -> tuple[Array, Array]:
-        """The value (N,) and the gradient (N, tape.num_differentiated) of each example. Of a tape with one output."""
+        """The value (N,) and the gradient (N, num_differentiated) of each example. Of a tape with one output."""
 
 
 class Executor(Protocol):
@@ -41,11 +41,11 @@ class Executor(Protocol):
     tape: Tape
 
     def bind(self, examples: Array, mean: bool = True) -> Bound:
-        """Take in the data, a C-contiguous float64 array (N, F) with N >= 1; reductions are means, or else sums."""
+        """Take the data, a C-contiguous float64 array (N, F) with N >= 1; reductions are means, or else sums."""
 
     def show(self, what: str) -> str:
-        """What it runs, as text, if an executor has such a thing: ``"llvm"``, ``"asm"``.
+        """The code that it runs, as text: ``"llvm"`` or ``"asm"``.
 
         Raises:
-            ValueError: if it has no such thing, saying what there is.
+            ValueError: if the executor has no such text, saying what it has.
         """

@@ -1,7 +1,7 @@
-"""The reference: a tape executed in plain Python floats, instruction by instruction and example by example, exactly as ``backward()`` goes.
+"""The reference: a tape executed in plain Python floats, one instruction and one example at a time, just as ``backward()`` does.
 
-It is slow, as slow as Python, and it is what the other executors are measured by. Per example its gradients equal those of
-``backward()`` on the function's own graph bit for bit: the same kernels, and the same contributions in the same order.
+It is as slow as Python, and the other executors are measured by it. For each example its gradients equal those of ``backward()`` on
+the function's own graph bit for bit: the same kernels, and the same contributions in the same order.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Plain:
         return PlainBound(self.tape, examples.tolist(), mean)
 
     def show(self, what: str) -> str:
-        """There is nothing to show but the tape."""
+        """Raises ValueError: the tape is all that there is to show."""
         raise ValueError(f"the plain executor runs the tape as it is, and has no {what!r} to show; print the program")
 
 
@@ -66,7 +66,7 @@ class PlainBound:
         return np.array([[values[slot] for slot in self.tape.outputs] for values in slots])
 
     def per_example(self, theta: Array) -> tuple[Array, Array]:
-        """The value and the gradient of each example."""
+        """The value (N,) and the gradient (N, wanted leaves) of each example."""
         parameters, [output] = theta.tolist(), self.tape.outputs
         values, gradients = [], np.empty((len(self._examples), self.tape.num_differentiated))
         for k, example in enumerate(self._examples):
@@ -77,8 +77,8 @@ class PlainBound:
 
     def _reduced(self, values: Array) -> float:
         total = 0.0
-        for each in values.tolist():
-            total += each
+        for value in values.tolist():
+            total += value
         return total / self._share
 
 
@@ -100,7 +100,7 @@ def forward(tape: Tape, parameters: Sequence[float], example: Sequence[float]) -
 
 
 def computed(op: Op, *operands: float) -> tuple[float, ...]:
-    """The result and the local derivatives of an operation; outside its domain the answers of IEEE 754.
+    """The result and the local derivatives of an operation, also outside its domain, where IEEE 754 has an answer.
 
     >>> from autograd import OPS
     >>> computed(OPS["log"], 0.0)
@@ -113,7 +113,7 @@ def computed(op: Op, *operands: float) -> tuple[float, ...]:
 
 
 def backward(tape: Tape, partials: Sequence[tuple[float, ...]]) -> list[float]:
-    """The adjoints of all slots, from the local derivatives of the instructions; of a tape with one output."""
+    """The adjoints of all slots of a tape with one output, from the local derivatives of its instructions."""
     adjoints: list[Any] = [0.0] * tape.num_slots
     adjoints[tape.outputs[0]] += 1.0
     slot = tape.num_slots

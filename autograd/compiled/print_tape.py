@@ -1,10 +1,10 @@
-r"""A tape written as the textbook writes it: v1 = w*x, v2 = ..., and then the adjoint statements, from the last instruction back.
+r"""A tape as the textbook writes it: v1 = w*x, v2 = ..., and then the adjoint statements, from the last instruction back.
 
 Each instruction :math:`v = f(x, y)` has one adjoint statement for each operand,
 
 .. math:: \bar x \mathrel{+}= \frac{\partial f}{\partial x}\,\bar v
 
-of which the first for a slot assigns and the others add. Source: Griewank & Walther (2008), tables 3.1 to 3.4.
+The first adjoint statement for a slot assigns, the others add. Source: Griewank & Walther (2008), tables 3.1 to 3.4.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from autograd.rules.notation import LATEX, TEXT, Notation, Piece
 
 
 class Statement(NamedTuple):
-    """An assignment, or where ``adds`` an addition to what is there already."""
+    """An assignment, or if it ``adds``, an addition to the value so far."""
 
     to: str
     text: str
@@ -30,9 +30,10 @@ class Statement(NamedTuple):
 
 
 def names(tape: Tape) -> list[str]:
-    """A name of its own for every parameter, input and instruction; "" for constants, which are written as numbers.
+    """A different name for each parameter, input and result; "" for constants, which are written as numbers.
 
-    Leaves keep their labels; one without a label, or with that of another, is p1, p2, ... by its place. Instructions are v1, v2, ...
+    Leaves keep their labels. A parameter without a label, or with the label of another leaf, is named by its position: p1, p2, ...;
+    an input input1, input2, ... Results are v1, v2, ...
     """
     count = Counter(tape.names)
     stem = "v" if not any(re.fullmatch(r"v\d+", name) for name in tape.names) else "node"
@@ -68,34 +69,36 @@ class Writer:
     def statement(self, slot: int) -> Statement:
         """The statement that computes a slot."""
         instruction = self.tape.instructions[slot - self.tape.first_slot]
-        operands = [self.pieces[each] for each in instruction.operands]
+        operands = [self.pieces[source] for source in instruction.operands]
         return Statement(self.names[slot], self.notation.operation(instruction.op, operands).text)
 
     def primal(self) -> Iterator[Statement]:
-        """The statements that compute the results."""
+        """The statements of the forward pass."""
         return (self.statement(slot) for slot in range(self.tape.first_slot, self.tape.num_slots))
 
     def seeds(self) -> list[str]:
-        """The adjoints with which the backward pass begins: those of the outputs."""
-        return [self.notation.adjoint(self.pieces[each].text) for each in self.tape.outputs]
+        """The adjoints of the outputs, which are 1 when the backward pass begins."""
+        return [self.notation.adjoint(self.pieces[slot].text) for slot in self.tape.outputs]
 
     def adjoint(self) -> Iterator[Statement]:
-        """The adjoint statements, as far as they lead to a wanted leaf; a local derivative of 0 passes nothing on."""
-        met = set(self.tape.outputs)
+        """The adjoint statements that lead to a wanted leaf; a local derivative of 0 passes nothing on."""
+        assigned = set(self.tape.outputs)
         for slot in range(self.tape.num_slots - 1, self.tape.first_slot - 1, -1):
             instruction = self.tape.instructions[slot - self.tape.first_slot]
-            if slot not in met:
+            if slot not in assigned:
                 continue
             for index, source in enumerate(instruction.operands):
                 if self.tape.carries_gradient[source] and instruction.op.partials[index] != "0":
-                    yield Statement(self.notation.adjoint(self.names[source]), self._passed_on(slot, index), source in met)
-                    met.add(source)
+                    yield Statement(
+                        self.notation.adjoint(self.names[source]), self._contribution(slot, index), source in assigned
+                    )
+                    assigned.add(source)
 
-    def _passed_on(self, slot: int, index: int) -> str:
-        """A local derivative times the adjoint of the instruction's result."""
+    def _contribution(self, slot: int, index: int) -> str:
+        """A local derivative of an instruction, times the adjoint of its result."""
         instruction = self.tape.instructions[slot - self.tape.first_slot]
         partial = self.notation.partial(
-            instruction.op, index, [self.pieces[each] for each in instruction.operands], self.pieces[slot]
+            instruction.op, index, [self.pieces[source] for source in instruction.operands], self.pieces[slot]
         )
         adjoint = Piece(self.notation.adjoint(self.names[slot]))
         if partial.text in ("1", "-1"):
@@ -109,7 +112,7 @@ def to_text(tape: Tape) -> str:
     leaves = [f"{what}{', '.join(writer.names[part])}" for what, part in _leaves(tape) if writer.names[part]]
     lines = [*leaves, *map(str, writer.primal())]
     if len(tape.outputs) > 1 or not tape.instructions:
-        lines.append(f"outputs     {', '.join(writer.pieces[each].text for each in tape.outputs)}")
+        lines.append(f"outputs     {', '.join(writer.pieces[slot].text for slot in tape.outputs)}")
     if tape.num_differentiated:
         lines += [f"adjoints, from {', '.join(seed + ' = 1' for seed in writer.seeds())}", *map(str, writer.adjoint())]
     return "\n".join(lines)
@@ -120,7 +123,7 @@ def _leaves(tape: Tape) -> list[tuple[str, slice]]:
 
 
 def to_latex(tape: Tape) -> str:
-    r"""The tape in LaTeX, for display mathematics: one line for each statement.
+    r"""The tape in LaTeX, for display mathematics, with a line for each statement.
 
     >>> from autograd import OPS
     >>> from autograd.compiled.tape import Instruction
@@ -134,12 +137,12 @@ def to_latex(tape: Tape) -> str:
     writer = Writer(tape, LATEX)
     statements = [*writer.primal(), *[Statement(seed, "1") for seed in writer.seeds() if tape.num_differentiated]]
     statements += writer.adjoint() if tape.num_differentiated else ()
-    lines = [f"{each.to} &{(LATEX.adds if each.adds else LATEX.equals).lstrip()}{each.text}" for each in statements]
+    lines = [f"{to} &{(LATEX.adds if adds else LATEX.equals).lstrip()}{text}" for to, text, adds in statements]
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
 
 def counts(tape: Tape) -> dict[str, int]:
-    """How many instructions there are of each operation, the most frequent first.
+    """The number of instructions of each operation, the most frequent first.
 
     >>> from autograd import OPS
     >>> from autograd.compiled.tape import Instruction

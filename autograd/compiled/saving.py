@@ -1,10 +1,11 @@
-"""Tapes as JSON: names of operations and numbers of slots, so nothing in a file is ever executed; and what does not fit is refused.
+"""Tapes as JSON: names of operations and numbers of slots. Nothing in a file is executed, and a file that does not fit is refused.
 
     {"format": "chainrule tape", "version": 1,
      "parameters": 1, "inputs": 1, "constants": [2.0], "rows": [["mul", 0, 1], ["pow", 3, {"c": 2}]], "outputs": [4],
      "names": ["w", "x"], "shapes": [[]], "output_shape": [], "reduction": "", "numbers": [0.5]}
 
-Floats are written with the digits that give them back exactly; infinities are "inf" and "-inf".
+"rows" are the instructions. Floats are written with so many digits that reading returns the same bits; infinities are "inf" and
+"-inf".
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from autograd.text import short_repr, shortened
 
 FORMAT, VERSION = "chainrule tape", 1
 INFINITIES = {"inf": math.inf, "-inf": -math.inf}
-LARGEST = 2**53  # that a file may have for a count or a slot
-DIMENSIONS = 32  # that an array may have
-REASON_CHARS = 300
+MAX_COUNT = 2**53  # of anything, or the number of a slot, in a file
+MAX_DIMENSIONS = 32  # of an array
+MAX_FRACTION_CHARS = 700  # numerator and denominator of the size of the largest float have 309 digits each
+MAX_REASON_CHARS = 300  # of a message
 KEYS = (
     "format", "version", "parameters", "inputs", "constants", "rows", "outputs", "names", "shapes", "output_shape", "reduction",
     "numbers",
@@ -31,13 +33,13 @@ KEYS = (
 
 
 def to_json(tape: Tape, reduction: str, numbers: list[float]) -> str:
-    """The tape, with what a program needs besides: how it reduces, and the numbers of its parameters."""
+    """The tape, and what else a program needs: its reduction, and the numbers of its parameters."""
     held = {
         "format": FORMAT,
         "version": VERSION,
         "parameters": tape.parameters,
         "inputs": tape.inputs,
-        "constants": [_written(each) for each in tape.constants],
+        "constants": [_written(number) for number in tape.constants],
         "rows": [
             [op.name, x, *([] if y == NO_OPERAND else [y]), *([] if op.c is None else [_constant(op.c)])]
             for op, x, y in tape.instructions
@@ -47,7 +49,7 @@ def to_json(tape: Tape, reduction: str, numbers: list[float]) -> str:
         "shapes": tape.shapes,
         "output_shape": tape.output_shape,
         "reduction": reduction,
-        "numbers": [_written(each) for each in numbers],
+        "numbers": [_written(number) for number in numbers],
     }
     return json.dumps(held, allow_nan=False)
 
@@ -61,10 +63,10 @@ def _constant(c: Number) -> dict[str, Any]:
 
 
 def from_json(text: str) -> tuple[Tape, str, list[float]]:
-    """The tape, the reduction and the numbers that ``to_json`` wrote.
+    """The tape, the reduction and the numbers of the parameters that ``to_json`` wrote.
 
     Raises:
-        ValueError: if the text is anything else, saying what is wrong and where.
+        ValueError: if the text is anything else, saying what is wrong, and where.
 
     >>> from autograd.compiled.tape import Instruction
     >>> tape = Tape(1, 1, (0.1,), (Instruction(OPS["mul"], 0, 1), Instruction(OPS["pow"].at(3), 3)), (4,), num_differentiated=1)
@@ -89,17 +91,17 @@ def from_json(text: str) -> tuple[Tape, str, list[float]]:
     fields = {
         "parameters": count,
         "inputs": _whole("inputs", held["inputs"]),
-        "constants": tuple(_float("constants", each) for each in _list("constants", held["constants"])),
-        "instructions": tuple(_instruction(each) for each in _list("rows", held["rows"])),
-        "outputs": tuple(_whole("outputs", each) for each in _list("outputs", held["outputs"])),
-        "names": tuple(_name(each) for each in _list("names", held["names"])),
-        "shapes": tuple(_shape("shapes", each) for each in _list("shapes", held["shapes"])),
+        "constants": tuple(_float("constants", number) for number in _list("constants", held["constants"])),
+        "instructions": tuple(_instruction(row) for row in _list("rows", held["rows"])),
+        "outputs": tuple(_whole("outputs", slot) for slot in _list("outputs", held["outputs"])),
+        "names": tuple(_name(name) for name in _list("names", held["names"])),
+        "shapes": tuple(_shape("shapes", shape) for shape in _list("shapes", held["shapes"])),
         "output_shape": _shape("output_shape", held["output_shape"]),
     }
     reduction = held["reduction"]
     if reduction not in ("", "mean", "sum", "none"):
         _refuse(f"its reduction is {short_repr(reduction)}")
-    numbers = [_float("numbers", each, nan=True) for each in _list("numbers", held["numbers"])]
+    numbers = [_float("numbers", number, nan=True) for number in _list("numbers", held["numbers"])]
     if len(numbers) != count:
         _refuse(f"it has {count} parameters and {len(numbers)} numbers for them")
     if len(fields["names"]) != count + fields["inputs"]:  # type: ignore[arg-type,operator]
@@ -114,7 +116,7 @@ def from_json(text: str) -> tuple[Tape, str, list[float]]:
 
 
 def _refuse(reason: str) -> NoReturn:
-    raise ValueError(f"this is no saved tape: {shortened(reason, REASON_CHARS)}") from None
+    raise ValueError(f"this is no saved tape: {shortened(reason, MAX_REASON_CHARS)}") from None
 
 
 def _no_number(name: str) -> NoReturn:
@@ -128,7 +130,7 @@ def _list(where: str, value: Any) -> list[Any]:
 
 
 def _whole(where: str, value: Any) -> int:
-    if type(value) is not int or not 0 <= value < LARGEST:
+    if type(value) is not int or not 0 <= value < MAX_COUNT:
         _refuse(f"{where} should hold whole numbers from 0, and has {short_repr(value)}")
     return value
 
@@ -142,9 +144,9 @@ def _float(where: str, value: Any, nan: bool = False) -> float:
 
 
 def _shape(where: str, value: Any) -> tuple[int, ...]:
-    if len(_list(where, value)) > DIMENSIONS:
-        _refuse(f"{where} should hold shapes of at most {DIMENSIONS} dimensions, and has one of {len(value)}")
-    return tuple(_whole(where, each) for each in value)
+    if len(_list(where, value)) > MAX_DIMENSIONS:
+        _refuse(f"{where} should hold shapes of at most {MAX_DIMENSIONS} dimensions, and has one of {len(value)}")
+    return tuple(_whole(where, size) for size in value)
 
 
 def _name(value: Any) -> str:
@@ -154,7 +156,7 @@ def _name(value: Any) -> str:
 
 
 def _instruction(value: Any) -> Instruction:
-    """An operation by its name, one or two slots, and where it is of a family its constant."""
+    """An instruction from the name of its operation, one or two slots, and the constant if the operation is of a family."""
     name, *operands = _list("a row", value) or [None]
     op = OPS.get(name) if isinstance(name, str) else None
     if op is None:
@@ -165,7 +167,7 @@ def _instruction(value: Any) -> Instruction:
         op = _member(op, operands.pop())
     if len(operands) != op.arity:
         _refuse(f"a row of {name} has {len(operands)} operands, and needs {op.arity}")
-    x, y = [*(_whole("a row", each) for each in operands), NO_OPERAND][:2]
+    x, y = [*(_whole("a row", slot) for slot in operands), NO_OPERAND][:2]
     return Instruction(op, x, y)
 
 
@@ -186,6 +188,6 @@ def _member(family: Op, held: Any) -> Op:
 
 def _fraction(text: str) -> Fraction:
     numerator, slash, denominator = text.partition("/")
-    if not slash or len(text) > 700:
+    if not slash or len(text) > MAX_FRACTION_CHARS:
         raise ValueError
     return Fraction(int(numerator), int(denominator))

@@ -1,22 +1,22 @@
-r"""Steps: what an executor runs. A tape's instructions, joined where many of them do one thing, which an array or a loop does at once.
+r"""Steps: what an executor runs. A step joins instructions of a tape that one array operation or one loop can run together.
 
-Two things are recognised.
+Two kinds are recognised.
 
-*Matrices.* A chain ``z + w1*x1 + w2*x2 + ...`` is one row of a matrix-vector product if its links and products are used
-nowhere else. Chains that read the same operands x are the rows of one matrix W:
+*Matrices.* A chain ``z + w1*x1 + w2*x2 + ...`` is one row of a matrix-vector product if its links (the
+partial sums) and its products are used nowhere else. Chains that read the same operands x are the rows of one matrix W:
 
 .. math:: a_i = z_i + \sum_j W_{ij}\,x_j \qquad \bar x_j \mathrel{+}= \sum_i W_{ij}\,\bar a_i \qquad \bar W_{ij} = x_j\,\bar a_i
 
-which are the equations of a layer (S4.79, S4.89) although only scalars were written.
+These are the equations of a layer (S4.79, S4.89), found although the user wrote only scalars.
 
-*Groups.* Instructions of one operation that do not read each other's results: the sixteen ``relu`` of a layer.
+*Groups.* Instructions of one operation that do not read each other's results, such as the sixteen ``relu`` of a layer.
 
-Two orders are offered. ``steps_by_level`` is for batches: parameters are shared by all examples, what depends on no input is
-computed once per call, and what remains is ordered by depth, which makes the largest groups. ``steps_in_order`` is for one
-example to the last bit: it follows the tape, and joins instructions only where each slot still takes its contributions in the order
-of the eager backward pass, since sums of floats depend on their order.
+There are two orders. ``steps_by_level`` is for batches: all examples share the parameters, steps that depend on no input run once per
+call, and the others are ordered by depth, which makes the largest groups. ``steps_in_order`` is for one example to the last bit. It
+follows the tape, and joins instructions only if each slot still gets its contributions in the order of the eager backward pass,
+since sums of floats depend on their order.
 
-Both take time linear in the tape.
+Both take time linear in the length of the tape.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from autograd.rules.op import Op
 
 
 class Group(NamedTuple):
-    """Equal operations: ``out[i] = op(x[i], y[i])``, none of which reads a result of another. ``y`` is empty if op has one operand."""
+    """``out[i] = op(x[i], y[i])``, where no instruction reads the result of another. ``y`` is empty if op has one operand."""
 
     op: Op
     x: list[int]
@@ -46,9 +46,9 @@ class Group(NamedTuple):
 class Matrix(NamedTuple):
     """``out[i] = start[i] + sum_j weights[i][j] * operands[j]``, summed from left to right.
 
-    No operand stands twice. ``start`` is empty if the chains start with a product. ``products[i][j]`` is the slot of the instruction
-    that multiplies, ``links[i]`` of the one that adds to the start (or the first two products): they hold no values here, but
-    say at which place of the tape a contribution is made.
+    The operands are all different. ``start`` is empty if the chains start with a product. ``products[i][j]`` is the slot of a
+    product, ``links[i]`` of the first sum, which adds to the start (or adds the first two products). A matrix does not compute these
+    slots: they say at which position of the tape each contribution is made.
     """
 
     weights: list[list[int]]
@@ -66,53 +66,53 @@ Step: TypeAlias = Group | Matrix
 
 
 class Steps(NamedTuple):
-    """``shared`` runs once per call, before ``examples``, which runs for each example. Backward is the same in reverse."""
+    """``shared`` runs once per call, then ``examples`` for each example. The backward pass runs both in reverse."""
 
     shared: list[Step]
     examples: list[Step]
 
 
 def steps_by_level(tape: Tape) -> Steps:
-    """The steps for a batch. Weights are what all examples share, operands what differs between them.
+    """The steps for a batch. All examples share the weights of its matrices; the operands differ between examples.
 
-    Steps whose operands are ready equally early stand together, so a group is as large as it can be.
+    Equal operations of the same depth form one group, so groups are as large as they can be.
     """
-    kinds = tape.per_example
-    chains = _chains(tape, lambda w, x: not kinds[w] and kinds[x])
+    varies = tape.per_example
+    chains = _chains(tape, lambda w, x: not varies[w] and varies[x])
     level, groups = [0] * tape.num_slots, dict[object, list[Step]]()
     for item in _items(tape, chains, shared=False):
         sources = item.sources
         level[item.slot] = depth = 1 + max(level[source] for source in sources)
-        key: object = (depth, item.op, *(kinds[source] for source in sources))
+        key: object = (depth, item.op, *(varies[source] for source in sources))
         if isinstance(item, _Chain):
             item.sort()
             key = (
                 depth,
                 tape.depends_on_wanted[item.slot],
-                item.start >= 0 and kinds[item.start],
+                item.start >= 0 and varies[item.start],
                 item.start >= 0,
                 tuple(item.operands),
             )
         _join(groups.setdefault(key, []), item)
     ordered = sorted((step for steps in groups.values() for step in steps), key=lambda step: level[step.out[0]])
-    return Steps([step for step in ordered if not kinds[step.out[0]]], [step for step in ordered if kinds[step.out[0]]])
+    return Steps([step for step in ordered if not varies[step.out[0]]], [step for step in ordered if varies[step.out[0]]])
 
 
 def steps_in_order(tape: Tape, shared: bool = False) -> list[Step]:
-    """The steps of all instructions, or only of those that depend on no input, in the order of the tape.
+    """The steps in the order of the tape; with ``shared`` only of the instructions that depend on no input.
 
-    Weights are parameters, operands anything else. A matrix stands where the first of its rows was complete. Where one would
-    change the order of contributions to any slot, its instructions are taken one by one.
+    Weights are parameters, operands anything else. A matrix runs where the first of its rows is complete on the tape. A matrix that
+    would change the order of contributions to a slot is dissolved into its instructions.
     """
     chains = _chains(tape, lambda w, x: w < tape.parameters <= x, shared)
     steps = _in_order(tape, chains, shared)
-    for wrong in (_misplaced(steps), set(range(tape.num_slots))):
-        touched = {out for step in steps if isinstance(step, Matrix) and _touches(step, wrong) for out in step.out}
+    for reordered in (_reordered(steps), set(range(tape.num_slots))):
+        touched = {out for step in steps if isinstance(step, Matrix) and _touches(step, reordered) for out in step.out}
         if not touched:
             break
-        chains = {end: each for end, each in chains.items() if end not in touched}
+        chains = {end: kept for end, kept in chains.items() if end not in touched}
         steps = _in_order(tape, chains, shared)
-        if not _misplaced(steps):
+        if not _reordered(steps):
             break
     return steps
 
@@ -122,7 +122,7 @@ def steps_in_order(tape: Tape, shared: bool = False) -> list[Step]:
 
 @dataclass(slots=True)
 class _Chain:
-    """``start + w1*x1 + w2*x2 + ...``, known by the slot of its last link."""
+    """``start + w1*x1 + w2*x2 + ...``; ``slot`` is that of its last link, ``start`` is -1 if the chain starts with a product."""
 
     start: int
     slot: int = -1
@@ -130,7 +130,7 @@ class _Chain:
     operands: list[int] = field(default_factory=list)
     products: list[int] = field(default_factory=list)
     links: list[int] = field(default_factory=list)
-    met: set[int] = field(default_factory=set)
+    known_operands: set[int] = field(default_factory=set)
     op: Op = ADD
 
     @property
@@ -141,17 +141,17 @@ class _Chain:
         self.products.append(product)
         self.weights.append(weight)
         self.operands.append(operand)
-        self.met.add(operand)
+        self.known_operands.add(operand)
 
     def sort(self) -> None:
-        """Order the terms by operand, so that chains that read the same ones in another order are rows of one matrix."""
+        """Order the terms by operand: chains that read the same operands in another order then are rows of one matrix."""
         terms = sorted(zip(self.operands, self.weights, self.products, strict=True))
         self.operands, self.weights, self.products = ([term[i] for term in terms] for i in range(3))
 
 
 @dataclass(slots=True)
 class _Single:
-    """An instruction that is a step of its own, until it finds others like it."""
+    """An instruction that is in no chain."""
 
     slot: int
     op: Op
@@ -162,14 +162,14 @@ _Item: TypeAlias = _Chain | _Single
 
 
 def _instructions(tape: Tape, shared: bool) -> Iterator[tuple[int, Instruction]]:
-    """The instructions with their slots: all, or only those that are shared."""
+    """The instructions with their slots; with ``shared`` only those that depend on no input."""
     for slot, instruction in enumerate(tape.instructions, tape.first_slot):
         if not (shared and tape.per_example[slot]):
             yield slot, instruction
 
 
 def _chains(tape: Tape, is_product: Callable[[int, int], bool], shared: bool = False) -> dict[int, _Chain]:
-    """Each chain of two products or more, by the slot of its last link. ``is_product(w, x)`` says what may be multiplied."""
+    """Each chain of two products or more, by the slot of its last link. ``is_product(w, x)``: whether w may be a weight of x."""
     uses = tape.uses
     products: dict[int, tuple[int, int]] = {}
     ends: dict[int, _Chain] = {}
@@ -179,16 +179,16 @@ def _chains(tape: Tape, is_product: Callable[[int, int], bool], shared: bool = F
         elif op is ADD and (x in products or y in products):
             rest, term = (x, y) if y in products else (y, x)
             _link(ends, products, uses, slot, rest, term)
-    return {end: each for end, each in ends.items() if len(each.operands) > 1}
+    return {end: found for end, found in ends.items() if len(found.operands) > 1}
 
 
 def _link(
     ends: dict[int, _Chain], products: dict[int, tuple[int, int]], uses: Sequence[int], slot: int, rest: int, term: int
 ) -> None:
-    """Let the sum ``rest + term`` go on with the chain that ends in ``rest``, or begin one."""
+    """Let the sum ``rest + term`` continue the chain that ends in ``rest``, or begin one."""
     _, operand = products[term]
     current = None
-    if rest in ends and uses[rest] == 1 and operand not in ends[rest].met:
+    if rest in ends and uses[rest] == 1 and operand not in ends[rest].known_operands:
         current = ends.pop(rest)
     elif rest in products and products[rest][1] != operand:
         current = _Chain(-1)
@@ -202,8 +202,8 @@ def _link(
 
 
 def _items(tape: Tape, chains: dict[int, _Chain], shared: bool) -> Iterator[_Item]:
-    """Chains and the instructions that are in none, in the order of the tape."""
-    inside = {slot for each in chains.values() for slots in (each.products, each.links) for slot in slots}
+    """The chains, and the instructions that are in none, in the order of the tape."""
+    inside = {slot for found in chains.values() for slots in (found.products, found.links) for slot in slots}
     for slot, instruction in _instructions(tape, shared):
         if slot in chains:
             yield chains[slot]
@@ -212,7 +212,7 @@ def _items(tape: Tape, chains: dict[int, _Chain], shared: bool) -> Iterator[_Ite
 
 
 def _join(steps: list[Step], item: _Item) -> None:
-    """Make the item part of the last of these steps, or the first of them."""
+    """Add the item to the last of these steps; if there is none, it becomes the first."""
     if isinstance(item, _Chain):
         if not steps:
             steps.append(Matrix([], item.operands, [], [], [], []))
@@ -237,13 +237,16 @@ def _join(steps: list[Step], item: _Item) -> None:
 
 
 def _in_order(tape: Tape, chains: dict[int, _Chain], shared: bool) -> list[Step]:
-    """Steps in the order of the tape. A chain joins the matrix of an earlier one if its start was known there, another instruction the group
-    just before it if that is of the same operation and makes none of its operands."""
+    """Steps in the order of the tape.
+
+    A chain joins the matrix of an earlier one if its start had been computed there. Another instruction joins the group just before
+    it, if that is of the same operation and computes none of its operands.
+    """
     place = list(range(tape.num_slots))
     matrices: dict[object, list[Step]] = {}
     placed: list[list[Step]] = []
     last: list[Step] = []
-    made: set[int] = set()
+    results: set[int] = set()  # of the last group
     for item in _items(tape, chains, shared):
         if isinstance(item, _Chain):
             key = (item.start >= 0, tuple(item.operands))
@@ -255,16 +258,16 @@ def _in_order(tape: Tape, chains: dict[int, _Chain], shared: bool) -> list[Step]
             _join(group, item)
             place[item.slot] = place[group[0].out[0]]
         else:
-            if not (last and last[0].op is item.op and made.isdisjoint(item.sources)):  # type: ignore[union-attr]
-                last, made = [], set()
+            if not (last and last[0].op is item.op and results.isdisjoint(item.sources)):  # type: ignore[union-attr]
+                last, results = [], set()
                 placed.append(last)
             _join(last, item)
-            made.add(item.slot)
+            results.add(item.slot)
     return [step for steps in placed for step in steps]
 
 
 def contributions(step: Step) -> Iterator[tuple[int, int]]:
-    """What a step gives in the backward pass: (slot that receives, slot of the instruction that gives), in the order of giving."""
+    """The contributions of a step in the backward pass: (slot that receives it, slot of the instruction that makes it), in order."""
     for i in reversed(range(len(step.out))):
         if isinstance(step, Group):
             yield step.x[i], step.out[i]
@@ -278,26 +281,26 @@ def contributions(step: Step) -> Iterator[tuple[int, int]]:
             yield step.start[i], step.links[i]
 
 
-def _misplaced(steps: Sequence[Step]) -> set[int]:
-    """The slots that would take their contributions in another order than that of the tape, or not in one place.
+def _reordered(steps: Sequence[Step]) -> set[int]:
+    """The slots that would get their contributions in another order than that of the tape, or in partial sums.
 
-    In the eager pass instructions give from the last to the first. Two contributions may change places: a + b is b + a.
+    In the eager pass instructions contribute from the last to the first. Two contributions may change places: a + b is b + a.
     """
     last: dict[int, int] = {}
     count: dict[int, int] = {}
     wrong: set[int] = set()
     for step in reversed(steps):
-        for slot, giver in contributions(step):
-            if giver > last.get(slot, giver):
+        for slot, maker in contributions(step):
+            if maker > last.get(slot, maker):
                 wrong.add(slot)
-            last[slot] = giver
+            last[slot] = maker
             count[slot] = count.get(slot, 0) + 1
-    return {slot for slot in wrong if count[slot] > 2} | _homeless(steps)
+    return {slot for slot in wrong if count[slot] > 2} | _summed_in_parts(steps)
 
 
-def _homeless(steps: Sequence[Step]) -> set[int]:
-    """Weights that stand at several places of matrices, so that their adjoint would be summed in parts; and starts that are
-    an operand or a weight of their matrix as well, which would take its contributions in another order."""
+def _summed_in_parts(steps: Sequence[Step]) -> set[int]:
+    """Weights that have several places in matrices, so that their adjoints would be sums of partial sums; and starts that are also an
+    operand or a weight of their matrix, which would get their contributions in another order."""
     home: dict[int, tuple[int, int, int]] = {}
     known: dict[object, int] = {}
     wrong: set[int] = set()

@@ -1,8 +1,8 @@
-"""Tracing: a function runs once, on Values whose numbers nobody knows, and the graph that it records becomes a tape.
+"""Tracing: a function runs once, on Values without numbers, and the graph that it records becomes a tape.
 
-What the function decides by a number is decided once and for all examples alike. So a number is not to be had: it is nan, and
-a choice by it, or a look at it, is an error that names the line. All else costs a program that is not being traced nothing:
-nodes made while tracing are of a class of their own, ``Traced``, and parameters are lent to a like one.
+A choice by a number would be made once, for all examples alike. So traced Values hold nan, and choosing by one, or reading it, raises
+a TracingError that names the line. Code outside tracing pays nothing: nodes made while tracing are of a class of their own,
+``Traced``, and so are the parameters until the trace ends.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ ARRAYS = "a compiled function is written in scalars, and its lists are Python's"
 INSIDE = "the program differentiates its result itself; inside the function there is autograd.grad(..., create_graph=True)"
 
 
-# --- Values that have no number -----------------------------------------------------------------------------------------
+# --- Values without a number ---------------------------------------------------------------------------------------------
 
 
 def _refuse(did: str, instead: str) -> NoReturn:
@@ -98,7 +98,7 @@ _COMPARISONS = {"<": "__lt__", "<=": "__le__", ">": "__gt__", ">=": "__ge__"}
 
 
 class Traced(Value):
-    """A node made while tracing. Once the tape is made it is a ``Value`` like any other, with nan for a number."""
+    """A node made while tracing. Once the tape is complete it behaves as a ``Value`` whose number is nan."""
 
     __slots__ = ()
 
@@ -163,7 +163,7 @@ class Traced(Value):
 
     @property
     def partials(self) -> tuple[Any, ...]:
-        """Refused, for they are no numbers yet: it is how ``autograd.grad`` computes numbers."""
+        """Refused while they are nan: reading them is how ``autograd.grad`` computes numbers."""
         numbers = super().partials
         if _tracing.get() and any(number != number for number in numbers):
             _refuse(f"a derivative of {_called(self)} was asked for as a number", INSIDE)
@@ -177,7 +177,7 @@ class Traced(Value):
 
 
 class TracedParameter(Traced):
-    """A parameter while its function is traced: in that thread its number is nan, in others it is what it was."""
+    """A parameter while its function is traced: nan in the thread that traces, its own number in the others."""
 
     __slots__ = ()
 
@@ -191,18 +191,18 @@ class TracedParameter(Traced):
     data = property(_hidden, Traced._set_number)
 
 
-Traced.__name__ = TracedParameter.__name__ = "Value"  # so Python's own messages call them
+Traced.__name__ = TracedParameter.__name__ = "Value"  # the name that Python's own messages give them
 
 
 def refuse_traced_parameters(parameters: Sequence[Value]) -> None:
-    """Refuse to read parameters whose function is being traced, as a program does that is called inside of it."""
-    if _tracing.get() and any(isinstance(each, TracedParameter) for each in parameters):
+    """Refuse to read parameters while a function of them is traced: a program is then called inside that function."""
+    if _tracing.get() and any(isinstance(parameter, TracedParameter) for parameter in parameters):
         _refuse("a program was called with the same parameters", "call its function, which is then part of this one")
 
 
 @lru_cache(maxsize=256)
 def _traced_class(kind: type) -> type:
-    """The class that parameters of a class are lent to."""
+    """The class that parameters of the given class have while they are traced."""
     return (
         kind
         if issubclass(kind, TracedParameter)
@@ -218,18 +218,18 @@ def _new_node(kind: type[Value]) -> Value:
 
 @contextmanager
 def _traced(parameters: Sequence[Value]) -> Iterator[None]:
-    """In here, and in this thread, new nodes are Traced and the parameters have no number. One thread traces at a time."""
+    """In here, and in this thread, new nodes are ``Traced`` and the parameters have no number. One thread traces at a time."""
     with _lock, debug():
-        kinds, makes_nodes = [type(each) for each in parameters], vars(value)["_new"]
+        kinds, makes_nodes = [type(parameter) for parameter in parameters], vars(value)["_new"]
         token = _tracing.set(True)
         vars(value)["_new"] = _new_node
         try:
-            for each, kind in zip(parameters, kinds, strict=True):
-                each.__class__ = _traced_class(kind)  # type: ignore[arg-type]
+            for parameter, kind in zip(parameters, kinds, strict=True):
+                parameter.__class__ = _traced_class(kind)  # type: ignore[arg-type]
             yield
         finally:
-            for each, kind in zip(parameters, kinds, strict=True):
-                each.__class__ = kind
+            for parameter, kind in zip(parameters, kinds, strict=True):
+                parameter.__class__ = kind
             vars(value)["_new"] = makes_nodes
             _tracing.reset(token)
 
@@ -238,11 +238,11 @@ def _traced(parameters: Sequence[Value]) -> Iterator[None]:
 
 
 def trace(fn: Callable[..., Any], parameters: Sequence[Value], shapes: Sequence[Shape]) -> Tape:
-    """The tape of a function of scalars, from one call of it.
+    """The tape of a function of scalars, recorded in one call of it.
 
     Args:
-        fn: takes numbers and nested lists of numbers, gives a scalar or a nested list of scalars.
-        parameters: the leaves that it reads besides; all others that it reads are constants.
+        fn: takes numbers and nested lists of numbers, and returns a scalar or a nested list of scalars.
+        parameters: leaves that the function reads; all other Values that it reads are constants.
         shapes: of the arguments for one example: ``()`` a number, ``(2,)`` a list of two.
 
     Raises:
@@ -251,7 +251,7 @@ def trace(fn: Callable[..., Any], parameters: Sequence[Value], shapes: Sequence[
 
     >>> w = Value(2.0, "w")
     >>> tape = trace(lambda x: w * x[0] + x[1], [w], [(2,)])
-    >>> tape.names, [(each.op.name, each.x, each.y) for each in tape.instructions]
+    >>> tape.names, [(op.name, x, y) for op, x, y in tape.instructions]
     (('w', 'x[0]', 'x[1]'), [('mul', 0, 1), ('add', 3, 2)])
     """
     names = argument_names(fn, len(shapes))
@@ -265,18 +265,18 @@ def trace(fn: Callable[..., Any], parameters: Sequence[Value], shapes: Sequence[
 
 
 def _called_once(fn: Callable[..., Any], names: Sequence[str], shapes: Sequence[Shape], arguments: list[Any]) -> Any:
-    """What the function gives; an error of its own says what it was called with, where Python can note that (3.11)."""
+    """The function's result. An error that it raises gets a note with what it was called with, where Python has notes (3.11)."""
     try:
         return fn(*arguments)
     except (TypeError, LookupError) as error:
         if hasattr(error, "add_note") and not isinstance(error, TracingError):
-            told = ", ".join(f"{name} {shape_in_words(shape)}" for name, shape in zip(names, shapes, strict=True))
-            error.add_note(f"(autograd.compile called the function for one example, with {told or 'no argument'})")
+            shapes_told = ", ".join(f"{name} {shape_in_words(shape)}" for name, shape in zip(names, shapes, strict=True))
+            error.add_note(f"(autograd.compile called the function for one example, with {shapes_told or 'no argument'})")
         raise
 
 
 def _unknown(name: str, shape: Shape, inputs: list[Value]) -> Any:
-    """An argument of the shape, a nested list of inputs."""
+    """An argument of the shape: an input, or a nested list of inputs, which are appended to ``inputs``."""
     if shape:
         return [_unknown(f"{name}[{k}]", shape[1:], inputs) for k in range(shape[0])]
     node = _new_node(Value)
@@ -286,7 +286,7 @@ def _unknown(name: str, shape: Shape, inputs: list[Value]) -> Any:
 
 
 def _flattened(fn: Any, result: Any, outputs: list[Value]) -> Shape:
-    """The shape of a result, whose scalars are appended to the outputs."""
+    """The shape of a result, whose scalars are appended to ``outputs``."""
     if not hasattr(result, "__iter__") or isinstance(result, str):
         try:
             outputs.append(as_value(result))
@@ -298,7 +298,7 @@ def _flattened(fn: Any, result: Any, outputs: list[Value]) -> Shape:
             ) from None
         return ()
     result = list(result)
-    shapes = {_flattened(fn, each, outputs) for each in result}
+    shapes = {_flattened(fn, part, outputs) for part in result}
     if len(shapes) != 1:
         problem = f"rows of the shapes {sorted(shapes)}" if shapes else "an empty list"
         raise TypeError(f"a compiled function gives a scalar or a list of scalars, all rows of one length, but gave {problem}")
@@ -307,36 +307,35 @@ def _flattened(fn: Any, result: Any, outputs: list[Value]) -> Shape:
 
 def _tape(leaves: list[Value], parameters: int, outputs: list[Value], shapes: tuple[Shape, ...], result: Shape) -> Tape:
     order, known_leaves = topological_order(*outputs), set(leaves)
-    slots = {node: k for k, node in enumerate(leaves)}
-    constants: dict[bytes, float] = {}
     operations = [node for node in order if node.op is not None]
-    known: dict[bytes, list[Value]] = {}
+    slots = {leaf: slot for slot, leaf in enumerate(leaves)}
+    constants: list[float] = []
+    constant_slots: dict[bytes, int] = {}  # by bits, since 0.0 == -0.0
     for node in order:
         if node.op is None and node not in slots:
             number = _constant(node, operations)
             bits = struct.pack("d", number)
-            constants[bits] = number
-            known.setdefault(bits, []).append(node)
-    for k, bits in enumerate(constants):
-        slots.update(dict.fromkeys(known[bits], len(leaves) + k))
-    first = len(leaves) + len(constants)
+            if bits not in constant_slots:
+                constant_slots[bits] = len(leaves) + len(constants)
+                constants.append(number)
+            slots[node] = constant_slots[bits]
     instructions = []
-    for k, node in enumerate(operations):
+    for slot, node in enumerate(operations, start=len(leaves) + len(constants)):
         if isinstance(node.op, Closure):
             raise _closure(node)
-        slots[node] = first + k
+        slots[node] = slot
         instructions.append(Instruction(node.op, slots[node._x], NO_OPERAND if node._y is None else slots[node._y]))  # type: ignore[arg-type,index]
     return Tape(
         parameters,
         len(leaves) - parameters,
-        tuple(constants.values()),
+        tuple(constants),
         tuple(instructions),
-        tuple(slots[each] for each in outputs),
+        tuple(slots[node] for node in outputs),
         num_differentiated=parameters,
-        names=tuple(each.label for each in leaves),
+        names=tuple(leaf.label for leaf in leaves),
         shapes=shapes,
         output_shape=result,
-        lines=tuple(each.made_at for each in operations),
+        lines=tuple(node.made_at for node in operations),
         captured=tuple(
             node.label for node in order if node not in known_leaves and node.op is None and type(node) is not Constant
         ),
@@ -351,7 +350,7 @@ def _constant(node: Value, operations: list[Value]) -> float:
         raise OverflowError(f"a program computes with floats, and {node.data!r} is beyond the largest, 1.8e308") from None
     if number == number:
         return number
-    line = next((each.made_at for each in operations if any(source is node for source in each.inputs)), None)
+    line = next((reader.made_at for reader in operations if any(source is node for source in reader.inputs)), None)
     raise TracingError(
         f"a constant of the function is nan{_at(line)}: either it is nan in your data, or it was computed from numbers of "
         f"Values, and while autograd.compile traces the function {NUMBERS}"

@@ -1,9 +1,13 @@
 """Programs as they are used: data of every form in, values and gradients out, and what is refused at the door."""
 
+import ast
 import copy
 import gc
+import importlib
+import inspect
 import logging
 import pickle
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -454,6 +458,24 @@ def test_copies_have_values_of_their_own(executor, duplicate):
     assert w.data == 5.0
     with pytest.raises(ValueError, match="traced at the first call"):  # its function may read the Values of the original
         duplicate(autograd.compile(lambda x: w * x, [w], executor=executor))
+
+
+def private_names_of_others(source):
+    """Attributes that begin with one underscore and are not read of ``self``."""
+    return [
+        node.attr
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Attribute)
+        and re.match("_[^_]", node.attr)
+        and not (isinstance(node.value, ast.Name) and node.value.id == "self")
+    ]
+
+
+def test_a_program_and_what_it_binds_do_not_read_private_names_of_each_other():
+    for name in ("bound_program", "program", "requirements", "parameters"):
+        source = inspect.getsource(importlib.import_module(f"autograd.compiled.{name}"))
+        assert private_names_of_others(source) == []
+    assert private_names_of_others("self._tape; program.tape; self.program._tape; program._check") == ["_tape", "_check"]
 
 
 # --- check=True -----------------------------------------------------------------------------------------------------------

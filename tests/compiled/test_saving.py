@@ -70,6 +70,24 @@ def test_a_program_saved_and_loaded(tmp_path):
         loaded([[1.0]], [1.0])
 
 
+SAVED = """{"format": "chainrule tape", "version": 1, "parameters": 4, "inputs": 3, "constants": [0.1], "rows": [["mul", 0, 4],
+["add", 2, 8], ["mul", 1, 5], ["add", 9, 10], ["tanh", 11], ["mul", 3, 12], ["sub", 13, 6], ["pow", 14, {"c": 2}],
+["leaky_relu", 4, {"c": 0.01}], ["mul", 7, 16], ["add", 15, 17]], "outputs": [18], "names": ["w0", "w1", "w2", "w3", "x[0]", "x[1]",
+"y"], "shapes": [[2], []], "output_shape": [], "reduction": "sum", "numbers": [0.5, -0.25, 0.125, 2.0]}"""
+
+
+def test_a_file_saved_when_instructions_were_called_rows_loads_and_is_written_the_same(tmp_path):
+    (tmp_path / "loss.json").write_text(SAVED, encoding="utf-8")
+    program = load(tmp_path / "loss.json", executor="plain")
+
+    def loss(x, y):
+        return (2.0 * math.tanh(0.125 + 0.5 * x[0] - 0.25 * x[1]) - y) ** 2 + 0.1 * (x[0] if x[0] > 0 else 0.01 * x[0])
+
+    xs, ys = [[0.5, 1.0], [-2.0, 0.25]], [1.0, -1.0]
+    assert program(xs, ys).value == pytest.approx(sum(map(loss, xs, ys)), rel=1e-14)
+    assert program.to_json() == SAVED.replace("\n", " ")
+
+
 def test_a_row_of_your_own_must_be_made_before(tmp_path):
     cube = Op("cube", "x * x * x", ("3 * x * x",))
     program = autograd.compile(lambda x: apply(cube, x), shapes=[()], executor="plain")
