@@ -1,10 +1,11 @@
-r"""Activations built of elementary operations, step by step as the lecture notes derive them.
+r"""Activations built of elementary operations, as the lecture notes derive them.
 
-Each is a function of a ``Value`` and can stand wherever an activation can: ``MLP(2, [3, 1], activation=elementary.tanh)``. The
-values and gradients are those of the single nodes, and the graph shows every step between: its chain rule is the derivation.
+Each is a function of a ``Value`` and can be used as an activation: ``MLP(2, [3, 1], activation=elementary.tanh)``. Its values and
+gradients are those of the activation with the same name, which is a single node; here the graph shows every node in between, so
+that its chain rule is the derivation.
 
-They are for reading, not for training: :math:`e^{-z}` overflows at z = -710 where the single nodes are safe; and at a kink
-``maximum`` gives each side half, where the single nodes take the left derivative.
+They are for reading, not for training: :math:`e^{-z}` overflows at z = -710, where the single node does not; and at a kink
+``maximum`` gives each operand half of the gradient, where the single node takes the left derivative.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def elu(z: Any, alpha: Any = OPS["elu"].default) -> Any:
 
 
 def silu(z: Any) -> Any:
-    r""":math:`z\,\sigma(z)`, of the elementary sigmoid.
+    r""":math:`z\,\sigma(z)`, with the elementary sigmoid.
 
     >>> silu(0.0)
     0.0
@@ -101,4 +102,4 @@ def softmax(zs: Sequence[Any]) -> list[Any]:
     """
     exponentials = [exp(z) for z in zs]
     denominator = total(exponentials)
-    return [each / denominator for each in exponentials]
+    return [exponential / denominator for exponential in exponentials]

@@ -43,7 +43,7 @@ class Embedding(Module):
             value.scope = (self.name,)
 
     def __call__(self, label: int) -> list[Value]:
-        """The row of a label: the parameters themselves."""
+        """The row of a label: the parameters themselves, not copies."""
         return list(self.table[one_hot(label, len(self.table)).index(1)])
 
     def __repr__(self) -> str:

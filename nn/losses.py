@@ -1,7 +1,7 @@
 r"""Losses: how wrong the outputs for one example are, as one ``Value``.
 
-Each takes ``(outputs, target)``. The outputs are a list of ``Value`` objects, or one. The target is a list of as many numbers
-(one-hot, say), or a class label, an int from 0; for a single output it is the number wanted.
+Each takes ``(outputs, target)``. The outputs are one ``Value`` or a list of them. The target is a list with a number for each output
+(one-hot, for example), or a class label, an int from 0; for a single output it is the number that the output should be.
 
     name                   loss of one example                        source
     sum_of_squares         sum_j (y_j - a_j)^2                        S0.27
@@ -10,7 +10,8 @@ Each takes ``(outputs, target)``. The outputs are a list of ``Value`` objects, o
     cross_entropy_logits   the same, of logits                        S4.17 with S4.15, stable
     hinge                  sum_j max(0, 1 - y_j a_j), y_j = -1 or 1   micrograd
 
-Over several examples: their ``mean`` (S4.14) or ``autograd.total`` (S3.3). A loss of your own is any function of Values.
+For several examples, take the ``mean`` of their losses (S4.14) or ``autograd.total`` (S3.3). A loss of your own can be any function of
+Values.
 """
 
 from __future__ import annotations
@@ -35,14 +36,14 @@ def one_hot(label: int, classes: int) -> list[int]:
     >>> one_hot(2, 5)
     [0, 0, 1, 0, 0]
     """
-    index = _label(label)
+    index = _index(label)
     if not 0 <= index < classes:
         raise ValueError(f"a label among {classes} classes is a whole number from 0 to {classes - 1}, but got {label!r}")
     return [int(c == index) for c in range(classes)]
 
 
 def mean(losses: Sequence[Operand]) -> Any:
-    r"""The mean over samples, :math:`\frac1N\sum_i J_i` (S4.14).
+    r"""The mean of the losses of all examples, :math:`\frac1N\sum_i J_i` (S4.14).
 
     Raises:
         ValueError: if there are no losses.
@@ -57,7 +58,7 @@ def mean(losses: Sequence[Operand]) -> Any:
 
 
 def sum_of_squares(outputs: Outputs, target: Target) -> Value:
-    r""":math:`\sum_j (y_j - a_j)^2`, without a factor (S0.27): its derivative in :math:`a_j` is :math:`-2(y_j - a_j)`.
+    r""":math:`\sum_j (y_j - a_j)^2`, without a factor (S0.27): its derivative with respect to :math:`a_j` is :math:`-2(y_j - a_j)`.
 
     Raises:
         ValueError: if the target does not fit the outputs.
@@ -69,7 +70,7 @@ def sum_of_squares(outputs: Outputs, target: Target) -> Value:
 
 
 def half_sum_of_squares(outputs: Outputs, target: Target) -> Value:
-    r""":math:`\tfrac12\sum_j (a_j - y_j)^2` (S2.i1): its derivative in :math:`a_j` is :math:`a_j - y_j` (S2.13).
+    r""":math:`\tfrac12\sum_j (a_j - y_j)^2` (S2.i1): its derivative with respect to :math:`a_j` is :math:`a_j - y_j` (S2.13).
 
     Raises:
         ValueError: if the target does not fit the outputs.
@@ -83,12 +84,13 @@ def half_sum_of_squares(outputs: Outputs, target: Target) -> Value:
 def cross_entropy(probabilities: Outputs, target: Target) -> Value:
     r""":math:`-\sum_c y_c\ln p_c`, of probabilities: for a label l it is :math:`-\ln p_l` (S4.17).
 
-    The probabilities stay nodes of the graph, so that :math:`\partial L/\partial p_c = -y_c/p_c` can be read (S4.31). A class
-    with :math:`y_c = 0` takes no part, whatever its probability. To train, ``cross_entropy_logits`` is the safe form.
+    The probabilities are nodes of the graph, so that you can read :math:`\partial L/\partial p_c = -y_c/p_c` there (S4.31). A class
+    with :math:`y_c = 0` does not count, whatever its probability. For training, ``cross_entropy_logits`` is the safe form.
 
-    (While ``autograd.compile`` traces it, the targets have no numbers yet: the logarithm is then of :math:`p_c + 1 - \mathrm{sign}(y_c)`,
-    which is :math:`p_c` where :math:`y_c > 0`, and for :math:`y_c = 0` keeps ln 0 away from the factor 0. So values and derivatives
-    in the probabilities are those above for all targets from 0; those in a target that is 0 have no meaning.)
+    (While ``autograd.compile`` traces this loss, the targets have no numbers yet. The logarithm is then taken of
+    :math:`p_c + 1 - \mathrm{sign}(y_c)`: this is :math:`p_c` where :math:`y_c > 0`, and where :math:`y_c = 0` it avoids ln 0. So for targets
+    of 0 or more, the value and the derivatives with respect to the probabilities are those above; the derivative with respect to a
+    target of 0 has no meaning.)
 
     Raises:
         ValueError: if the target does not fit the probabilities.
@@ -106,7 +108,7 @@ def cross_entropy(probabilities: Outputs, target: Target) -> Value:
 def cross_entropy_logits(logits: Outputs, target: Target) -> Value:
     r""":math:`-\sum_c y_c\ln\mathrm{softmax}(z)_c`, of logits: for a label l it is :math:`\ln\sum_j e^{z_j} - z_l`.
 
-    Finite for logits of any size, and its derivative in the logits is :math:`p - y` (S4.45).
+    It is finite for logits of any size, and its derivative with respect to the logits is :math:`p - y` (S4.45).
 
     Raises:
         ValueError: if the target does not fit the logits.
@@ -123,10 +125,10 @@ def cross_entropy_logits(logits: Outputs, target: Target) -> Value:
 def hinge(outputs: Outputs, target: Target) -> Value:
     r""":math:`\sum_j\max(0, 1 - y_j a_j)` with each :math:`y_j` -1 or 1: micrograd's loss on the moons.
 
-    (While ``autograd.compile`` traces it, the targets have no numbers yet, and are taken to be -1 or 1.)
+    (While ``autograd.compile`` traces this loss, the targets have no numbers yet, and it takes them to be -1 or 1.)
 
     Raises:
-        ValueError: if a target is neither -1 nor 1, or their number does not fit the outputs.
+        ValueError: if a target is neither -1 nor 1, or there is not one for each output.
 
     >>> hinge(Value(0.25), 1), hinge(Value(0.25), -1)
     (Value(data=0.75, grad=0.0), Value(data=1.25, grad=0.0))
@@ -134,24 +136,24 @@ def hinge(outputs: Outputs, target: Target) -> Value:
     pairs = _pairs("hinge", outputs, target)
     for _, y in pairs:
         if not _is_unknown(y) and data_of(y) not in (1, -1):
-            given = f"{target!r} for {len(pairs)} outputs" if len(pairs) > 1 else repr(target)
-            raise ValueError(f"hinge needs targets of -1 or 1, one for each output, but got {given}")
+            found = f"{target!r} for {len(pairs)} outputs" if len(pairs) > 1 else repr(target)
+            raise ValueError(f"hinge needs targets of -1 or 1, one for each output, but got {found}")
     return total(relu(1 + -y * a) for a, y in pairs)  # type: ignore[no-any-return]
 
 
 LOSSES: dict[str, Callable[[Any, Any], Value]] = {
-    each.__name__: each for each in (sum_of_squares, half_sum_of_squares, cross_entropy, cross_entropy_logits, hinge)
+    loss.__name__: loss for loss in (sum_of_squares, half_sum_of_squares, cross_entropy, cross_entropy_logits, hinge)
 }
 """The losses by name."""
 
 
 def _pairs(name: str, outputs: Outputs, target: Target, classes: bool = False) -> list[tuple[Value, Any]]:
-    """The outputs with their targets. A label becomes one-hot; for a single output that is not of classes, a number is it."""
-    outputs = [as_value(each) for each in outputs] if hasattr(outputs, "__iter__") else [as_value(outputs)]
+    """Each output with its target. A label becomes one-hot; a number is the target of a single output, unless of ``classes``."""
+    outputs = [as_value(output) for output in outputs] if hasattr(outputs, "__iter__") else [as_value(outputs)]
     if not outputs:
         raise ValueError(f"{name} needs at least one output, but got an empty list")
     if hasattr(target, "__iter__"):
-        targets = [each if isinstance(each, Value) else number(each) for each in target]
+        targets = [y if isinstance(y, Value) else number(y) for y in target]
     elif len(outputs) > 1 or classes:
         targets = [*one_hot(target, len(outputs))]  # type: ignore[arg-type]
     else:
@@ -162,11 +164,11 @@ def _pairs(name: str, outputs: Outputs, target: Target, classes: bool = False) -
 
 
 def _is_unknown(target: Any) -> bool:
-    """Whether it is a Value without a number, as while ``autograd.compile`` traces."""
+    """Whether it is a Value without a number, as a target is while ``autograd.compile`` traces."""
     return isinstance(target, Value) and target.data != target.data
 
 
-def _label(label: Any) -> int:
+def _index(label: Any) -> int:
     if isinstance(label, Value):
         raise ValueError(
             f"a label is a whole number, which chooses an output, but got {label!r}: no number of a graph can choose a node. In a "

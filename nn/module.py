@@ -1,4 +1,4 @@
-"""Module: anything that has parameters."""
+"""Module: anything with parameters, and how they are found."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from autograd import Constant, Value
 
 
 class Module:
-    """A part of a network: it finds the parameters in its own attributes.
+    """A part of a network, which finds its parameters in its own attributes.
 
-    A parameter is a ``Value`` that no operation made, kept in an attribute, in a list, tuple or dict there, or in another
-    module there. Subclasses assign their parameters and define ``__call__``.
+    A parameter is a ``Value`` that was not computed: one in an attribute, or in a list, tuple, dict or module that an attribute
+    holds. Subclasses assign their parameters to attributes and define ``__call__``.
 
-    Source: the form of micrograd's and PyTorch's modules.
+    Source: modules of micrograd and PyTorch.
 
     >>> class Line(Module):
     ...     def __init__(self): self.slope, self.offset = Value(2.0), Value(1.0)
@@ -24,7 +24,7 @@ class Module:
     """
 
     def parameters(self) -> list[Value]:
-        """The parameters in the order of the attributes, each once.
+        """The parameters, without repetition, in the order of the attributes.
 
         >>> from nn import MLP
         >>> len(MLP(2, [16, 16, 1]).parameters())
@@ -33,7 +33,7 @@ class Module:
         return [value for _, value in self.named_parameters()]
 
     def named_parameters(self) -> list[tuple[str, Value]]:
-        """The parameters with their paths, ``layers.0.neurons.2.w.1``; one that is shared stands under its first path.
+        """The parameters with their paths, such as ``layers.0.neurons.2.w.1``; a shared one has its first path.
 
         >>> from nn import MLP
         >>> [name for name, _ in MLP(1, [1]).named_parameters()]
@@ -45,7 +45,7 @@ class Module:
         return list(found.values())
 
     def zero_grad(self) -> None:
-        """Set every parameter's gradient to 0, as before each backward pass of training.
+        """Set the gradient of every parameter to 0, as training needs before each backward pass.
 
         >>> from nn import MLP
         >>> model = MLP(1, [1])
@@ -57,14 +57,14 @@ class Module:
             parameter.grad = type(parameter.data)()
 
 
-def _walk(path: str, held: Any, met: set[int]) -> Iterator[tuple[str, Value]]:
-    """The parameters held by an attribute, found through modules and containers; ``met`` guards against cycles."""
+def _walk(path: str, held: Any, visited: set[int]) -> Iterator[tuple[str, Value]]:
+    """The parameters in what an attribute holds, through modules and containers; ``visited`` guards against cycles."""
     if isinstance(held, Value):
         if not held.inputs and not isinstance(held, Constant):
             yield path, held
-    elif isinstance(held, Module | list | tuple | dict) and id(held) not in met:
-        met.add(id(held))
+    elif isinstance(held, Module | list | tuple | dict) and id(held) not in visited:
+        visited.add(id(held))
         parts = vars(held) if isinstance(held, Module) else held
         items = parts.items() if isinstance(parts, dict) else enumerate(parts)
         for name, part in items:
-            yield from _walk(f"{path}.{name}" if path else str(name), part, met)
+            yield from _walk(f"{path}.{name}" if path else str(name), part, visited)

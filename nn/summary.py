@@ -1,4 +1,4 @@
-"""What a model is made of: its parts, their parameters, and the size of the graph that one example makes.
+"""Summary: the parts of a model, their parameters, and the size of the graph of one example.
 
 >>> from nn import MLP
 >>> print(summary(MLP(2, [16, 16, 1])))
@@ -26,21 +26,21 @@ from nn.layers import MLP, Layer, Neuron
 from nn.module import Module
 
 COLUMNS = ("part", "kind", "activation", "inputs", "outputs", "parameters", "operations")
-WORDS = 3  # so many columns hold words, the rest numbers
+COLUMNS_OF_WORDS = 3  # the others hold numbers
 
 
 @dataclass(frozen=True)
 class Part:
-    """One line of a summary; None where a question does not apply or cannot be answered.
+    """One line of a summary, with None for what does not apply or is not known.
 
     Attributes:
         name: the path in the model, as in ``named_parameters``.
-        kind: the class.
-        activation: its name.
-        inputs, outputs: the widths (inputs of an ``Embedding``: how many labels it knows).
-        parameters: how many; one that is shared is counted in the first part that has it.
-        operations: the nodes that this part adds to the graph of one example. They are told apart between the layers of an
-            ``MLP``; in a module of your own only their total is known.
+        kind: the name of its class.
+        activation: the name of its activation.
+        inputs, outputs: how many it has; the inputs of an ``Embedding`` are its labels.
+        parameters: how many it has; a shared one counts in the first part that has it.
+        operations: how many nodes it adds to the graph of one example. This is known for each layer of an ``MLP``; for a module of
+            your own only the total is known.
     """
 
     name: str
@@ -54,15 +54,15 @@ class Part:
 
 @dataclass(frozen=True, repr=False)
 class Summary:
-    """A report on a model: text where it is printed, a table in a notebook.
+    """A report on a model, which prints as text and shows as a table in a notebook.
 
     Attributes:
-        kind: the class of the model.
+        kind: the name of the model's class.
         parts: a ``Part`` for each layer, or for each piece of a module of your own.
-        parameters: how many the model has.
-        operations: the nodes of one example's graph that an operation made.
-        reached: the parameters in that graph; an ``Embedding`` uses one row of many.
-        others: its other leaves, the inputs and constants.
+        parameters: how many parameters the model has.
+        operations: how many operations the graph of one example has.
+        reached: how many parameters that graph has; an ``Embedding`` uses one row of many.
+        others: how many other leaves it has: inputs and constants.
     """
 
     kind: str
@@ -74,7 +74,7 @@ class Summary:
 
     @property
     def nodes(self) -> int:
-        """All nodes of the graph of one example."""
+        """How many nodes the graph of one example has."""
         return self.operations + self.reached + self.others
 
     def __repr__(self) -> str:
@@ -82,7 +82,8 @@ class Summary:
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [
             "  ".join(
-                cell.ljust(w) if k < WORDS else cell.rjust(w) for k, (cell, w) in enumerate(zip(row, widths, strict=True))
+                cell.ljust(w) if k < COLUMNS_OF_WORDS else cell.rjust(w)
+                for k, (cell, w) in enumerate(zip(row, widths, strict=True))
             )
             for row in rows
         ]
@@ -91,7 +92,7 @@ class Summary:
     def _repr_html_(self) -> str:
         head, *body, total = (
             "".join(
-                f'<{tag} style="text-align: {"left" if k < WORDS else "right"}">{html.escape(cell)}</{tag}>'
+                f'<{tag} style="text-align: {"left" if k < COLUMNS_OF_WORDS else "right"}">{html.escape(cell)}</{tag}>'
                 for k, cell in enumerate(row)
             )
             for row, tag in zip(self._rows(), ["th", *["td"] * len(self.parts), "th"], strict=True)
@@ -118,17 +119,17 @@ class Summary:
 
 
 def summary(model: Module, *example: Any) -> Summary:
-    r"""The parts of a model, and the nodes of the graph that one example makes, counted by running one.
+    r"""The parts of a model, and the size of the graph of one example, which is run and counted.
 
-    A layer of n neurons that read m inputs records :math:`nm` products, :math:`nm` sums and n activations; without a bias n
-    sums less, and no activations where it is linear. The loss is not counted.
+    A layer of n neurons with m inputs records :math:`nm` products, :math:`nm` sums and n activations: n sums fewer without a bias,
+    and no activations if it is linear. The loss does not count.
 
     Args:
         model: an ``MLP``, ``Layer``, ``Neuron``, ``Embedding``, or a ``Module`` of your own that can be called.
-        example: what to call it with. A module of your own needs this; the others take 1.0 for each input, or label 0.
+        example: what to call the model with. A module of your own needs this; the default is 1.0 for each input, or label 0.
 
     Raises:
-        TypeError: if the model cannot be called, the example is missing, or what it returns is not made of Values.
+        TypeError: if the model cannot be called, needs an example, or returns something else than Values.
 
     >>> from nn import Neuron
     >>> report = summary(Neuron(3, activation="tanh"))
@@ -140,7 +141,7 @@ def summary(model: Module, *example: Any) -> Summary:
     example = example or _example(model)
     stages = model.trace(*example).activations if isinstance(model, MLP) else [_values(model, model(*example))]
     graph: set[Value] = set()
-    operations = [sum(node.op is not None for node in _new(stage, graph)) for stage in stages]
+    operations = [sum(node.op is not None for node in _add(stage, graph)) for stage in stages]
     parameters = set(model.parameters())
     reached = len(graph & parameters)
     parts = _parts(model, operations)
@@ -161,7 +162,7 @@ def _example(model: Module) -> tuple[Any, ...]:
 
 
 def _values(model: Module, returned: Any) -> list[Value]:
-    """The Values in what a model returned, be it one of them or nested lists."""
+    """The Values in what a model returned: one of them, or nested lists."""
     if isinstance(returned, Value):
         return [returned]
     if isinstance(returned, list | tuple):
@@ -172,11 +173,11 @@ def _values(model: Module, returned: Any) -> list[Value]:
     )
 
 
-def _new(outputs: list[Value], graph: set[Value]) -> list[Value]:
-    """The nodes behind these outputs that are not in the graph yet; now they are."""
+def _add(outputs: list[Value], graph: set[Value]) -> list[Value]:
+    """Add to the graph the nodes that these outputs were computed from, and return those that are new in it."""
     new = list(dict.fromkeys(outputs))
     graph.update(new)
-    for node in new:  # which grows on the way
+    for node in new:  # the list grows during the loop
         for source in node.inputs:
             if source not in graph:
                 graph.add(source)
@@ -185,7 +186,7 @@ def _new(outputs: list[Value], graph: set[Value]) -> list[Value]:
 
 
 def _parts(model: Module, operations: list[int]) -> tuple[Part, ...]:
-    """The layers and other modules that hold parameters, each parameter in the innermost of them."""
+    """The layers and other modules that hold parameters; a parameter counts in the innermost module around it."""
     modules = dict(_modules("", model, set()))
     counts = dict.fromkeys(modules, 0)
     for parameter, _ in model.named_parameters():
@@ -201,17 +202,17 @@ def _parts(model: Module, operations: list[int]) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _modules(path: str, held: Any, met: set[int]) -> Iterator[tuple[str, Module]]:
-    """The modules in a module with their paths, itself first; into layers, neurons and embeddings it does not look."""
-    if isinstance(held, Module | list | tuple | dict) and id(held) not in met:
-        met.add(id(held))
+def _modules(path: str, held: Any, visited: set[int]) -> Iterator[tuple[str, Module]]:
+    """A module and the modules in it, with their paths; those inside layers, neurons and embeddings do not count."""
+    if isinstance(held, Module | list | tuple | dict) and id(held) not in visited:
+        visited.add(id(held))
         if isinstance(held, Module):
             yield path, held
             if isinstance(held, Layer | Neuron | Embedding):
                 return
         parts = vars(held) if isinstance(held, Module) else held
         for name, part in parts.items() if isinstance(parts, dict) else enumerate(parts):
-            yield from _modules(f"{path}.{name}" if path else str(name), part, met)
+            yield from _modules(f"{path}.{name}" if path else str(name), part, visited)
 
 
 def _activation(module: Module) -> str | None:

@@ -38,12 +38,14 @@ __all__ = [
 
 
 GENERATED = (moons, circles, spirals, xor, blobs)
-DATASETS: dict[str, Callable[..., Dataset]] = {each.__name__: each for each in (*GENERATED, iris, wine, breast_cancer, digits)}
+DATASETS: dict[str, Callable[..., Dataset]] = {
+    function.__name__: function for function in (*GENERATED, iris, wine, breast_cancer, digits)
+}
 """The data sets by name: functions, of which the first five take n, noise and a seed."""
 
 
 def load(name: str, seed: Seed = None) -> Dataset:
-    """A data set by its name in ``DATASETS``; those that are generated take the seed, the others are always the same.
+    """The data set with a name from ``DATASETS``; the seed is for those that are generated, the others are always the same.
 
     Raises:
         DataError: if there is no such data set, or it needs scikit-learn and that is missing.

@@ -50,7 +50,7 @@ def breast_cancer() -> Dataset:
 
 
 def digits() -> Dataset:
-    """1797 handwritten digits: 8 x 8 pixels, row by row, of brightness 0 to 16.
+    """1797 handwritten digits: the brightness of 8 x 8 pixels, row by row, from 0 to 16.
 
     Raises:
         DataError: without scikit-learn, which ships the data.
@@ -65,7 +65,7 @@ def digits() -> Dataset:
 
 def _bundled(name: str) -> Dataset:
     try:
-        state = random.getstate()  # scikit-learn's first import draws from Python's generator; the user's seed is not to notice
+        state = random.getstate()  # scikit-learn's first import draws from Python's generator, which the user may have seeded
         import sklearn.datasets
 
         random.setstate(state)

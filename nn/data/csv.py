@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nn.data.dataset import DataError, Dataset
 
-LARGEST = 1e100  # of a feature, so that its squares can be summed
+LARGEST_FEATURE = 1e100  # so that squares of features can be summed
 
 
 def read_csv(path: str | Path, target: str | None = None) -> Dataset:
@@ -16,10 +16,10 @@ def read_csv(path: str | Path, target: str | None = None) -> Dataset:
 
     Args:
         path: the file, in UTF-8, its columns separated by commas.
-        target: the header of the column of labels; None: the last column. All others are features.
+        target: the header of the column of labels; None for the last column. All other columns are features.
 
     Raises:
-        DataError: if the file cannot be read or is not such a table; says the line, the column and the remedy.
+        DataError: if the file cannot be read or is not such a table; the message names the line, the column and the remedy.
 
     >>> import tempfile, pathlib
     >>> file = pathlib.Path(tempfile.mkdtemp()) / "fruit.csv"
@@ -54,7 +54,7 @@ def read_csv(path: str | Path, target: str | None = None) -> Dataset:
         for name, cell in zip(header[:label] + header[label + 1 :], row[:label] + row[label + 1 :], strict=True):
             if not _is_number(cell):
                 raise DataError(
-                    f"{path}, line {line}, column {name!r}: {cell!r} is not a number below {LARGEST:g}; "
+                    f"{path}, line {line}, column {name!r}: {cell!r} is not a number below {LARGEST_FEATURE:g}; "
                     "write one, or drop the row or the column"
                 )
         x.append([float(cell) for k, cell in enumerate(row) if k != label])
@@ -77,7 +77,7 @@ def read_csv(path: str | Path, target: str | None = None) -> Dataset:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a CSV file with their line numbers, blank lines left out, cells stripped."""
+    """The rows of a CSV file with their line numbers, without blank lines and without spaces around cells."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, strict=True)
@@ -100,6 +100,6 @@ def _column(path: Path, header: list[str], target: str) -> int:
 
 def _is_number(cell: str) -> bool:
     try:
-        return abs(float(cell)) < LARGEST and "_" not in cell  # Python reads 1_000, other programs do not
+        return abs(float(cell)) < LARGEST_FEATURE and "_" not in cell  # Python reads 1_000 as a number, other programs do not
     except ValueError:
         return False

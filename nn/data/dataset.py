@@ -1,4 +1,4 @@
-"""A data set: examples of classes; splitting it, and standardising it."""
+"""A data set: examples that belong to classes; how it is split and standardised."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from statistics import fmean, pstdev
 
 
 class DataError(ValueError):
-    """Data that cannot be read or learned from; says the file, the place in it, and the remedy.
+    """Data that cannot be read or learned from; the message names the file, the place in it, and the remedy.
 
     >>> from nn.data import read_csv
     >>> try:
@@ -23,14 +23,14 @@ class DataError(ValueError):
 
 @dataclass(frozen=True, repr=False)
 class Dataset:
-    """Examples of classes.
+    """Examples that belong to classes.
 
     Attributes:
-        name: what to call the data.
+        name: the name of the data set.
         features: the names of the columns of ``x``.
         classes: the names of the classes; a label is an index into them.
         x: one list of numbers for each example.
-        y: its label, from 0.
+        y: one label for each example, from 0.
 
     >>> Dataset("fruit", ("weight", "width"), ("apple", "pear"), [[150.0, 7.1], [120.0, 6.5]], [0, 1])
     Dataset fruit: 2 examples, 2 features, 2 classes
@@ -59,7 +59,7 @@ class Dataset:
 
 
 def split(data: Dataset, held_out: float, rng: random.Random) -> tuple[Dataset, Dataset]:
-    """A training and a test set, the share ``held_out`` of each class in the test set.
+    """A training and a test set, in which the test set has the share ``held_out`` of every class.
 
     Raises:
         DataError: if a class has fewer than two examples.
@@ -83,9 +83,9 @@ def split(data: Dataset, held_out: float, rng: random.Random) -> tuple[Dataset, 
 
 
 def standardise(data: Dataset, *others: Dataset) -> list[Dataset]:
-    """Each feature shifted and scaled to mean 0 and deviation 1 over the first data set, the others likewise.
+    """The data sets, with every feature shifted and scaled so that it has mean 0 and standard deviation 1 over the first of them.
 
-    A feature that is constant there becomes 0.
+    A feature that is constant over the first becomes 0 in all.
 
     >>> from nn.data import moons
     >>> [scaled] = standardise(moons(100, seed=0))
@@ -97,11 +97,11 @@ def standardise(data: Dataset, *others: Dataset) -> list[Dataset]:
     scales = [pstdev(column, mean) or math.inf for column, mean in zip(columns, means, strict=True)]
     return [
         Dataset(
-            each.name,
-            each.features,
-            each.classes,
-            [[(v - mean) / scale for v, mean, scale in zip(row, means, scales, strict=True)] for row in each.x],
-            each.y,
+            dataset.name,
+            dataset.features,
+            dataset.classes,
+            [[(v - mean) / scale for v, mean, scale in zip(x, means, scales, strict=True)] for x in dataset.x],
+            dataset.y,
         )
-        for each in (data, *others)
+        for dataset in (data, *others)
     ]

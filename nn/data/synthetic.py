@@ -1,9 +1,12 @@
 """Points in the plane, made from a seed: small problems that a straight line cannot solve, and one that it can.
 
-Each function takes n, the number of examples, shared out among the classes as evenly as n allows; noise, the standard deviation
-of the normal noise on each coordinate, added after the label is decided; and the seed of the generator, None for Python's global
-one. The same seed gives the same numbers. All raise a ValueError if n is too small for the classes, or the noise is negative or
-not finite.
+All functions take the same arguments:
+
+    n      the number of examples, which the classes share as evenly as n allows
+    noise  the standard deviation of the normal noise that is added to each coordinate; it does not change the label
+    seed   for a generator of their own; None draws from Python's global one. The same seed gives the same numbers
+
+They raise a ValueError if n is too small for the classes, or the noise is negative or not finite.
 """
 
 from __future__ import annotations
@@ -44,11 +47,11 @@ def circles(n: int = 100, noise: float = 0.05, seed: Seed = None) -> Dataset:
     return _dataset("circles", points, noise, generator(seed))
 
 
-TURNS = 1.25  # of a spiral from the centre to radius 1
+TURNS = 1.25  # full turns of a spiral between the centre and radius 1
 
 
 def spirals(n: int = 200, noise: float = 0.02, seed: Seed = None, classes: int = 2) -> Dataset:
-    r"""Arms that wind out of the centre, one for each class: radius r, 0.1 to 1, at the angle :math:`2\pi(1.25\,r + c/classes)`.
+    r"""Arms that wind out of the centre, one for each class c: the point at radius r has the angle :math:`2\pi(1.25\,r + c/classes)`.
 
     Source: spirals of Archimedes; Lang & Witbrock (1988), "Learning to tell two spirals apart", have two.
 
@@ -64,7 +67,7 @@ def spirals(n: int = 200, noise: float = 0.02, seed: Seed = None, classes: int =
 
 
 def xor(n: int = 200, noise: float = 0.05, seed: Seed = None) -> Dataset:
-    """Points of a square: class 0 where x and y have the same sign, 1 where they differ; both at least 0.1 from 0.
+    """Points of a square, in class 0 if x and y have the same sign, else in class 1; before noise, both are at least 0.1 from 0.
 
     Source: the exclusive or, which no single neuron can learn, in Minsky & Papert (1969), *Perceptrons*.
 
@@ -81,7 +84,7 @@ def xor(n: int = 200, noise: float = 0.05, seed: Seed = None) -> Dataset:
 
 
 def blobs(n: int = 150, noise: float = 0.3, seed: Seed = None, classes: int = 3) -> Dataset:
-    """Clouds of normally distributed points, their centres evenly spaced on the circle of radius 1.
+    """Clouds of normally distributed points, with centres evenly spaced on the circle of radius 1.
 
     >>> blobs(4, noise=0, seed=0, classes=2).x == [[-1.0, 0.0]] * 4
     False
@@ -105,10 +108,10 @@ def _from_0_to_1(count: int) -> list[float]:
 
 
 def _dataset(name: str, points: dict[str, list[tuple[float, float]]], noise: float, rng: Generator) -> Dataset:
-    """The points of each class, in random order, with noise."""
+    """The points of all classes, in random order, with noise."""
     if not 0 <= noise < math.inf:
         raise ValueError(f"{name} needs a standard deviation of the noise, 0 or more, but got {noise!r}")
-    examples = [(point, label) for label, each in enumerate(points.values()) for point in each]
+    examples = [(point, label) for label, members in enumerate(points.values()) for point in members]
     rng.shuffle(examples)
     x = [[coordinate + rng.gauss(0, noise) for coordinate in point] for point, _ in examples]
     return Dataset(name, ("x", "y"), tuple(points), x, [label for _, label in examples])

@@ -1,1 +1,1 @@
-"""How a model is trained: the loop, what moves the parameters, and the examples some at a time."""
+"""Training: the loop, the optimiser that moves the parameters, and batches of examples."""

@@ -1,4 +1,4 @@
-"""Batches: the examples of one epoch, some at a time."""
+"""Batches: the examples of one epoch, in groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training: gradient descent on a model's loss, compiled where that can be, scalar by scalar where it cannot or should be seen."""
+"""The training loop: gradient descent on a model's loss, compiled where possible, else graph by graph."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 Loss: TypeAlias = str | Callable[[Any, Any], Value]
 
 OF_CLASSES = ("cross_entropy", "cross_entropy_logits")
-"""The losses whose target may be a label even where there is one output."""
+"""The losses whose target may be a label even if there is only one output."""
 
 
 class Epoch(NamedTuple):
-    """One pass through the examples: its number, from 1, and the mean loss, each example's before the step it takes part in.
+    """One pass through the examples: its number, from 1, and the mean loss. Each example counts with its loss before its training step.
 
     >>> from nn import MLP
     >>> [epoch] = fit(MLP(1, [1], bias=False, init=lambda rng, nin, nout: 2.0), [[1.0]], [3.0], "sum_of_squares", lr=0.1, epochs=1)
@@ -57,25 +57,26 @@ def fit(
 
     .. math:: \theta \leftarrow \theta - \eta\,\frac1B\sum_{i=1}^B\nabla J_i(\theta)
 
-    The loss of one example is compiled, and the parameters are trained in one flat array; the model has their new numbers after
-    every epoch. With ``eager``, each batch is recorded as a graph and differentiated by ``backward()`` instead; so it is where the
-    model or the loss cannot be compiled (it chooses by a number, an operation is a closure, or it draws from ``random``), which
-    is logged. Both ways give the same numbers to rounding. To look on while a model is trained, loop over ``epochs``.
+    The loss of one example is compiled, and the model has the trained numbers after every epoch. With ``eager``, each batch is
+    recorded as a graph and ``backward()`` differentiates it. The same happens if the model or the loss cannot be compiled because it
+    chooses by a number, contains a closure, or draws from ``random``; a warning is logged. Both ways give the same numbers to
+    rounding. To look on while a model is trained, loop over ``epochs``.
 
     Args:
         model: a module, called with the list of an example's inputs.
-        xs, ys: the inputs of each example, and its target: a number, a list, or a label from 0 where there are classes.
+        xs: the inputs of each example.
+        ys: the target of each example: a number, a list, or for a loss of classes a label from 0.
         loss: a name from ``LOSSES``, or a function of (outputs, target) that returns a ``Value``.
         lr: the learning rate :math:`\eta`.
         epochs: how often to go through the examples.
-        batch_size: the number of examples in a step: 1 for a step on each example, None for one step on all.
+        batch_size: the number of examples in a training step; None for all.
         rng: a generator that shuffles the examples in each epoch; None keeps their order.
-        eager: whether to record every graph, as ``backward()`` needs.
-        threads: how many compiled code may use; None for one.
+        eager: whether to record every batch as a graph, and compile nothing.
+        threads: how many threads compiled code may use; None for one.
 
     Raises:
-        TypeError: if the examples are no lists, or the loss is no ``Value``.
-        ValueError: if lengths, labels, the rate or the batch size are wrong, or the loss has no such name.
+        TypeError: if xs or ys is no list, an example holds something else than numbers, or the loss is no ``Value``.
+        ValueError: if lengths, shapes, labels, the rate, the number of epochs or the batch size are wrong, or no loss has the name.
 
     Source: S1.19 and S4.i10 for a full batch, S0.1 for single examples; S4.i4 for the loop.
 
@@ -172,7 +173,7 @@ def _epochs(
 
 
 class _Training(NamedTuple):
-    """What is trained: the loss of one example, the examples, and how the steps go."""
+    """What both ways of training need: the loss of one example, the examples, and how to make a step."""
 
     caller: str
     loss: Callable[[Any, Any], Value]
@@ -192,7 +193,7 @@ def _criterion(loss: Loss) -> Callable[[Any, Any], Value]:
 
 
 def _targets(outputs: Any, ys: Sequence[Any], loss: Loss) -> Sequence[Any]:
-    """Labels as one-hot vectors, since a compiled loss cannot choose by a number; other targets as they are."""
+    """Labels as one-hot vectors, since a compiled loss cannot choose by a number; other targets unchanged."""
     if not isinstance(loss, str) or any(hasattr(y, "__iter__") for y in ys):
         return ys
     count = len(outputs) if isinstance(outputs, list) else 1
@@ -226,7 +227,7 @@ def _recorded(training: _Training) -> Callable[[], float]:
 
 
 def _compiled(training: _Training, threads: int | None) -> Callable[[], float] | None:
-    """The function that does the same in compiled steps; None if the loss cannot be compiled, which is logged."""
+    """The function that does the same in compiled steps; None, with a warning in the log, if the loss cannot be compiled."""
     import numpy as np
 
     from autograd.compiled.arguments import examples_from
@@ -263,7 +264,7 @@ def _program(training: _Training, threads: int | None) -> Program | None:
     program, state = autograd.compile(training.loss, parameters, threads=threads), random.getstate()
     try:
         program.trace([np.shape(training.xs[0]), np.shape(training.ys[0])])
-    except (TracingError, ClosureError, TypeError, ValueError) as error:  # the eager way answers, or says what is wrong
+    except (TracingError, ClosureError, TypeError, ValueError) as error:  # graph by graph it can be trained
         logging.getLogger("nn.fit").warning("training on the graph engine, since the loss cannot be compiled: %s", error)
         return None
     if not program.tape.depends_on_wanted[program.tape.outputs[0]]:

@@ -1,4 +1,4 @@
-"""Gradient descent: what moves the parameters."""
+"""Optimisers: what a training step does to the parameters."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from autograd.rules.numbers import Number, number
 class SGD:
     r"""Gradient descent: :math:`p \leftarrow p - \eta\,\partial J/\partial p` for every parameter (S0.1, S1.19, S4.i10).
 
-    Stochastic or not is decided by what the gradient was taken of: one sample, a mini-batch, or all (``batches``).
+    It is stochastic if the loss is that of one example or of a mini-batch, and not of all examples (``batches``).
 
     Args:
-        params: the parameters, leaves of the graph; one given twice is moved once.
-        lr: the learning rate :math:`\eta`. Assign to ``lr`` to change it on the way.
+        params: the parameters, leaves of the graph; repetitions are dropped.
+        lr: the learning rate :math:`\eta`. Assign to ``lr`` to change it between steps.
 
     Raises:
-        TypeError, ValueError: if there are no parameters, one is not a leaf, or the rate is not positive and finite.
+        TypeError: if the parameters are no list of Values, or the rate is no number.
+        ValueError: if there are no parameters, one is not a leaf, or the rate is not positive and finite.
 
     >>> p = Value(1.0)
     >>> optimizer = SGD([p], lr=0.25)
@@ -33,14 +34,12 @@ class SGD:
         self.params = list(dict.fromkeys(params))
         if not self.params:
             raise ValueError("SGD needs at least one parameter, but got an empty list")
-        for each in self.params:
-            if not isinstance(each, Value):
-                raise TypeError(f"SGD moves Values, but one of the parameters is {each!r} of type {type(each).__name__}")
-            if each.inputs or isinstance(each, Constant):
-                made = (
-                    "is a constant, made of a plain number" if isinstance(each, Constant) else f"was computed by {each._op!r}"
-                )
-                raise ValueError(f"SGD moves leaves, Values made from numbers, but one of the parameters {made}: {each!r}")
+        for p in self.params:
+            if not isinstance(p, Value):
+                raise TypeError(f"SGD moves Values, but one of the parameters is {p!r} of type {type(p).__name__}")
+            if p.inputs or isinstance(p, Constant):
+                reason = "is a constant, made of a plain number" if isinstance(p, Constant) else f"was computed by {p._op!r}"
+                raise ValueError(f"SGD moves leaves, Values made from numbers, but one of the parameters {reason}: {p!r}")
         self.lr = number(lr)
         if not 0 < self.lr < math.inf:
             raise ValueError(f"SGD needs a learning rate above 0, but got {lr!r}")
@@ -56,7 +55,7 @@ class SGD:
             p.data -= self.lr * p.grad
 
     def zero_grad(self) -> None:
-        """Set every gradient to 0, as before each backward pass of training.
+        """Set the gradient of every parameter to 0, as training needs before each backward pass.
 
         >>> p = Value(1.0); p.grad = 2.0
         >>> SGD([p], lr=0.1).zero_grad(); p.grad
