@@ -1,22 +1,22 @@
 r"""The matrix twin of an MLP: the same network as arrays, with its backward pass written by hand.
 
-It is the independent witness for the gradients of the scalars: it takes nothing from the table of derivatives or the graph,
-only the textbooks' matrix equations. A batch of N samples stands in rows (S1.i1); layer k has width :math:`d_k`, and
-:math:`H_0 = X` is the batch of inputs. Forward, for k = 1 .. L:
+It is the independent witness for the gradients of the scalars: it uses only the textbooks' matrix equations, and neither the table
+of derivatives nor the graph. The N examples of a batch are rows (S1.i1); layer k has width :math:`d_k`, and :math:`H_0 = X` is the
+batch of inputs. Forward, for k = 1 .. L:
 
     A_k  =  H_{k-1} W_k^T + b_k       pre-activations, N x d_k      S4.2, S4.84 for every row
     H_k  =  g_k(A_k)                  activations, N x d_k          S4.4, S4.85; S1.i4
 
-Backward, for k = L .. 1, from dE/dH_L, the derivative of the loss in the outputs:
+Backward, for k = L .. 1, from dE/dH_L, the derivative of the loss with respect to the outputs:
 
-    dE/dA_k      =  dE/dH_k * g_k'(A_k)    entry by entry, N x d_k  S4.90; S1.15 and S1.17, whose print has matrix products
-    dE/dW_k      =  (dE/dA_k)^T H_{k-1}    d_k x d_{k-1}            S4.87 summed over the samples; S1.16 transposed
-    dE/db_k      =  sum of dE/dA_k's rows  d_k                      S4.88 summed over the samples
+    dE/dA_k      =  dE/dH_k * g_k'(A_k)    entry by entry, N x d_k  S4.90; S1.15 and S1.17, printed as matrix products
+    dE/dW_k      =  (dE/dA_k)^T H_{k-1}    d_k x d_{k-1}            S4.87 summed over the examples; S1.16 transposed
+    dE/db_k      =  sum of dE/dA_k's rows  d_k                      S4.88 summed over the examples
     dE/dH_{k-1}  =  dE/dA_k W_k            N x d_{k-1}              S4.89; with the first line S0.26 for every row
 
 Row i of :math:`W_k` holds the weights of neuron i, column j those from neuron j of the layer below. For softmax the first
-line is not entry by entry: each row is multiplied by its own Jacobian (S4.i13). The loop starts at k = L
-(S4.i11 prints L-1, which leaves W_L without a gradient) and runs down to k = 1, where dE/dH_0 is the derivative in the inputs.
+line is not entry by entry: each row is multiplied by its own Jacobian (S4.i13). The loop starts at k = L (S4.i11 prints L-1, which
+leaves W_L without a gradient) and runs down to k = 1, which gives dE/dH_0, the derivative with respect to the inputs.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Array: TypeAlias = NDArray[np.float64]
 
 
 class Forward(NamedTuple):
-    """What a batch gave in each layer: arrays with one row for each sample, like ``MLP.trace`` for one sample.
+    """What each layer computed for a batch: arrays with one row for each example. ``MLP.trace`` returns the same for one example.
 
     >>> twin = MatrixMLP([np.array([[1.0, -1.0]])], [np.array([0.5])], ["relu"])
     >>> forward = twin.forward([[2.0, 1.0], [1.0, 2.0]])
@@ -49,14 +49,15 @@ class Forward(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """The loss of a batch and its derivatives, array by array.
+    """The loss of a batch and its derivatives, as arrays.
 
     Attributes:
-        loss: the mean or sum over the N samples.
-        outputs: of the network, N x d_L.
-        deltas: the derivatives in the pre-activations of each layer, N x d_k.
-        weights, biases: the derivatives in the parameters of each layer, d_k x d_{k-1} and d_k (None without a bias).
-        inputs: the derivatives in the inputs, N x d_0.
+        loss: the mean or sum over the N examples.
+        outputs: the outputs of the network, N x d_L.
+        deltas: for each layer, the derivatives with respect to its pre-activations, N x d_k.
+        weights: for each layer, the derivatives with respect to its weights, d_k x d_{k-1}.
+        biases: for each layer, the derivatives with respect to its biases, d_k, or None without a bias.
+        inputs: the derivatives with respect to the inputs, N x d_0.
 
     >>> twin = MatrixMLP([np.array([[1.0, -1.0]])], [np.array([0.5])], ["linear"])
     >>> gradients = twin.gradients([[2.0, 1.0]], [1.0], loss="half_sum_of_squares")
@@ -72,7 +73,7 @@ class Gradients(NamedTuple):
     inputs: Array
 
     def flat(self) -> Array:
-        """The derivatives in all parameters, in the order of ``MLP.parameters()``: neuron by neuron, weights, then bias.
+        """The derivatives with respect to all parameters, in the order of ``MLP.parameters()``: neuron by neuron, weights, then bias.
 
         >>> twin = MatrixMLP([np.array([[1.0, -1.0]])], [np.array([0.5])], ["linear"])
         >>> twin.gradients([[2.0, 1.0]], [1.0], loss="half_sum_of_squares").flat().tolist()
@@ -91,9 +92,9 @@ class MatrixMLP:
         activations: for each layer the name of its activation, from ``ACTIVATIONS``.
 
     Raises:
-        ValueError: if the shapes do not fit each other, or an activation is not in ``ACTIVATIONS``.
+        ValueError: if the shapes do not match, or an activation is not in ``ACTIVATIONS``.
 
-    Source: S4.9 forward, S4.84-S4.90 backward, for a batch in rows (S1.15-S1.17).
+    Source: S4.9 forward, S4.84-S4.90 backward, with examples as rows (S1.15-S1.17).
 
     >>> from nn import MLP, mean, sum_of_squares
     >>> model = MLP(2, [3, 1], activation="tanh", seed=0)
@@ -126,7 +127,7 @@ class MatrixMLP:
 
     @classmethod
     def from_model(cls, model: MLP) -> MatrixMLP:
-        """The twin of an MLP: its parameters as float64, its activations by name.
+        """The twin of an MLP, with its parameters in float64 and the names of its activations.
 
         Raises:
             ValueError: if an activation is a function and not a name.
@@ -145,10 +146,10 @@ class MatrixMLP:
         return cls(*_parameters(model), [str(layer.activation) for layer in model.layers])
 
     def to_model(self, model: MLP) -> None:
-        """Write the parameters into the ``data`` of an MLP of the same shapes; its activations are not touched.
+        """Write the parameters into the ``data`` of an MLP of the same shapes; its activations stay.
 
         Raises:
-            ValueError: if a shape differs; then nothing is written.
+            ValueError: if a shape differs; nothing is written then.
 
         >>> from nn import MLP
         >>> model = MLP(2, [1])
@@ -171,10 +172,10 @@ class MatrixMLP:
 
     @np.errstate(all="ignore")  # overflow gives inf, as with Values
     def forward(self, inputs: ArrayLike) -> Forward:
-        """The pre-activations and activations of every layer, for a batch with one sample in each row.
+        """The pre-activations and activations of every layer, for a batch with one example in each row.
 
         Raises:
-            ValueError: if the inputs are not an array of N rows with one number for each input, N at least 1.
+            ValueError: if the inputs are not an array of one row or more, with one number for each input.
 
         >>> MatrixMLP([[[1.0, 2.0]]], [[-3.0]], ["relu"]).forward([[1.0, 0.0], [1.0, 2.0]]).activations[-1].tolist()
         [[0.0], [2.0]]
@@ -198,17 +199,17 @@ class MatrixMLP:
     def gradients(
         self, inputs: ArrayLike, targets: ArrayLike, loss: str = "cross_entropy_logits", reduction: str = "mean"
     ) -> Gradients:
-        """The loss of a batch and its derivatives in every parameter, pre-activation and input, by hand.
+        """The loss of a batch and its derivatives with respect to every parameter, pre-activation and input, by hand.
 
         Args:
-            inputs: one row for each of N samples.
-            targets: an array with a row for each sample and a column for each output; or N class labels, whole numbers from
-                0, which stand for one-hot rows; or, with one output and a loss that is not of classes, N numbers.
+            inputs: one row for each of N examples.
+            targets: an array with a row for each example and a column for each output; or N class labels, whole numbers from
+                0, which stand for one-hot rows; or N numbers, for a single output and a loss other than cross-entropy.
             loss: a name from ``LOSSES``.
-            reduction: ``"mean"`` or ``"sum"`` over the samples (S4.14, S3.3).
+            reduction: ``"mean"`` or ``"sum"`` over the examples (S4.14, S3.3).
 
         Raises:
-            ValueError: if a shape, a label or a name does not fit.
+            ValueError: if a shape, a label or a name is wrong.
 
         >>> gradients = MatrixMLP([[[1.0], [0.0]]], [None], ["linear"]).gradients([[0.0]], [1])
         >>> gradients.loss, gradients.deltas
@@ -239,7 +240,7 @@ class MatrixMLP:
 
 
 def _through(slopes: Array, d_h: Array) -> Array:
-    """From dE/dH to dE/dA: each row times the Jacobian of the activation, of which most activations give the diagonal."""
+    """dE/dA from dE/dH: each row times the Jacobian of the activation. ``slopes`` has its diagonal, or for softmax all of it."""
     if slopes.ndim == 2:
         return d_h * slopes
     d_a: Array = np.einsum("ni,nij->nj", d_h, slopes)
@@ -252,17 +253,17 @@ def _parameters(model: MLP) -> tuple[list[list[list[float]]], list[list[float] |
 
 
 def _shapes(weights: Sequence[ArrayLike], biases: Sequence[ArrayLike | None]) -> list[tuple[tuple[int, ...], ...]]:
-    """For each layer the shapes of its weights and its bias; of no bias ()."""
+    """For each layer the shapes of its weights and its bias; () stands for no bias."""
     return [(np.shape(w), () if b is None else np.shape(b)) for w, b in zip(weights, biases, strict=True)]
 
 
 def _targets(targets: ArrayLike, shape: tuple[int, ...], loss: str) -> Array:
-    """The targets with the shape of the outputs."""
-    samples, outputs = shape
+    """The targets as an array with the shape of the outputs."""
+    examples, outputs = shape
     t = np.asarray(targets)
-    if t.shape == (samples,) and outputs == 1 and not loss.startswith("cross_entropy"):
+    if t.shape == (examples,) and outputs == 1 and not loss.startswith("cross_entropy"):
         t = t[:, np.newaxis]
-    elif t.shape == (samples,) and t.dtype.kind in "iu" and t.min() >= 0 and t.max() < outputs:
+    elif t.shape == (examples,) and t.dtype.kind in "iu" and t.min() >= 0 and t.max() < outputs:
         t = np.eye(outputs)[t]  # S4.16
     if t.shape != shape:
         raise ValueError(
@@ -295,7 +296,7 @@ def _softmax_jacobian(a: Array) -> Array:
 
 
 def _gauss(a: Array) -> Array:
-    """The distribution function of the normal distribution, with all its digits in both tails."""
+    """The distribution function of the normal distribution, accurate in both tails."""
     erfc = np.vectorize(math.erfc, otypes=[float])
     return np.asarray(erfc(-a / math.sqrt(2)) / 2)
 
@@ -320,7 +321,7 @@ ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]
 """Each activation and its derivative; for softmax the Jacobian of each row. At a kink the derivative is the left one."""
 
 
-# --- losses: for each sample the value, and the derivative in the outputs ---------------------------------------------
+# --- losses: for each example the value, and the derivative with respect to the outputs -------------------------------
 
 
 def _log_softmax(y: Array) -> Array:
@@ -330,7 +331,7 @@ def _log_softmax(y: Array) -> Array:
 
 
 def _where_wanted(y: Array, t: Array) -> Array:
-    """The probabilities, but 1 for a class with target 0, which takes no part whatever its probability."""
+    """The probabilities, with 1 for a class whose target is 0: it does not count, whatever its probability."""
     return np.where(t == 0, 1, y)
 
 
@@ -349,11 +350,11 @@ LOSSES: dict[str, tuple[Callable[[Array, Array], Array], Callable[[Array, Array]
     ),
     "cross_entropy_logits": (
         lambda y, t: -(t * _log_softmax(y)).sum(axis=1),
-        lambda y, t: t.sum(axis=1, keepdims=True) * _softmax(y) - t,  # S4.45, S4.86, where each row of t sums to 1
+        lambda y, t: t.sum(axis=1, keepdims=True) * _softmax(y) - t,  # S4.45, S4.86, whose rows of t sum to 1
     ),
     "hinge": (
         lambda y, t: np.maximum(1 - t * y, 0).sum(axis=1),
         lambda y, t: -t * np.heaviside(1 - t * y, 0),
     ),
 }
-"""Each loss of a sample and its derivative in the outputs y, from a batch of outputs and targets, both N x d_L."""
+"""Each loss and its derivative with respect to the outputs y, for every example of a batch; outputs and targets are N x d_L."""

@@ -1,1 +1,1 @@
-"""How five textbooks write the same network: its parameters in arrays, and what it passes back."""
+"""How five textbooks write the same network: the arrays of its parameters, and the quantity that is passed back."""
