@@ -4,7 +4,7 @@
 >>> x = Value(3.0, "x")
 >>> y = x * x
 >>> y.backward()
->>> picture = draw(y)          # shows itself in a notebook; picture.render("square") writes square.svg
+>>> picture = draw(y)          # a notebook shows it; picture.render("square") writes square.svg
 >>> picture.source.count("v1 -> v2")
 2
 """

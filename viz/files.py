@@ -4,15 +4,15 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: after an error, such as a full disk, the file that was there before is still there.
+    """Write a file whole or not at all: after an error, such as a full disk, the old file is still there.
 
     Args:
-        path: where; the folder must exist. A link stays a link, and a device such as /dev/stdout is written to as it is.
+        path: where to write; the folder must exist. A link stays a link, and a device such as /dev/stdout is written to directly.
         content: the bytes.
 
     Raises:
         OSError: if the file cannot be written.
-        ValueError: if its name cannot be that of a file.
+        ValueError: if no file can have this name.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

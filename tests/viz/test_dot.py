@@ -542,10 +542,10 @@ def test_long_edges_are_drawn_in_little_time_and_short_ones_with_care():
     assert "splines" not in viz.draw(wide).graph_attr
 
 
-def test_the_length_of_edges_counts_ranks():
+def test_the_ranks_crossed_counts_ranks():
     x, y = Value(1.0), Value(2.0)
     a = x * y  # x and y one rank before
     b = a + x  # a one, x two
     c = b * a  # b one, a two
-    assert viz.dot.draw._length_of_edges([x, y, a, b, c]) == 1 + 1 + 1 + 2 + 1 + 2
-    assert viz.dot.draw._length_of_edges([x]) == 0
+    assert viz.dot.draw._ranks_crossed([x, y, a, b, c]) == 1 + 1 + 1 + 2 + 1 + 2
+    assert viz.dot.draw._ranks_crossed([x]) == 0

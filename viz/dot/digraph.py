@@ -1,4 +1,4 @@
-"""The picture as an object: the ``Digraph`` of the graphviz package, laid out by whatever this machine has."""
+"""The picture as an object: a ``graphviz.Digraph`` that uses whichever layout program is installed."""
 
 # ruff: noqa: A001, A002  (the arguments have the names that graphviz gave them)
 
@@ -19,11 +19,11 @@ FilePath: TypeAlias = str | os.PathLike[str]
 
 
 class Digraph(graphviz.Digraph):  # type: ignore[misc]  # the graphviz package has no types
-    r"""A ``graphviz.Digraph`` that needs no ``dot`` on the system, and that writes whole files or none.
+    r"""A ``graphviz.Digraph`` that needs no ``dot`` on the system, and writes files whole or not at all.
 
-    Everything the graphviz package does works: ``node`` and ``edge`` add to the picture, ``save`` writes its text. Where there
-    is no ``dot``, pygraphviz does the layout; where there is neither, a notebook shows the text and what to install, and
-    ``pipe`` and ``render`` raise a ``LayoutError``.
+    Everything in the graphviz package works: ``node`` and ``edge`` add to the picture, ``save`` writes its text. Without ``dot``,
+    pygraphviz does the layout. With neither, ``pipe`` and ``render`` raise a ``LayoutError``, and a notebook shows the text and
+    what to install.
 
     >>> picture = Digraph("g")
     >>> picture.edge("a", "b")
@@ -43,16 +43,16 @@ class Digraph(graphviz.Digraph):  # type: ignore[misc]  # the graphviz package h
     ) -> bytes | str:
         """The picture in a format such as svg, png or pdf: bytes, or text if an encoding is given.
 
-        The other arguments are those of ``graphviz.Digraph.pipe``: ``engine``, ``renderer``, ``formatter``, ``neato_no_op``,
-        and ``quiet``, which drops the warnings of Graphviz.
+        The other arguments are those of ``graphviz.Digraph.pipe``: ``engine``, ``renderer``, ``formatter``, ``neato_no_op``, and
+        ``quiet``, which drops Graphviz's warnings.
 
         Raises:
             ValueError: if graphviz knows no such format, engine, renderer or formatter.
             LayoutError: if there is no layout program, or if it fails.
         """
-        given = {name: value for name, value in options.items() if value is not None}
-        own = {"engine": self.engine, "renderer": self.renderer, "formatter": self.formatter}
-        dot, *arguments = dot_command.command(format_=(format or self.format).lower(), **(own | given))
+        defaults = {"engine": self.engine, "renderer": self.renderer, "formatter": self.formatter}
+        chosen = {name: value for name, value in options.items() if value is not None}
+        dot, *arguments = dot_command.command(format_=(format or self.format).lower(), **(defaults | chosen))
         picture = lay_out(self.source, arguments, dot=os.fspath(dot), quiet=quiet)
         return picture if encoding is None else picture.decode(encoding)
 
@@ -72,14 +72,14 @@ class Digraph(graphviz.Digraph):  # type: ignore[misc]  # the graphviz package h
     ) -> str:
         """Write the text to ``filename``, and the picture to ``outfile`` or to ``filename`` with the format appended.
 
-        The arguments are those of ``graphviz.Digraph.render``: ``cleanup`` leaves the picture alone, ``view`` opens it, and
+        The arguments are those of ``graphviz.Digraph.render``: ``cleanup`` deletes the text again, ``view`` opens the picture, and
         ``options`` are those of ``pipe``. Nothing is written before the picture is complete.
 
         Returns:
             The path of the picture.
 
         Raises:
-            ValueError: as in ``pipe``, or if picture and text would be one file.
+            ValueError: as in ``pipe``, or if picture and text would be the same file.
             graphviz.FileExistsError: if the picture exists, and ``raise_if_result_exists`` is set.
             LayoutError: as in ``pipe``.
         """
@@ -90,12 +90,12 @@ class Digraph(graphviz.Digraph):  # type: ignore[misc]  # the graphviz package h
         folder = self.directory if directory is None else directory
         text_file = Path(folder, filename)
         if outfile is None:
-            kinds = (
+            suffixes = (
                 options.get("formatter") or self.formatter,
                 options.get("renderer") or self.renderer,
                 format or self.format,
             )
-            picture_file = text_file.with_name(".".join([text_file.name, *filter(None, kinds)]))
+            picture_file = text_file.with_name(".".join([text_file.name, *filter(None, suffixes)]))
         else:
             picture_file = Path(self.directory if directory is None else "", outfile)
 
@@ -123,7 +123,7 @@ class Digraph(graphviz.Digraph):  # type: ignore[misc]  # the graphviz package h
     def _repr_mimebundle_(
         self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None, **options: Any
     ) -> dict[str, bytes | str]:
-        """What a notebook shows: the picture, or if it cannot be laid out the reason and the text."""
+        """What a notebook shows: the picture, or if there is no layout the reason and the text."""
         try:
             bundle: dict[str, bytes | str] = super()._repr_mimebundle_(include, exclude, **options)
         except LayoutError as error:

@@ -1,4 +1,4 @@
-"""What the picture of a computation graph says: its boxes, edges and frames, as text in the DOT language."""
+"""What the picture of a computation graph shows: boxes, edges and frames, written in the DOT language."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 RANKDIRS = ("LR", "RL", "TB", "BT")
 FONT = "Helvetica,Arial,sans-serif"
-DATA, GRADIENT = "#0072B2", "#B34700"  # blue and orange: contrast 5.2 and 5.5 on white, and told apart by colour-blind eyes
+DATA, GRADIENT = "#0072B2", "#B34700"  # blue and orange: contrast 5.2 and 5.5 on white, and different to colour-blind eyes
 INK, GREY = "#222222", "#5A5A5A"
-LONG = 700  # ranks that the edges of a picture may cross together, before Graphviz is to take less trouble
-QUICK = {"nslimit": "2", "nslimit1": "2", "splines": "line"}
-"""Few rounds of improvement, and straight edges: without both it takes minutes where one leaf is used along a chain of hundreds."""
+MAX_RANKS_CROSSED = 700  # by all edges together; beyond it Graphviz gets the quick layout
+QUICK_LAYOUT = {"nslimit": "2", "nslimit1": "2", "splines": "line"}
+"""Few rounds of improvement, and straight edges: without both, a chain of hundreds that uses one leaf takes minutes."""
 
 
 def draw(value: Value, *, rankdir: str = "LR", max_nodes: int | None = 300) -> Digraph:
@@ -32,16 +32,16 @@ def draw(value: Value, *, rankdir: str = "LR", max_nodes: int | None = 300) -> D
     .. math:: \bar v = \sum_{u\,:\,v \to u} \bar u\,\frac{\partial u}{\partial v}
 
     the gradient in a box is the sum, over the edges that leave it, of the gradient at the other end times the number on the
-    edge. Gradients are shown once ``value`` has one, that is after ``backward()``. Constants are grey and have none; closures
-    have no numbers on their edges. Each ``scope`` is a frame around its nodes. Nothing is ever written on a ``Value``.
+    edge. The picture has gradients if ``value`` has one, which it gets from ``backward()``. Constants are grey and have no gradient;
+    edges into closures have no numbers. Each ``scope`` is a frame around its nodes. No ``Value`` is changed.
 
-    The result is a ``graphviz.Digraph``: it shows itself in a notebook, ``.render("name")`` writes a file, ``.pipe("png")``
-    gives the bytes of one, and ``.source`` is its text, the same on every run.
+    The result is a ``graphviz.Digraph``: a notebook shows the picture, ``.render("name")`` writes it to a file, ``.pipe("png")``
+    returns the bytes of such a file, and ``.source`` is the DOT text, the same on every run.
 
     Args:
-        value: the output; the picture shows everything before it.
-        rankdir: where the arrows point: LR (left to right), RL, TB (top to bottom) or BT.
-        max_nodes: how many nodes a picture may have; None: any number.
+        value: the output; the picture shows everything that it was computed from.
+        rankdir: the direction of the arrows: LR (left to right), RL, TB (top to bottom) or BT.
+        max_nodes: how many nodes a picture may have; None for any number.
 
     Raises:
         TypeError: if ``value`` is not a ``Value``.
@@ -68,7 +68,7 @@ def draw(value: Value, *, rankdir: str = "LR", max_nodes: int | None = 300) -> D
         "computation_graph",
         format="svg",
         graph_attr={"rankdir": rankdir, "bgcolor": "white", "fontname": FONT, "nodesep": "0.3", "ranksep": "0.5", "pad": "0.2"}
-        | (QUICK if _length_of_edges(order) > LONG else {}),
+        | (QUICK_LAYOUT if _ranks_crossed(order) > MAX_RANKS_CROSSED else {}),
         node_attr={"shape": "plain", "fontname": FONT, "fontsize": "12", "fontcolor": INK},
         edge_attr={"fontname": FONT, "fontsize": "11", "fontcolor": INK, "color": GREY, "arrowsize": "0.7"},
         body=[line + "\n" for line in _statements(order)],
@@ -85,23 +85,23 @@ def _hint(value: Any) -> str:
     return "give it the result of a computation with Values"
 
 
-def _length_of_edges(order: list[Value]) -> int:
-    """How many ranks all edges cross together, if each node stands right before its first user."""
+def _ranks_crossed(order: list[Value]) -> int:
+    """How many ranks all edges cross together, if every node has the last rank before its users."""
     rank = {order[-1]: 0}
     for node in reversed(order):
-        for each in node.inputs:
-            rank[each] = min(rank.get(each, 0), rank[node] - 1)
-    return sum(rank[node] - rank[each] for node in order for each in node.inputs)
+        for source in node.inputs:
+            rank[source] = min(rank.get(source, 0), rank[node] - 1)
+    return sum(rank[node] - rank[source] for node in order for source in node.inputs)
 
 
 # --- statements ---------------------------------------------------------------------------------------------------------
 
 
 def _statements(order: list[Value]) -> Iterator[str]:
-    """The lines of the picture: all boxes, frame by frame, then all edges."""
+    """The lines of the DOT text: all boxes, frame by frame, then all edges."""
     names = {node: f"v{number}" for number, node in enumerate(order, start=1)}
     has_gradients = bool(order[-1].grad != 0)
-    depth = 0  # of the frame that is open
+    depth = 0  # of the innermost frame that is open
     for number, (scope, nodes) in enumerate(_frames(order).items()):
         while depth and depth >= len(scope):
             yield "\t" * depth + "}"
@@ -120,7 +120,7 @@ def _statements(order: list[Value]) -> Iterator[str]:
 
 
 def _frames(order: list[Value]) -> dict[tuple[str, ...], list[Value]]:
-    """The nodes by scope; each scope is followed by those inside it, and neighbours come in the order of their first node."""
+    """The nodes by scope. Each scope comes before those inside it, and neighbours in the order of their first nodes."""
     frames: dict[tuple[str, ...], list[Value]] = {(): []}
     for node in order:
         if node.scope not in frames:
@@ -128,8 +128,8 @@ def _frames(order: list[Value]) -> dict[tuple[str, ...], list[Value]]:
                 frames.setdefault(node.scope[: depth + 1], [])
         frames[node.scope].append(node)
     ancestry: dict[tuple[str, ...], tuple[int, ...]] = {(): ()}
-    for place, scope in enumerate(frames):
-        ancestry[scope] = (*ancestry[scope[:-1]], place)
+    for position, scope in enumerate(frames):
+        ancestry[scope] = (*ancestry[scope[:-1]], position)
     return {scope: frames[scope] for scope in sorted(frames, key=ancestry.__getitem__)}
 
 
@@ -138,7 +138,7 @@ def _indented(depth: int, lines: list[str]) -> Iterator[str]:
 
 
 def _frame(number: int, scope: tuple[str, ...]) -> list[str]:
-    fill = ("#EEF1F4", "#F7F9FA")[len(scope) % 2]  # so that a frame stands out from the one around it
+    fill = ("#EEF1F4", "#F7F9FA")[len(scope) % 2]  # two shades in turn, so that a frame differs from the one around it
     return [
         f"subgraph cluster_{number} {{",
         f'\tgraph [label=<{_html(one_line(scope[-1]))}> tooltip="{_tooltip(" / ".join(scope))}" labeljust=l '
@@ -147,7 +147,7 @@ def _frame(number: int, scope: tuple[str, ...]) -> list[str]:
 
 
 def _box(node: Value, name: str, has_gradients: bool, is_output: bool) -> list[str]:
-    """A table: the operation at the left, over the whole height; at the right name, data and gradient below each other."""
+    """A node as a table: the operation in a column on the left; on the right, one below the other, name, data and gradient."""
     label = _label(node)
     constant = isinstance(node, Constant)
     cells = []
@@ -177,7 +177,7 @@ def _word_and_number(word: str, number: Any, colour: str) -> str:
 
 
 def _edge(source: Value, node: Value, operand: int, partial: Any, names: dict[Value, str]) -> str:
-    """One operand of a node, with the local derivative; closures have none."""
+    """The edge from an operand to its node, with the local derivative; closures have none."""
     start, end = names[source], names[node]
     of = f"{_label(node) or end} in operand {operand + 1}, {_label(source) or start}"
     if partial is None:
@@ -185,7 +185,7 @@ def _edge(source: Value, node: Value, operand: int, partial: Any, names: dict[Va
     else:
         number = four_digits(partial)
         texts = f'label=" ∂ {_html(number)} " tooltip="{_tooltip(f"the local derivative of {of}: {number}")}"'
-    weight = " weight=4" if source.op else ""  # so that the way of the results is straight, and leaves stand beside it
+    weight = " weight=4" if source.op else ""  # so that results stand in a straight line, and leaves beside it
     return f'{start} -> {end} [id="e{end[1:]}-{operand}" {texts}{weight}]'
 
 
