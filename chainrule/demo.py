@@ -1,4 +1,4 @@
-"""``chainrule demo``: a real network, trained scalar by scalar, with the chain rule shown and checked on the way."""
+"""``chainrule demo``: trains a network written in scalars on real data; shows the chain rule first, and checks it."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ HELD_OUT = 0.2
 TOLERANCE = 1e-12  # of the largest gradient: float64 keeps 16 digits, and a thousand roundings cost two or three
 """How far the gradients of the scalars may be from those of the matrices."""
 
-RECORDED = 200
-"""On how many examples at most the gradients of recorded graphs are compared: compiled ones are, on all."""
+MAX_RECORDED_EXAMPLES = 200
+"""Gradients of recorded graphs are compared for so many examples at most; those of compiled scalars for all."""
 
-INPUTS, FEATURES, CLASSES = 4, 2, 3
-"""How much fits a table and a picture: inputs of the neuron; features and classes of the loss. What is left out is said."""
+MAX_INPUTS, MAX_FEATURES, MAX_CLASSES = 4, 2, 3
+"""What fits into the table of one neuron (inputs) and into the picture of the loss (features, classes). The output says what is left
+out."""
 
 
 def run(
@@ -47,8 +48,8 @@ def run(
     out: Path,
     eager: bool = False,
 ) -> None:
-    """Load, show one neuron, check all gradients against NumPy, train, report, draw."""
-    console = Console(highlight=False, markup=False)  # names in the data may have brackets
+    """Load the data, show one neuron, check all gradients against NumPy, train, report and draw."""
+    console = Console(highlight=False, markup=False)  # names in the data may have brackets, which rich would read as styles
     rng = random.Random(seed)
     raw = _load(data, target, seed)
     train, test = standardise(*split(raw, HELD_OUT, rng))
@@ -59,7 +60,7 @@ def run(
     console.print(
         f"{len(model.parameters())} parameters in layers {_arrows(model)}, {activation}; softmax and cross-entropy on top\n"
     )
-    neuron = viz.draw(_one_neuron(console, model, train))  # now: training will move the numbers that it shows
+    neuron = viz.draw(_one_neuron(console, model, train))  # before training, which changes the numbers that it shows
     _check(console, model, train)
 
     console.print(
@@ -111,13 +112,13 @@ def _arrows(model: nn.MLP) -> str:
 
 
 def _one_neuron(console: Console, model: nn.MLP, data: Dataset) -> Value:
-    """Print every node of the first neuron, for the last example: its value, local derivatives and gradient."""
+    """Print every node of the first neuron for the last example: value, local derivatives and gradient. Returns its output."""
     x = [Value(v, f"x{j}") for j, v in enumerate(data.x[-1], start=1)]
     layer = model.layers[0]
-    neuron = copy.copy(layer.neurons[0])  # which shares its parameters, but may keep fewer of them
+    neuron = copy.copy(layer.neurons[0])  # the copy shares the parameters, and may drop some
     assert neuron.b is not None
     products = [w.data * v.data for w, v in zip(neuron.w, x, strict=True)]
-    shown = _largest(products, INPUTS)
+    shown = _largest(products, MAX_INPUTS)
     left_out = len(x) - len(shown)
     with scope(layer.name):
         if left_out:
@@ -145,7 +146,7 @@ def _one_neuron(console: Console, model: nn.MLP, data: Dataset) -> Value:
 
 
 def _largest(numbers: Sequence[float], count: int) -> list[int]:
-    """The places of the numbers that are largest in size, at most so many, in their order."""
+    """The indices of the numbers with the largest absolute values, at most ``count``, in their order."""
     return sorted(sorted(range(len(numbers)), key=lambda j: -abs(numbers[j]))[:count])
 
 
@@ -153,17 +154,17 @@ def _largest(numbers: Sequence[float], count: int) -> list[int]:
 
 
 def _check(console: Console, model: nn.MLP, data: Dataset) -> None:
-    """Compare every gradient of the untrained model with the matrix implementation: recorded ones, and compiled ones."""
-    few = data.take(range(min(RECORDED, len(data))))
+    """Compare every gradient of the untrained model, recorded and compiled, with that of the matrix twin."""
+    few = data.take(range(min(MAX_RECORDED_EXAMPLES, len(data))))
     model.zero_grad()
     with console.status("checking all gradients"):
-        for x, y in zip(few.x, few.y, strict=True):  # a pass for each example: its graph is freed before the next is made
+        for x, y in zip(few.x, few.y, strict=True):  # a pass for each example frees its graph before the next one
             (nn.cross_entropy_logits(model(x), y) / len(few)).backward()
     recorded = np.array([p.grad for p in model.parameters()])
     model.zero_grad()
     program = autograd.compile(lambda x, y: nn.cross_entropy_logits(model(x), y), model.parameters())
     compiled = program(data.x, [nn.one_hot(y, len(data.classes)) for y in data.y]).gradients
-    console.print(f"\nall {len(recorded)} gradients of the untrained model, beside those by matrices in NumPy")
+    console.print(f"\nall {len(recorded)} gradients of the untrained model, beside those of the same network in NumPy matrices")
     for how, gradients, examples in (("recorded graphs", recorded, few), ("compiled scalars", compiled, data)):
         matrices = (
             MatrixMLP.from_model(model)
@@ -184,9 +185,9 @@ def _check(console: Console, model: nn.MLP, data: Dataset) -> None:
 
 
 def _small_loss(console: Console, data: Dataset, seed: int) -> Value:
-    """The cross-entropy of a small network on one example, differentiated: two features and up to three classes of it."""
-    features = _largest(data.x[0], FEATURES)
-    classes = _largest([label == data.y[0] for label in range(len(data.classes))], CLASSES)
+    """The loss of a small network on two features and at most three classes of one example, with its gradients."""
+    features = _largest(data.x[0], MAX_FEATURES)
+    classes = _largest([label == data.y[0] for label in range(len(data.classes))], MAX_CLASSES)
     model = nn.MLP(len(features), [2, len(classes)], activation="tanh", seed=seed)
     x = [Value(data.x[0][j], f"x{k}") for k, j in enumerate(features, start=1)]
     logits = model(x)
@@ -196,14 +197,14 @@ def _small_loss(console: Console, data: Dataset, seed: int) -> Value:
     loss.backward()
     inputs = " and ".join(f"{v.label} = {data.features[j]}" for v, j in zip(x, features, strict=True))
     console.print(
-        f"the loss that is drawn: of a network {_arrows(model)} on {len(features)} of {len(data.features)} features, {inputs}, "
+        f"the picture of the loss shows a network {_arrows(model)} on {len(features)} of {len(data.features)} features, {inputs}, "
         f"and {len(classes)} of {len(data.classes)} classes"
     )
     return loss
 
 
 def _write(path: Path, picture: Digraph) -> list[Path]:
-    """Write a picture as DOT text, and as SVG where a layout program can be found."""
+    """Write a picture as DOT text, and as SVG if a layout program is installed. Returns the paths."""
     texts = {".dot": picture.source}
     try:
         texts[".svg"] = picture.pipe(format="svg", encoding="utf-8")

@@ -1,10 +1,10 @@
-"""Five training loops, each as one of the five lecture notes writes it, and the factors that make them the same.
+"""Five training loops, each written like one of the five lecture notes, and the factors that make them the same.
 
-Each loop builds the graph of its note's loss, calls ``backward()`` once a step, and moves the parameters by its note's own rule:
-with its backward quantity, its sign, its layout of the parameters. It gives the parameters at every step: ``history[k]`` and
-``history[k + 1]``. With the learning rates of the table notes 0 and 2, which make a step on one example, follow one trajectory;
-notes 1, 3 and 4, which make a step on all examples, another. These two are different algorithms: after one pass over the
-examples they are apart by an amount of the order of eta^2.
+In every step, each loop builds the graph of its note's loss, calls ``backward()`` once, and moves the parameters by its note's own
+rule: with its backward quantity, its sign and its layout of the parameters. It returns the parameters before every step and after
+the last: ``history[k]`` and ``history[k + 1]``. With the learning rates of the table, notes 0 and 2, which use one example in a
+step, follow the same trajectory. Notes 1, 3 and 4, which use all examples in a step, follow another one. These are two different
+algorithms: after one pass over the examples their difference is of the order of eta^2.
 
     python examples/five_notations.py
 
@@ -39,26 +39,26 @@ import nn
 from autograd import Value, sigmoid, softmax, total
 
 WIDTHS, EXAMPLES = [3, 4, 5, 2], 6
-ETA, STEPS, SAME = 0.5, 200, 1e-12
-SMALL = 1e-3  # a learning rate for which the terms beyond eta^2 do not show
+ETA, STEPS, TOLERANCE = 0.5, 200, 1e-12
+SMALL_ETA = 1e-3  # so small that terms beyond eta^2 do not count
 
 
 def f(layer, z):
-    """The activation of a layer, of the list of its pre-activations."""
-    return softmax(z) if layer.activation == "softmax" else [sigmoid(each) for each in z]
+    """The activations of a layer, from the list of its pre-activations."""
+    return softmax(z) if layer.activation == "softmax" else list(map(sigmoid, z))
 
 
 def sensitivities(model, xs, ys, cost, alpha, steps):
-    """Note 0: w_ji(k+1) = w_ji(k) - alpha s_i a_j with s = dJ/dn, one example a step."""
+    """Note 0: w_ji(k+1) = w_ji(k) - alpha s_i a_j with s = dJ/dn, one example in each step."""
     history, parameters = [nn.export_parameters(model, "transposed")], nn.parameters_in_layout(model, "transposed")
     for k in range(steps):
-        a, n = [[Value(each) for each in xs[k % len(xs)]]], []
+        a, n = [list(map(Value, xs[k % len(xs)]))], []
         for layer, (w, b) in zip(model.layers, parameters, strict=True):
             n.append([total(w[j][i] * a[-1][j] for j in range(len(w))) + b[i] for i in range(len(b))])  # S0.4
             a.append(f(layer, n[-1]))
         cost(a[-1], ys[k % len(ys)]).backward()
         for (w, b), below, above in zip(parameters, a, n, strict=False):
-            s = [each.grad for each in above]  # S0.8
+            s = [n_i.grad for n_i in above]  # S0.8
             for i in range(len(b)):
                 for j in range(len(w)):
                     w[j][i].data -= alpha * s[i] * below[j].data  # S0.12
@@ -68,7 +68,7 @@ def sensitivities(model, xs, ys, cost, alpha, steps):
 
 
 def batches(model, xs, ys, cost, eta, steps):
-    """Note 1: W <- W - eta Z^T dE/dA, examples as rows, with the bias in row 0 of W and a constant unit 0 in each layer."""
+    """Note 1: W <- W - eta Z^T dE/dA with examples as rows, the bias in row 0 of W, and a constant unit 0 in each layer."""
     history, matrices = [nn.export_parameters(model, "bias_row")], nn.parameters_in_layout(model, "bias_row")
     for _ in range(steps):
         Z, A = [[[Value(1.0), *map(Value, x)] for x in xs]], []  # S1.i1
@@ -87,31 +87,33 @@ def batches(model, xs, ys, cost, eta, steps):
 
 
 def composed_functions(model, xs, ys, cost, alpha, steps):
-    """Note 2: W_new = W_old - alpha dC/dW and b_new = b_old - alpha dC/db, one example a step."""
+    """Note 2: W_new = W_old - alpha dC/dW and b_new = b_old - alpha dC/db, one example in each step."""
     history, parameters = [nn.export_parameters(model, "matrices")], nn.parameters_in_layout(model, "matrices")
     for k in range(steps):
         a = xs[k % len(xs)]
         for layer, (W, b) in zip(model.layers, parameters, strict=True):
-            z = [total(w * each for w, each in zip(row, a, strict=True)) + bias for row, bias in zip(W, b, strict=True)]  # S2.1
+            z = [
+                total(w_ij * a_j for w_ij, a_j in zip(row, a, strict=True)) + bias for row, bias in zip(W, b, strict=True)
+            ]  # S2.1
             a = f(layer, z)  # S2.2
         model.zero_grad()
         cost(a, ys[k % len(ys)]).backward()
         for W, b in parameters:
-            for each in [w for row in W for w in row] + b:
-                each.data -= alpha * each.grad  # S2.3, S2.4
+            for parameter in [w for row in W for w in row] + b:
+                parameter.data -= alpha * parameter.grad  # S2.3, S2.4
         history.append(nn.export_parameters(model, "matrices"))
     return history
 
 
 def delta_rule(model, xs, ys, cost, eta, steps):
-    """Note 3: w_rq <- w_rq + eta sum_i delta_r u_rq with delta_r = -dJ/dnet_r: a plus, since delta has a minus."""
+    """Note 3: w_rq <- w_rq + eta sum_i delta_r u_rq with delta_r = -dJ/dnet_r, whose minus makes this a plus."""
     history, units = [nn.export_parameters(model, "units")], nn.parameters_in_layout(model, "units")
     numbered = iter(units)
     layers = [[next(numbered) for _ in layer.neurons] for layer in model.layers]
     for _ in range(steps):
         net, u, J = [[] for _ in xs], [[] for _ in xs], []  # net[i][r] and u[i][r]: of example i and unit r
         for i in range(len(xs)):
-            o = [Value(each) for each in xs[i]]
+            o = list(map(Value, xs[i]))
             for layer, w in zip(model.layers, layers, strict=True):
                 below = [Value(1.0), *o]  # u_r0 = 1 makes w_r0 the bias
                 nets = [total(w_rq * u_rq for w_rq, u_rq in zip(w_r, below, strict=True)) for w_r in w]  # S3.i3
@@ -128,7 +130,7 @@ def delta_rule(model, xs, ys, cost, eta, steps):
 
 
 def feed_forward(model, xs, ys, cost, eta, max_iterations=1000):
-    """Note 4: theta_(t+1) = theta_t - eta grad L, of the mean over the examples, exactly ``max_iterations`` times."""
+    """Note 4: theta_(t+1) = theta_t - eta grad L with the mean over the examples, exactly ``max_iterations`` times."""
     history, theta = [nn.export_parameters(model, "theta")], list(flat(nn.parameters_in_layout(model, "theta")))  # S4.10
     t = 0
     while t < max_iterations:  # S4.i4
@@ -140,24 +142,24 @@ def feed_forward(model, xs, ys, cost, eta, max_iterations=1000):
             outputs.append(h)
         model.zero_grad()
         nn.mean([cost(y, target) for y, target in zip(outputs, ys, strict=True)]).backward()  # S4.14
-        for each in theta:
-            each.data -= eta * each.grad  # S4.i10
+        for parameter in theta:
+            parameter.data -= eta * parameter.grad  # S4.i10
         t += 1
         history.append(nn.export_parameters(model, "theta"))
     return history
 
 
-LOOPS = {each.__name__: each for each in (sensitivities, batches, composed_functions, delta_rule, feed_forward)}
+LOOPS = {loop.__name__: loop for loop in (sensitivities, batches, composed_functions, delta_rule, feed_forward)}
 
 
 def flat(nested):
     """All entries of nested lists."""
-    for each in nested:
-        yield from flat(each) if isinstance(each, list) else [each]
+    for entry in nested:
+        yield from flat(entry) if isinstance(entry, list) else [entry]
 
 
 def problem(output):
-    """A network, the same each time, with examples: targets between 0 and 1 for sigmoid outputs, labels for softmax."""
+    """A network and its examples, the same in every call: targets from 0 to 1 for sigmoid outputs, labels for softmax."""
     rng = random.Random(1)
     model = nn.MLP(WIDTHS[0], WIDTHS[1:], activation="sigmoid", output=output, seed=rng)
     xs = [[rng.uniform(-2, 2) for _ in range(WIDTHS[0])] for _ in range(EXAMPLES)]
@@ -167,7 +169,7 @@ def problem(output):
 
 
 def trajectory(name, output, loss, eta, steps):
-    """The parameters at steps 0, 1, ..., in one order for all notations, from training with the rate that equals eta on C."""
+    """The parameters before every step and after the last, in one order for all notations, with the rate that equals eta on C."""
     notation = nn.NOTATIONS[name]
     model, xs, ys = problem(output)
     cost = nn.LOSSES[notation.squares if loss == "half_sum_of_squares" else loss]
@@ -178,27 +180,27 @@ def trajectory(name, output, loss, eta, steps):
 
 
 def distance(one, other):
-    """The largest difference of a parameter, over all steps."""
+    """The largest difference between two parameters, over all steps."""
     return max(abs(p - q) for a, b in zip(one, other, strict=True) for p, q in zip(a, b, strict=True))
 
 
 def gap(output, loss, eta):
-    """How far one pass example by example leads away from one step on all, from the same start with the same eta."""
+    """The distance between one pass with a step for each example and one step on all, with the same start and eta."""
     *_, one_by_one = trajectory("composed_functions", output, loss, eta, EXAMPLES)
     *_, together = trajectory("batches", output, loss, eta, 1)
     return distance([one_by_one], [together])
 
 
 def show(output, loss):
-    """The table for one loss, and what training shows."""
+    """Print the table for one loss, and what training shows."""
     print(f"{EXAMPLES} examples, widths {'-'.join(map(str, WIDTHS))}: {output} outputs, {loss}")
     print(nn.compare_notations(*problem(output), loss, ETA))
     paths = {name: list(trajectory(name, output, loss, ETA, STEPS)) for name in nn.NOTATIONS}
     for batch, step in ((False, "one example"), (True, "all examples")):
         first, *others = (name for name, notation in nn.NOTATIONS.items() if notation.batch == batch)
-        same = all(distance(paths[first], paths[other]) < SAME for other in others)
-        print(f"{step} a step: {', '.join([first, *others])} agree within {SAME} for {STEPS} steps: {same}")
-    apart = gap(output, loss, SMALL) / gap(output, loss, SMALL / 2)
+        same = all(distance(paths[first], paths[other]) < TOLERANCE for other in others)
+        print(f"{step} a step: {', '.join([first, *others])} agree within {TOLERANCE} for {STEPS} steps: {same}")
+    apart = gap(output, loss, SMALL_ETA) / gap(output, loss, SMALL_ETA / 2)
     print(f"one against all: halving eta divides the gap after {EXAMPLES} examples by {apart:.3f}")
 
 
