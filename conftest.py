@@ -7,6 +7,8 @@ import pytest
 
 from autograd import OPS
 
+pytest_plugins = ["tests.sweeps"]
+
 # Native code is optional: without llvmlite its examples are not looked at, and its tests skip themselves with the reason.
 NATIVE = ["autograd/compiled/native/*", "docs/flat-and-fast.md", "tests/compiled/guarded.py"]
 collect_ignore_glob = [] if find_spec("llvmlite") else NATIVE

@@ -5,38 +5,48 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from functools import cache
+from functools import cache, wraps
 from math import ceil, floor
 from typing import Any, NamedTuple
 
 import numpy as np
-from hypothesis import Phase, assume, given, settings
+from hypothesis import Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 
 import nn
 from autograd import OPS, Op, Value, apply
 from autograd.rules.evaluate import evaluate
 from autograd.rules.numbers import Number
+from tests.sweeps import DEPTH, Sweep
 
 
-def for_all(*strategies: st.SearchStrategy[Any], examples: int = 60) -> Callable[[Any], Any]:
-    """``@given``, for tests of which others show that they can fail.
+def for_all(*strategies: st.SearchStrategy[Any], examples: int = 60, full: int | None = None) -> Callable[[Any], Any]:
+    """``@given``, at two depths (see sweeps.py): so many examples, and with ``--long`` twenty times as many unless told.
 
     The test's ``can_fail()`` runs it once more and tells whether it found a counterexample, without the time to shrink it.
-    Where the profile has more examples than hypothesis' 100, there are more here in proportion.
     """
-    several = {"max_examples": examples * settings.default.max_examples // 100}
 
     def decorate(check: Any) -> Any:
+        sweep = Sweep(
+            f"properties of {check.__module__.removeprefix('tests.').replace('.', '/')}", examples, full or 20 * examples
+        )
+
+        @wraps(check)
+        def counted(*drawn: Any, **named: Any) -> None:
+            sweep.count_one()
+            check(*drawn, **named)
+
         def can_fail() -> bool:
-            quick = settings(**several, phases=[Phase.generate], database=None, report_multiple_bugs=False)
+            quick = settings(max_examples=examples, phases=[Phase.generate], database=None, report_multiple_bugs=False)
             try:
                 quick(given(*strategies)(check))()
             except AssertionError:
                 return True
             return False
 
-        test = settings(**several)(given(*strategies)(check))
+        test = settings(max_examples=sweep.count)(given(*strategies)(counted))
+        if DEPTH.seed:
+            test = seed(DEPTH.seed)(test)
         test.can_fail = can_fail
         return test
 

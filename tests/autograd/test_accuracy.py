@@ -26,12 +26,17 @@ from tests.oracle import (
     row_id,
     ulp,
 )
+from tests.sweeps import sweep
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "accuracy.md").read_text(encoding="utf-8")
 spec = importlib.util.spec_from_file_location("accuracy", DOCS / "accuracy.py")
 accuracy = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(accuracy)
+
+POINTS = sweep("points of every row against the page", sample=300, full=2 * accuracy.COUNT)
+DIGITS = sweep("points of every row, the oracle with 100 digits", sample=110, full=2200)
+ULPS = sweep("floats and their ulp", sample=500, full=10_000)
 
 OUTPUTS = [(op, index) for op in ROWS for index in range(op.arity + 1)]
 
@@ -44,9 +49,9 @@ def each(rows):
 
 
 def test_an_ulp_is_the_distance_of_neighbouring_floats():
-    rng = random.Random(1)
+    rngs = map(random.Random, ULPS.cases())
     ends = [0.0, 5e-324, 2.0**-1022, 1 - EPS / 2, 1.0, 1 + EPS, HUGE]
-    for x in ends + [math.ldexp(rng.random(), rng.randint(-1070, 1020)) for _ in range(500)]:
+    for x in ends + [math.ldexp(rng.random(), rng.randint(-1070, 1020)) for rng in rngs]:
         assert ulp(mpf(x)) == ulp(-mpf(x)) == math.ulp(x)
     assert ulp(mpf("1e-400")) == 5e-324
     assert ulp(mpf("1e400")) == math.ulp(HUGE)
@@ -87,7 +92,7 @@ def test_samples_stay_inside_the_domain_and_reach_its_ends():
 
 @each(ROWS)
 def test_more_digits_of_the_oracle_give_the_same(op, monkeypatch):
-    points = [*islice(ordinary(op), 10), *islice(everywhere(op), 100)]
+    points = [*islice(ordinary(op), 10), *islice(everywhere(op), DIGITS.take() - 10)]
     wanted = [error.want for point in points for error in errors(op, point)]
     monkeypatch.setattr("tests.oracle.DIGITS", 100)
     for want, better in zip(wanted, (error.want for point in points for error in errors(op, point)), strict=True):
@@ -159,7 +164,7 @@ def exceeding(op, count):
 
 @each(ROWS)
 def test_fresh_errors_are_those_of_the_page(op):
-    assert exceeding(op, 150) == set()
+    assert exceeding(op, POINTS.take() // 2) == set()
 
 
 # --- the measurement can fail -------------------------------------------------------------------------------------------

@@ -7,11 +7,11 @@ from fractions import Fraction
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import autograd
 from autograd import DomainError, Value, compositions, functions, grad
+from tests.strategies import for_all
 
 POINTS = [-2.5, -0.75, -0.25, 0.0, 0.25, 0.75, 2.5, 30.0]
 
@@ -235,8 +235,7 @@ def test_logits_far_apart():
     assert autograd.softmax([-math.inf, 0.0]) == [0.0, 1.0]
 
 
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.floats(-50, 50), min_size=1, max_size=6), st.floats(-100, 100))
+@for_all(st.lists(st.floats(-50, 50), min_size=1, max_size=6), st.floats(-100, 100), examples=50)
 def test_softmax_sums_to_one_and_ignores_a_shift(logits, shift):
     p = autograd.softmax(logits)
     assert sum(p) == pytest.approx(1.0, rel=1e-14)

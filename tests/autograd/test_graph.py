@@ -2,10 +2,10 @@
 
 import math
 
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd import Value, topological_order
+from tests.strategies import for_all
 
 KINDS = ["unary", "+", "*", "constant", "closure"]
 RECIPES = st.lists(  # for each node its kind, and which of the earlier nodes it reads (counted around)
@@ -47,8 +47,7 @@ def walked(*roots):
     return order
 
 
-@settings(max_examples=150, deadline=None)
-@given(RECIPES)
+@for_all(RECIPES, examples=150)
 def test_every_node_once_after_its_inputs_and_the_root_last(recipe):
     root = build(recipe)[-1]
     order = topological_order(root)
@@ -61,22 +60,19 @@ def test_every_node_once_after_its_inputs_and_the_root_last(recipe):
     assert readers == set(order) - {root}  # everything in it is read by something in it: nothing foreign
 
 
-@settings(max_examples=150, deadline=None)
-@given(RECIPES)
+@for_all(RECIPES, examples=150)
 def test_the_order_is_the_recursive_walks(recipe):
     root = build(recipe)[-1]
     assert topological_order(root) == walked(root)
 
 
-@settings(max_examples=50, deadline=None)
-@given(RECIPES, st.data())
+@for_all(RECIPES, st.data(), examples=50)
 def test_the_order_of_several_roots_is_that_of_their_walks_one_after_the_other(recipe, data):
     roots = data.draw(st.lists(st.sampled_from(build(recipe)), max_size=4))  # a root may be met on the way from another
     assert topological_order(*roots) == walked(*roots)
 
 
-@settings(max_examples=50, deadline=None)
-@given(RECIPES)
+@for_all(RECIPES, examples=50)
 def test_the_order_follows_from_the_expression_alone(recipe):
     one, two = (topological_order(build(recipe)[-1]) for _ in range(2))
     assert [node.label for node in one] == [node.label for node in two]

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd import OPS, Op
 from autograd.rules.grammar import Calls, Exact, Floats, compiled, names_in, whole
+from tests.strategies import for_all
 
 
 @contextmanager
@@ -295,8 +295,7 @@ def grammar(leaves):
     )
 
 
-@settings(deadline=None)
-@given(grammar(["x", "y", "pi", "x * 2"]), st.floats(), st.floats())
+@for_all(grammar(["x", "y", "pi", "x * 2"]), st.floats(), st.floats(), examples=100)
 def test_texts_of_the_language_are_computed_for_any_numbers(text, x, y):
     with planted(text, ("1", "1")) as op:
         assert isinstance(op.ieee(x, y)[0], (int, float))
@@ -309,13 +308,13 @@ NOISE = [
 ]  # fmt: skip
 
 
-@settings(max_examples=50, deadline=None)
-@given(
+@for_all(
     st.one_of(
         st.text(max_size=20),
         st.lists(st.sampled_from(NOISE), max_size=12).map(" ".join),
         grammar(["x", "2", "z", "0.5", "c", "out", "x.y", "gamma(x)"]),
-    )
+    ),
+    examples=50,
 )
 def test_any_text_gives_a_row_or_a_value_error(text):
     for value, partial, domain, kink in [

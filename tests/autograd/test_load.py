@@ -20,6 +20,12 @@ import pytest
 import autograd
 import nn
 from autograd import Constant, Value, grad, scope, topological_order
+from tests.sweeps import sweep
+
+DROPPED = sweep("graphs made and dropped", sample=10_000, full=100_000)
+DROPPED_TWICE = sweep("graphs of derivatives made and dropped", sample=2000, full=20_000)
+STEPS = sweep("steps of training, for a leak", sample=500, full=10_000)
+HASHES = sweep("hash seeds of a whole session", sample=1, full=10)
 
 ROOT = Path(__file__).parents[2]
 ENGINE = str(Path(autograd.__file__).parent)
@@ -72,11 +78,9 @@ def growth(use, times):
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize(
-    ("use", "times"), [(used, 10_000), (differentiated_again, 2_000)], ids=lambda x: getattr(x, "__name__", x)
-)
-def test_graphs_that_were_dropped_leave_nothing_behind(no_collector, use, times):
-    held, tracked, found = growth(use, times)
+@pytest.mark.parametrize(("use", "graphs"), [(used, DROPPED), (differentiated_again, DROPPED_TWICE)])
+def test_graphs_that_were_dropped_leave_nothing_behind(no_collector, use, graphs):
+    held, tracked, found = growth(use, graphs.take())
     assert held < 48  # bytes for each graph: less than two floats, of ten nodes and more of 168 bytes
     assert (tracked, found) == (0, 0)
 
@@ -93,7 +97,7 @@ def test_training_steps_leave_nothing_behind(no_collector):
 
     step(0)
     gc.collect()
-    held, tracked, found = growth(step, 500)
+    held, tracked, found = growth(step, STEPS.take())
     assert held < 48
     assert (tracked, found) == (0, 0)
 
@@ -375,8 +379,14 @@ def printed(*arguments, seed, folder=ROOT):
     return re.sub(r"\d+\.\d s|\d+:\d\d:\d\d", "some time", done.stdout)
 
 
+def hash_seeds(part):
+    """0, which is no seed at all, and others."""
+    yield "0"
+    yield from (str(case + 1) for case in HASHES.cases(part))
+
+
 def test_order_gradients_pictures_and_training_are_the_same_bits_whatever_the_hash_seed():
-    runs = {printed("-c", EVERYTHING, seed=seed) for seed in ("0", "4242")}
+    runs = {printed("-c", EVERYTHING, seed=seed) for seed in hash_seeds("of everything")}
     assert len(runs) == 1
     text = runs.pop()
     assert text.count("0x") > 100
@@ -389,11 +399,11 @@ def test_a_set_that_shows_would_be_seen():
 
 def test_the_demonstration_prints_and_draws_the_same_whatever_the_hash_seed(tmp_path):
     runs = []
-    for seed in ("0", "4242"):
+    for seed in hash_seeds("of the demonstration"):
         folder = tmp_path / seed
         folder.mkdir()
         text = printed("-m", "chainrule", "demo", "--epochs", "1", "--layers", "2", "--out", "out", seed=seed, folder=folder)
         runs.append((text, [path.read_text(encoding="utf-8") for path in sorted(folder.glob("out/*.dot"))]))
-    assert runs[0] == runs[1]
+    assert all(each == runs[0] for each in runs)
     assert re.search(r"loss \d\.\d{4}", runs[0][0])
     assert len(runs[0][1]) == 2

@@ -9,7 +9,6 @@ from itertools import pairwise
 from operator import add, mul
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 import autograd
@@ -18,6 +17,7 @@ from autograd import Value, compare_modes, explain_forward, grad, jvp, paths, sc
 from autograd.errors import ClosureError
 from autograd.explaining.costs import Cost
 from autograd.rules.notation import LATEX
+from tests.strategies import for_all
 
 # --- forward mode -------------------------------------------------------------------------------------------------------
 
@@ -65,7 +65,7 @@ def exactly(text, known):
     return eval(re.sub(r"\d+", r"Fraction(\g<0>)", text), {"Fraction": Fraction})
 
 
-@given(st.integers(0, 10**6))
+@for_all(st.integers(0, 10**6), examples=100)
 def test_every_printed_tangent_is_that_of_dual_numbers_in_names_and_in_numbers(seed):
     values, duals = twins(seed)
     output, x = values[-1], values[0]
@@ -206,7 +206,7 @@ OPERATIONS = [
 ]
 
 
-@given(st.integers(0, 10**6), st.integers(1, 14))
+@for_all(st.integers(0, 10**6), st.integers(1, 14), examples=100)
 def test_the_counts_are_those_of_numbers_that_count(seed, size):
     rng = random.Random(seed)
     leaves = [Value(rng.random(), name) for name in "xyzw"]

@@ -32,6 +32,11 @@ from tests.oracle import (
     ordinary,
     row_id,
 )
+from tests.sweeps import sweep
+
+ORDINARY = sweep("points of each row's range against 50 digits", sample=40, full=4000)
+EVERYWHERE = sweep("points of each row's domain against 50 digits", sample=200, full=4000)
+BITWISE = sweep("points of each row by all readers, bit for bit", sample=40, full=4000)
 
 INF, NAN = math.inf, math.nan
 TINY = 5e-324  # the smallest positive float
@@ -186,18 +191,18 @@ def test_the_witnesses_partials_are_the_derivatives_of_its_value(op):
 
 @each(ROWS)
 def test_mpmath_measures_every_row_on_its_samples(op):
-    assert inaccurate(op, islice(ordinary(op), 40)) == []
+    assert inaccurate(op, islice(ordinary(op), ORDINARY.take())) == []
 
 
 @each(ROWS)
 def test_the_readers_of_a_row_agree_bitwise_on_its_samples(op):
-    for point in islice(ordinary(op), 40):
+    for point in islice(ordinary(op), BITWISE.take()):
         assert op.kernel(*point) == op.exact(*point) == op.ieee(*point) == evaluate(op, *point)
 
 
 @each(ROWS)
 def test_mpmath_measures_every_row_everywhere(op):
-    assert inaccurate(op, islice(everywhere(op), 200)) == []
+    assert inaccurate(op, islice(everywhere(op), EVERYWHERE.take())) == []
 
 
 # --- 3. special values ----------------------------------------------------------------------------------------------

@@ -6,13 +6,13 @@ from fractions import Fraction
 from itertools import islice
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nn
 from autograd import Constant, Value, count_paths, grad, paths, scope, softmax, top_paths, topological_order
 from autograd.errors import ClosureError
 from autograd.explaining.folded import Steps
+from tests.strategies import for_all
 
 OPERATIONS = [
     lambda a, b: a * b,
@@ -45,7 +45,7 @@ def routes(output, source):
     ]
 
 
-@given(st.integers(0, 10**6))
+@for_all(st.integers(0, 10**6), examples=100)
 def test_all_paths_are_found_in_order_and_add_up_to_the_gradient_exactly(seed):
     output, leaves = random_graph(seed)
     for source in leaves:
@@ -61,7 +61,7 @@ def test_all_paths_are_found_in_order_and_add_up_to_the_gradient_exactly(seed):
             assert math.prod(path.partials) == path.product
 
 
-@given(st.integers(0, 10**6), st.integers(1, 6))
+@for_all(st.integers(0, 10**6), st.integers(1, 6), examples=100)
 def test_the_largest_paths_are_those_that_sorting_all_would_give(seed, k):
     output, leaves = random_graph(seed)
     for source in leaves:
@@ -72,7 +72,7 @@ def test_the_largest_paths_are_those_that_sorting_all_would_give(seed, k):
         assert len(set(top)) == len(top)
 
 
-@given(st.integers(0, 10**6))
+@for_all(st.integers(0, 10**6), examples=100)
 def test_with_floats_the_sum_agrees_to_rounding(seed):
     output, leaves = random_graph(seed, kind=float)
     for source in leaves:
@@ -195,8 +195,7 @@ def test_inner_scopes_leave_what_is_used_outside_visible():
     assert steps.inputs(y) == y.inputs
 
 
-@given(st.integers(0, 10**6), st.sampled_from([1, 2, "a", ("a", "a/b"), "a/b", ("b", "c")]))
-@settings(max_examples=150)
+@for_all(st.integers(0, 10**6), st.sampled_from([1, 2, "a", ("a", "a/b"), "a/b", ("b", "c")]), examples=150)
 def test_folding_changes_no_derivative(seed, fold):
     rng = random.Random(seed)
     leaves = [Value(Fraction(rng.randint(1, 5)), name) for name in "xyz"]

@@ -5,13 +5,13 @@ import re
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 import nn
 from autograd import Constant, Value, explain_forward, topological_order, why_order, why_plus
 from autograd.errors import ClosureError
 from autograd.rules.notation import LATEX
+from tests.strategies import for_all
 
 # --- first attempts -----------------------------------------------------------------------------------------------------
 
@@ -128,7 +128,7 @@ def wrong(attempt, right):
 # --- the order ----------------------------------------------------------------------------------------------------------
 
 
-@given(st.integers(0, 10**6))
+@for_all(st.integers(0, 10**6), examples=100)
 def test_the_naive_pass_is_that_of_a_recursive_attempt(seed):
     output = random_graph(seed)
     attempt, right = Attempt(output), derivatives(output)
@@ -163,7 +163,7 @@ def test_the_naive_pass_is_that_of_a_recursive_attempt(seed):
     assert compared(sections["The gradients"]) == wrong(attempt, right)
 
 
-@given(st.integers(0, 10**6))
+@for_all(st.integers(0, 10**6), examples=100)
 def test_a_walk_without_a_memory_is_that_of_an_attempt_without_one(seed):
     output = random_graph(seed, size=6)
     sections, _ = parts(why_order(output))
@@ -299,7 +299,7 @@ def test_rounding_in_another_order_is_no_mistake():
 # --- = for += -----------------------------------------------------------------------------------------------------------
 
 
-@given(st.integers(0, 10**6))
+@for_all(st.integers(0, 10**6), examples=100)
 def test_the_overwriting_pass_is_that_of_an_attempt_with_equals(seed):
     output = random_graph(seed)
     attempt, right = Attempt(output, adds=False, in_order=True), derivatives(output)

@@ -20,9 +20,12 @@ from nn import MLP
 from tests.compiled.networks import examples, network, tape_of
 from tests.compiled.oracle import eager, error
 from tests.compiled.tapes import drawn
+from tests.sweeps import sweep
 
 ROOT = Path(__file__).parents[2]
 LANES = [8, 4, 2, 1]
+WIDTHS = sweep("random functions at other widths", sample=60, full=1200)
+TO_THE_BIT = sweep("random functions, native, one example at a time", sample=40, full=800)
 
 
 # --- agreement -------------------------------------------------------------------------------------------------------
@@ -45,8 +48,8 @@ def test_every_batch_at_every_width(lanes, activation):
 
 @pytest.mark.parametrize("lanes", [4, 2, 1])
 def test_random_functions_at_other_widths(lanes):
-    for seed in range(60):
-        function = drawn(seed)
+    for case in WIDTHS.cases(f"{lanes} lanes"):
+        function = drawn(case)
         if len(function.outputs) > 1:
             continue
         truth, values = eager(function), function.values()
@@ -98,17 +101,17 @@ def test_an_unrolled_loss_is_eager_s_to_the_last_bit(activation, penalty):
     assert gradient.tolist() == [each.grad for each in parameters]
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_random_functions_are_eager_s_to_the_last_bit(seed):
-    function = drawn(seed)
-    values, width = function.values(), function.examples.shape[1]
-    tape = autograd.compile(function.function(values), values, shapes=[(width,)]).tape
-    truth = eager(function)
-    for k in range(len(function.outputs)):
-        one = Native(tape.restrict_to_output(k).with_inputs()).bind(function.examples)
-        got, slopes = one.per_example(np.array(function.parameters))
-        assert got.tolist() == truth.outputs[:, k].tolist()
-        assert slopes.tolist() == np.concatenate([truth.slopes[:, k], truth.input_slopes[:, k]], axis=1).tolist()
+def test_random_functions_are_eager_s_to_the_last_bit():
+    for case in TO_THE_BIT.cases():
+        function = drawn(case)
+        values, width = function.values(), function.examples.shape[1]
+        tape = autograd.compile(function.function(values), values, shapes=[(width,)]).tape
+        truth = eager(function)
+        for k in range(len(function.outputs)):
+            one = Native(tape.restrict_to_output(k).with_inputs()).bind(function.examples)
+            got, slopes = one.per_example(np.array(function.parameters))
+            assert got.tolist() == truth.outputs[:, k].tolist()
+            assert slopes.tolist() == np.concatenate([truth.slopes[:, k], truth.input_slopes[:, k]], axis=1).tolist()
 
 
 def test_lanes_of_exact_matrices_make_no_difference():

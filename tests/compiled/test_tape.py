@@ -10,8 +10,11 @@ from autograd.compiled.tape import Instruction, Tape
 from autograd.compiled.tracing import trace
 from tests.autograd.test_latex import complaints, needs_node
 from tests.compiled.tapes import drawn
+from tests.sweeps import sweep
 
 MUL, ADD, EXP, SIN = OPS["mul"], OPS["add"], OPS["exp"], OPS["sin"]
+PRINTED = sweep("printed programs, run as Python", sample=60, full=1200)
+TYPESET = sweep("printed programs, typeset", sample=10, full=200)
 
 
 @pytest.mark.parametrize(
@@ -103,12 +106,15 @@ def test_names_are_each_one_of_its_own():
     assert print_tape.names(clash)[:3] == ["p1'", "p2", "p1"]
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_what_is_printed_computes_the_gradient(seed):
+def test_what_is_printed_computes_the_gradient():
     """The text is run as Python, statement by statement, and gives the program's value and gradients."""
-    function = drawn(seed)
-    if len(function.outputs) > 1:
-        return
+    for case in PRINTED.cases():
+        function = drawn(case)
+        if len(function.outputs) == 1:
+            run_as_python(function)
+
+
+def run_as_python(function):
     values = function.values()
     program = autograd.compile(function.function(values), values, executor="plain")
     found = program.per_example(function.examples)
@@ -145,9 +151,11 @@ def test_latex_has_a_line_for_each_statement():
 
 
 @needs_node
-@pytest.mark.parametrize("seed", range(0, 60, 6))
-def test_latex_is_typeset_without_complaint(seed):
-    function = drawn(seed)
-    values = function.values()
-    latex = print_tape.to_latex(trace(function.function(values), values, [(function.examples.shape[1],)]))
-    assert complaints([[latex, True]]) == [[]]
+def test_latex_is_typeset_without_complaint():
+    typeset = []
+    for case in TYPESET.cases():
+        function = drawn(case)
+        values = function.values()
+        latex = print_tape.to_latex(trace(function.function(values), values, [(function.examples.shape[1],)]))
+        typeset.append([latex, True])
+    assert complaints(typeset) == [[]] * len(typeset)

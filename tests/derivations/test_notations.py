@@ -5,7 +5,6 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Value
@@ -13,6 +12,7 @@ from nn import LAYOUTS, LOSSES, MLP, NOTATIONS, Layer, backward_quantities, comp
 from nn.textbooks import conventions as module
 from tests.derivations.five_losses import BAR, CASES, ENTROPY, NAMES, NETS, OWN, SQUARES, N, close, own_gradients
 from tests.derivations.networks import complex_step, forward, model, onwards
+from tests.strategies import for_all
 
 # --- the table, by hand ----------------------------------------------------------------------------------------------
 
@@ -133,7 +133,9 @@ def test_no_gradient_is_touched():
 fractions = st.fractions(min_value=-3, max_value=3, max_denominator=20)
 
 
-@given(st.lists(fractions, min_size=9, max_size=9), st.lists(st.tuples(fractions, fractions), min_size=1, max_size=5))
+@for_all(
+    st.lists(fractions, min_size=9, max_size=9), st.lists(st.tuples(fractions, fractions), min_size=1, max_size=5), examples=100
+)
 def test_with_fractions_the_factors_are_exact(parameters, examples):
     mlp = MLP(1, [2, 1], activation="linear")
     for p, number in zip(mlp.parameters(), parameters, strict=False):
@@ -150,7 +152,9 @@ def test_with_fractions_the_factors_are_exact(parameters, examples):
     assert set(compare_notations(mlp, xs, ys).errors.values()) == {0.0}
 
 
-@given(fractions.filter(bool), st.integers(1, 1000), st.sampled_from([SQUARES, ENTROPY, "cross_entropy_logits"]))
+@for_all(
+    fractions.filter(bool), st.integers(1, 1000), st.sampled_from([SQUARES, ENTROPY, "cross_entropy_logits"]), examples=100
+)
 def test_rate_times_gradient_is_the_step_on_c(eta, examples, loss):
     for notation in NOTATIONS.values():
         assert notation.rate(eta, examples, loss) * notation.scale(examples, loss) == eta

@@ -6,7 +6,6 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd import Constant, Value, total
@@ -21,6 +20,7 @@ from nn import (
     parameters_in_layout,
 )
 from nn.matrix import MatrixMLP
+from tests.strategies import for_all
 
 # --- by hand ---------------------------------------------------------------------------------------------------------
 # 2 inputs, 3 hidden neurons, 1 output. 21 is the weight to neuron 2 from input 1, and 20 the bias of neuron 2; those of the
@@ -224,8 +224,7 @@ def bits(model):
     return [(type(p.data), repr(p.data)) for p in model.parameters()]
 
 
-@settings(max_examples=60, deadline=None)
-@given(models(), st.sampled_from(list(LAYOUTS)), st.sampled_from(list(LAYOUTS)))
+@for_all(models(), st.sampled_from(list(LAYOUTS)), st.sampled_from(list(LAYOUTS)))
 def test_the_very_same_numbers_come_back_through_any_two_layouts(model, one, other):
     before, objects = bits(model), model.parameters()
     twin = copy.deepcopy(model)

@@ -17,13 +17,12 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given, settings
 
 import nn
 from autograd import Value
 from nn import matrix
 from nn.matrix import Gradients, MatrixMLP
-from tests.strategies import ACTIVATIONS, LOSSES, PROBABILITIES, Problem, problem, problems
+from tests.strategies import ACTIVATIONS, LOSSES, PROBABILITIES, Problem, for_all, problem, problems
 
 
 def by_twin(p: Problem, module: Any = matrix) -> Gradients:
@@ -339,8 +338,7 @@ def test_scalars_agree_with_twin_for_each_activation_and_loss(activation, loss):
 
 
 # The same examples in every run: among endless ones some would lose digits by cancellation, in any arithmetic.
-@settings(max_examples=200, deadline=None, derandomize=True)
-@given(problems())
+@for_all(problems(), examples=200, full=15_000)
 def test_scalars_agree_with_twin_on_random_networks(p):
     assert scalar_disagreements(by_twin(p), by_scalars(p)) == []
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import graphviz
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import viz
 import viz.dot.draw
 from autograd import Constant, Value, scope, sin, tanh
+from tests.strategies import for_all
 
 GOLDEN = Path(__file__).parent / "golden"
 ROOT = Path(__file__).parents[2]
@@ -242,8 +242,7 @@ def build(expression, leaves):
     return x + y if operation == "+" else x - y if operation == "-" else x * y
 
 
-@given(expressions)
-@settings(max_examples=60, deadline=None)
+@for_all(expressions)
 def test_the_chain_rule_can_be_read_off_the_picture(expression):
     """The gradient in each box is the sum over its edges of the number on the edge times the gradient at the other end."""
     out = build(expression, {"a": Value(0.7, "a"), "b": Value(-1.3, "b"), "c": Value(0.4, "c")})
@@ -367,8 +366,7 @@ def test_scopes_are_frames_within_frames():
     assert paths == {(): 1, ("layer1", "neuron1"): 3, ("layer1", "neuron2"): 3, ("loss",): 2}
 
 
-@given(st.lists(st.lists(st.sampled_from(["a", "b", ""]), max_size=4), min_size=1, max_size=8))
-@settings(max_examples=60, deadline=None)
+@for_all(st.lists(st.lists(st.sampled_from(["a", "b", ""]), max_size=4), min_size=1, max_size=8))
 def test_any_scopes(paths):
     """In any order and depth, entered again, with equal and empty names: each node is in its own frames, and none is empty."""
     out = Value(0.0)
