@@ -1,15 +1,24 @@
 """The mutator itself: it changes what computes, leaves alone what only speaks, and tells the killed from the survivors."""
 
 import ast
+import os
 import subprocess
 import sys
+from pathlib import Path
 
+import click
 import pytest
 
 pytest.importorskip("resource", reason="the mutator limits its processes in the way of Unix")
 
-from tests.mutation import mutate
-from tests.mutation.mutate import changes_of_a_formula, mutants_of
+import record
+from mutants import changes_of_a_formula, mutants_of, sample
+from mutate import mutants_at
+from telling import digest, sources_of
+from trials import files_of
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 
 WORDS = '''
 """A docstring with 2 numbers."""
@@ -26,7 +35,7 @@ def f(x: "a < b"):
 
 def made(source):
     """What each mutant replaces by what, without the parentheses around it."""
-    return {(each.before, each.after.removeprefix("(").removesuffix(")")) for each in mutants_of("f.py", source)}
+    return {(mutant.before, mutant.after.removeprefix("(").removesuffix(")")) for mutant in mutants_of("f.py", source)}
 
 
 @pytest.mark.parametrize(
@@ -72,61 +81,216 @@ def test_what_only_speaks_is_left_alone():
 
 
 def test_the_formulas_of_a_row_are_changed_one_place_at_a_time():
-    assert {ast.unparse(ast.parse(each)) for each in changes_of_a_formula("-out / y", operands=2)} == {
+    assert {ast.unparse(ast.parse(formula)) for formula in changes_of_a_formula("-out / y", operands=2)} == {
         "-(-out / y)", "out / y", "-x / y", "-out * y", "-out / x", "-out", "y",
     }  # fmt: skip
     row = 'DIV = Op("div", "x / y", ("1 / y", "-out / y"), symbol="/", domain="y != 0", samples=((-3.0, 3.0),))'
     mutants = mutants_of("ops.py", row)
-    changed = {each.after for each in mutants}
+    changed = {mutant.after for mutant in mutants}
     assert {'"y / y"', '"1 * y"', '"y == 0"', '"y != 1"', "('-out / y', '1 / y')"} <= changed
-    assert all(each.source != row and compile(each.source, "ops.py", "exec") for each in mutants)
+    sources = [mutant.applied(row) for mutant in mutants]
+    assert row not in sources
+    assert all(compile(source, "ops.py", "exec") for source in sources)
 
 
-def test_the_equations_of_the_lecture_notes_are_among_the_tests_of_a_file():
-    def tests_for(file):
-        return [set(stage) for stage in mutate.stages(mutate.Mutant(file, 1, "", "", "", ""))]
-
-    first, telling, others = tests_for("nn/textbooks/conventions.py")
-    assert first == {"nn"}
-    assert telling == {"tests/derivations/test_notations.py"}
-    assert {"tests/nn", "tests/derivations"} <= others
-    for file, names in mutate.TELLING.items():
-        assert "tests/derivations" in tests_for(file)[-1]
-        assert all((mutate.ROOT / path).exists() for path in tests_for(file)[1]), names
+def test_a_change_stands_where_it_was_found_whatever_stands_before_it():
+    source = 'é = "∂"; a = b - c  # ∂\nd = e'
+    [mutant] = mutants_of("f.py", source)
+    assert mutant.applied(source) == source.replace("b - c", "(b + c)")
 
 
-BODIES = {
-    "killed": "assert f(2) == 4",
-    "survived": "assert f(2)",
-    "timeout": "while f(2): pass",
-    "refused": "",
+def test_a_sample_is_the_same_wherever_the_lines_stand():
+    def drawn(file, source, seed):
+        return [(mutant.line, mutant.after) for mutant in sample(mutants_of(file, source), 5, seed)]
+
+    lines = [f"a{k} = b - {k}\n" for k in range(30)]
+    source, moved = "".join(lines), "import os\n\nif os:\n    " + "    ".join(lines[::-1])
+    assert len(drawn("f.py", source, 1)) == 5
+    assert drawn("f.py", source, 1) == drawn("g.py", moved, 1)[::-1]
+    assert drawn("f.py", source, 1) != drawn("f.py", source, 2)
+
+
+PROJECT = {
+    "pyproject.toml": '[tool.pytest.ini_options]\naddopts = ["--import-mode=importlib", "--doctest-modules"]\n',
+    "pkg/__init__.py": "",
+    "pkg/table.py": """
+class Op:
+    def __init__(self, name, value, partials):
+        self.value = value
+
+NEG = Op("neg", "-x", ("-1",))
+LIMIT = 7
+""",
+    "pkg/code.py": """
+from pkg import table
+
+def told(x):
+    return x * 2
+
+def untold(x):
+    return x - 1
+
+def example(x):
+    '''
+    >>> example(5)
+    8
+    '''
+    return x + 3
+
+def below(x):
+    return x < table.LIMIT
+
+def loop(x):
+    while x > 0:
+        x -= 1
+
+def negative(x):
+    return eval(table.NEG.value)
+
+def unseen(x):
+    return x | 4
+
+def shared(x):
+    return x & 5
+
+def listed(x):
+    open(__file__).close()
+    return x + 9
+""",
+    "pkg/refused.py": "assert 0 < 6\n",
+    "tests/test_code.py": """
+import inspect
+from pkg import code
+
+SEEN = []
+
+def test_told():
+    assert code.told(3) == 6
+
+def test_untold():
+    code.untold(3)
+
+def test_below():
+    assert code.below(6)
+    assert not code.below(7)
+
+def test_loop():
+    code.loop(2)
+
+def test_negative():
+    assert code.negative(1) == -1
+
+def test_that_reads_the_source():
+    code.untold(3)
+    assert "x - 1" in inspect.getsource(code)
+
+def test_of_what_reads_its_own_source():
+    assert code.listed(1) == 10
+
+def test_that_fails_without_any_change():
+    assert code.unseen(2) == 4
+
+def test_before_the_next():
+    SEEN.append(code.shared(4))
+
+def test_that_needs_the_one_before():
+    assert code.shared(4) == SEEN[0] == 4
+""",
 }
+KILLED = [
+    "x * 2 -> (x / 2)",
+    "x + 3 -> (x - 3)",  # by the example in the docstring
+    "x + 9 -> (x - 9)",
+    '"-x" -> "x"',  # by the tests that run the lines where NEG and LIMIT stand
+    "7 -> (8)",
+]
+TIMEOUT = ["x -= 1 -> pass"]
+REFUSED = ["0 < 6 -> (0 > 6)"]
+SURVIVED = [
+    "x - 1 -> (x + 1)",  # its line is run, but only a test that reads the text looks at what it does
+    "x | 4 -> (x & 4)",  # seen by one test, which fails anyway
+    "x & 5 -> (x | 5)",  # seen by one test, which fails by itself
+]
+# The command on some of the mutants, with a second for each test and records of its own.
+COMMAND = """
+import pathlib, sys
+import mutate, telling, trials
+records, *wanted = sys.argv[1:]
+trials.CPU_SECONDS, telling.RECORDS = 1, pathlib.Path(records)
+mutants_of = mutate.mutants_of
+mutate.mutants_of = lambda *of: [m for m in mutants_of(*of) if f"{m.before} -> {m.after}" in wanted]
+mutate.main(["--repo", "."])
+"""
 
 
-def run_outcome(preamble, folders):
-    """In a process of its own, which has not imported autograd yet."""
-    program = (
-        f"import hypothesis, pathlib, pytest, sys{preamble}; from tests.mutation import mutate; mutate.SECONDS = 1\n"
-        "for each in sys.argv[1:]: print(mutate.outcome(pathlib.Path(each), ['test_f.py']))"
-    )
-    run = [sys.executable, "-c", program, *map(str, folders)]
-    return subprocess.run(run, cwd=mutate.ROOT, capture_output=True, text=True, timeout=120)
+def test_planted_survivors_survive_and_all_others_are_noticed(tmp_path):
+    repo, records = tmp_path / "repo", tmp_path / "records"
+    for name, text in PROJECT.items():
+        (repo / name).parent.mkdir(parents=True, exist_ok=True)
+        (repo / name).write_text(text)
+    subprocess.run(["git", "init", "-q", repo], check=True)
+    before = {path: path.read_bytes() for path in repo.rglob("*") if path.is_file()}
+    (tmp_path / "temporary").mkdir()
+
+    command = [sys.executable, "-c", COMMAND, records, *KILLED, *TIMEOUT, *REFUSED, *SURVIVED]
+    environment = {**os.environ, "PYTHONPATH": str(HERE), "TMPDIR": str(tmp_path / "temporary")}
+    first = subprocess.run(command, cwd=repo, env=environment, capture_output=True, text=True, check=True)
+    *survivors, table = first.stdout.split("\n", len(SURVIVED))
+    assert sorted(line.split(": ")[1].replace("  ->  ", " -> ") for line in survivors) == sorted(SURVIVED)
+    assert "| `pkg` | all | 10 | 1 | 5 | 1 | 3 | 66.7 |" in table
+    assert "fails without any change: tests/test_code.py::test_that_fails_without_any_change\n" in first.stderr
+    assert {path: path.read_bytes() for path in repo.rglob("*") if path.is_file()} == before
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+    [kept] = records.iterdir()
+    again = subprocess.run([*command[:4], KILLED[0]], cwd=repo, env=environment, capture_output=True, text=True, check=True)
+    assert "which tests run which lines" in first.stderr
+    assert "which tests run which lines" not in again.stderr
+    (repo / "tests" / "test_code.py").write_text("")
+    assert digest(repo, files_of(repo)) != kept.name
 
 
-def test_the_verdict_is_that_of_the_tests_in_the_copy(tmp_path):
-    """Of projects with one function and one test; in the last the packages do not import."""
-    for verdict, body in BODIES.items():
-        for package in ("autograd", "nn"):
-            (tmp_path / verdict / package).mkdir(parents=True)
-            text = "1 / 0" if verdict == "refused" else "def f(x): return x + 1"
-            (tmp_path / verdict / package / "__init__.py").write_text(text)
-        (tmp_path / verdict / "nn" / "matrix.py").touch()
-        (tmp_path / verdict / "test_f.py").write_text(f"from autograd import f\ndef test_f():\n    {body}")
-    result = run_outcome("", [tmp_path / verdict for verdict in BODIES])
-    assert result.stdout.split() == list(BODIES), result.stderr
+def test_a_target_that_is_no_file_of_a_package_is_refused_with_the_packages():
+    with pytest.raises(click.BadParameter, match=r"tests/strategies\.py.*\(first, second\)"):
+        mutants_at("tests/strategies.py", ROOT, sources_of(["first/__init__.py", "second/__init__.py", "tests/strategies.py"]))
 
 
 def test_tests_that_import_another_checkout_say_nothing(tmp_path):
-    result = run_outcome(", autograd", [tmp_path])
-    assert result.returncode != 0
-    assert f"RuntimeError: the tests in {tmp_path} import another checkout than theirs" in result.stderr
+    (tmp_path / "nn.py").touch()
+    code = f"import nn, pathlib, trials; trials.outcome(pathlib.Path({str(tmp_path)!r}), 'nn.py', [])"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(HERE)}, capture_output=True, text=True
+    )
+    assert run.returncode != 0
+    assert f"RuntimeError: the tests in {tmp_path} import another checkout than theirs" in run.stderr
+
+
+# --- the record ---------------------------------------------------------------------------------------------------------
+
+SOURCES = {
+    str(path): path.read_text(encoding="utf-8") for top in ROOT.glob("*/__init__.py") for path in top.parent.rglob("*.py")
+}
+
+
+def test_no_explanation_of_a_survivor_is_stale():
+    assert record.stale(record.read(record.EXPLANATIONS), SOURCES) == []
+
+
+def test_an_explanation_whose_code_is_gone_is_stale():
+    explanations = {"a = b - c": {"(b + c)": "nobody looks"}}
+    assert record.stale(explanations, {"f.py": "if a:\n    a = b - c"}) == []
+    assert record.stale(explanations, {"f.py": "a = b - d", "g.py": "# a = b - c"}) == ["a = b - c: (b + c)"]
+
+
+def test_the_page_of_results_is_what_the_record_says():
+    assert record.PAGE.read_text(encoding="utf-8") == record.page(record.read(record.RUNS), record.read(record.EXPLANATIONS))
+
+
+def test_a_run_is_told_with_its_survivors_and_why_they_survive():
+    explained, other, *noticed = mutants_of("f.py", "a = b - c\nd = e * f\ng = h - i\nj = -k")
+    verdicts = [(explained, "survived"), (other, "survived"), (noticed[0], "killed"), (noticed[1], "refused")]
+    run = record.run_of(verdicts, sample=4, seed=1, quick=True, of=4)
+    page = record.page({"f.py": run}, {"a = b - c": {"(b + c)": "c is 0"}})
+    assert "| `f.py` | 4 of 4, seed 1, quick | 4 | 1 | 1 | 0 | 2 | 33.3 |" in page
+    assert "- `` a = b - c ``\n  with `` (b + c) `` for `` b - c ``: c is 0\n" in page
+    assert "- `` d = e * f ``\n  with `` (e / f) `` for `` e * f ``: **not explained**\n" in page
