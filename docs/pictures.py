@@ -18,17 +18,11 @@ def neuron() -> Value:
 
 
 def loss_of_a_neuron() -> Value:
-    """The example of "Flat and fast", with the names that the rows of its tape have."""
+    """The example of "Flat and fast"."""
     w, x, b, y = Value(0.5, "w"), Value(2.0, "x"), Value(-1.5, "b"), Value(1.0, "y")
-    v1 = w * x
-    v2 = v1 + b
-    v3 = v2.tanh()
-    v4 = v3 - y
-    v5 = v4**2
-    for name, node in zip(("v1", "v2", "v3", "v4", "v5"), (v1, v2, v3, v4, v5), strict=True):
-        node.label = name
-    v5.backward()
-    return v5
+    loss = ((w * x + b).tanh() - y) ** 2
+    loss.backward()
+    return loss
 
 
 def layer() -> Value:

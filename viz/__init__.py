@@ -5,7 +5,7 @@
 >>> y = x * x
 >>> y.backward()
 >>> picture = draw(y)          # a notebook shows it; picture.render("square") writes square.svg
->>> picture.source.count("v1 -> v2")
+>>> picture.source.count("n1 -> n2")
 2
 """
 

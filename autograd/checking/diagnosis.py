@@ -98,7 +98,7 @@ def diagnose(output: Value, parameters: Iterable[Value] | None = None) -> Report
     zero derivative           a parameter all of whose paths have a local derivative of exactly 0
     ========================  ==========================================================================================
 
-    Nodes are called by their labels, or v1, v2, ... in topological order as in pictures; those made inside ``debug()`` with the
+    Nodes are called by their labels, or v1, v2, ... as in explanations and pictures; those made inside ``debug()`` with the
     line of your code. Nothing is changed: no data, no grad. The time is proportional to the size of the graph.
 
     Args:
@@ -118,8 +118,8 @@ def diagnose(output: Value, parameters: Iterable[Value] | None = None) -> Report
     ...     loss = (w * 2 - 5) ** 2
     ...     loss.backward()
     >>> diagnose(loss)
-    1 finding in the graph of v6, of 6 nodes and 1 parameter
-    left-over gradient: w.grad is 8.0, 2 times the derivative of v6 in it, 4.0: backward() adds to what
+    1 finding in the graph of v3, of 6 nodes and 1 parameter
+    left-over gradient: w.grad is 8.0, 2 times the derivative of v3 in it, 4.0: backward() adds to what
         is there, and ran that often. What to do: set gradients to 0 before each pass, p.grad = 0 for
         each parameter or zero_grad(); unless you mean to add up several passes.
 
@@ -128,8 +128,8 @@ def diagnose(output: Value, parameters: Iterable[Value] | None = None) -> Report
     >>> w.grad = 0.0
     >>> prediction = Value(w.data * 2, "prediction")
     >>> diagnose((prediction - 5) ** 2, [w])
-    1 finding in the graph of v4, of 4 nodes and 1 parameter
-    unreached parameter: w is not in the graph of v4, so its gradient is 0 and it will not learn. What
+    1 finding in the graph of v2, of 4 nodes and 1 parameter
+    unreached parameter: w is not in the graph of v2, so its gradient is 0 and it will not learn. What
         to do: look for a number (.data) taken where the Value was meant, for a copy of it, or for a
         layer that is not called.
 
@@ -142,7 +142,7 @@ def diagnose(output: Value, parameters: Iterable[Value] | None = None) -> Report
     >>> [finding] = diagnose(score)
     >>> print(finding.kind, finding.message.partition(" It ")[0], finding.node.made_at.text, sep="\n")
     inf
-    v5 = exp(v4) is the first number that is not finite: it is inf, with v4 = 1200.0.
+    v2 = exp(v1) is the first number that is not finite: it is inf, with v1 = 1200.0.
     certainty = (400 * w).exp()
     """
     if not isinstance(output, Value):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from autograd.checking.complex_step import RESIDUE, complex_step
 from autograd.errors import DomainError
 from autograd.functional import argument_names, leaves, scalar, wrapped
-from autograd.graph import topological_order
+from autograd.graph import names, topological_order
 from autograd.ops import DETACH
 from autograd.rules.evaluate import evaluate
 from autograd.rules.op import Op
@@ -131,11 +131,12 @@ def check_gradients(f: Callable[..., Any], at: Any) -> GradientReport:
         )
     largest = max((abs(each) for each in exact if math.isfinite(each)), default=0.0)
     kink = any(isinstance(node.op, Op) and node.op.is_kink(*(float(each.data) for each in node.inputs)) for node in order)
+    name = names(order, [output, *inputs])
     checks = tuple(
-        _check(each.label or f"input {k}", moved(each), each.data, derivative, complex_step(order, each), largest, kink)
-        for k, (each, derivative) in enumerate(zip(inputs, exact, strict=True), start=1)
+        _check(name[each], moved(each), each.data, derivative, complex_step(order, each), largest, kink)
+        for each, derivative in zip(inputs, exact, strict=True)
     )
-    return GradientReport(checks, _suspect(order) if any(each.verdict == DIFFERS for each in checks) else "")
+    return GradientReport(checks, _suspect(order, name) if any(each.verdict == DIFFERS for each in checks) else "")
 
 
 def _gradient(output: Value, order: list[Value], inputs: list[Value]) -> list[float]:
@@ -245,15 +246,16 @@ def _same(x: float, y: float) -> bool:
 # --- the first operation that is wrong ----------------------------------------------------------------------------------
 
 
-def _suspect(order: Sequence[Value]) -> str:
+def _suspect(order: Sequence[Value], name: Mapping[Value, str]) -> str:
     """What to say of the operations of a graph whose gradient is wrong."""
-    for position, node in enumerate(order, start=1):
+    for node in order:
         for index, source in enumerate(node.inputs):
             if isinstance(node.op, Op) and (wrong := _wrong_partial(node, index)) is not None:
                 by_design = "; detach has derivative 0 by design" if node.op is DETACH else ""
                 return (
-                    f"The first operation that disagrees: {node._op!r}{_named(node, position)}. Its local derivative in "
-                    f"{_shown(source)} is {float(node.partials[index]):.10g}, but moving that operand gives {wrong:.10g}{by_design}."
+                    f"The first operation that disagrees: {node._op!r} ({'/'.join([*node.scope, name[node]])}). Its local derivative in "
+                    f"{name.get(source, 'its operand')} = {float(source.data):.10g} is {float(node.partials[index]):.10g}, but "
+                    f"moving that operand gives {wrong:.10g}{by_design}."
                 )
     closures = dict.fromkeys(
         node._op or "a node with children" for node in order if node.inputs and not isinstance(node.op, Op)
@@ -276,12 +278,3 @@ def _wrong_partial(node: Value, index: int) -> float | None:
     exact = float(node.partials[index])
     check = _check("", f, operands[index], exact, None, 0.0)
     return check.numeric if check.verdict == DIFFERS else None
-
-
-def _named(node: Value, position: int) -> str:
-    name = node.label or f"v{position}"
-    return f" ({'/'.join([*node.scope, name])})"
-
-
-def _shown(source: Value) -> str:
-    return f"{source.label or 'its operand'} = {float(source.data):.10g}"

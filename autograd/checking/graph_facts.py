@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from autograd.derivatives import grad
-from autograd.graph import leaves_of, topological_order
+from autograd.graph import label_of, leaves_of, names, topological_order
 from autograd.micrograd import Closure
 from autograd.rules.numbers import is_finite, number
 from autograd.text import LISTED_MOST, as_printed, one_line
-from autograd.value import Constant, Value
+from autograd.value import Value
 
 EPSILON = 2.0**-52  # an addition of floats rounds by at most half of this, relatively
 
@@ -38,7 +38,7 @@ class Subject:
     >>> x, y = Value(2.0, "x"), Value(3.0)
     >>> subject = Subject(3 * x + y**2)
     >>> subject.name(x), subject.name(y), subject.formula(subject.output)
-    ('x', 'v4', 'v6 = v3 + v5')
+    ('x', 'x1', 'v3 = v1 + v2')
     >>> [subject.derivatives[each] for each in subject.parameters]
     [3.0, 6.0]
     """
@@ -50,7 +50,7 @@ class Subject:
         if parameters is None:
             parameters = leaves_of(self.order)
         self.parameters = list(dict.fromkeys(parameters))
-        self._labels = Counter(str(node.label) for node in self.order if node.label)
+        self._names = names(self.order, [output, *self.parameters])
         for node in self.order:
             try:
                 number(node.data)
@@ -95,24 +95,27 @@ class Subject:
     # --- names ------------------------------------------------------------------------------------------------------
 
     def name(self, node: Value) -> str:
-        """The label; else v1, v2, ... in topological order, as pictures number the nodes. Both, if the label is another's too."""
-        label, place = str(node.label or ""), self.place.get(node)
-        if not label or label.isspace():
-            return f"v{place}" if place else f"parameters[{self.parameters.index(node)}]"
-        return one_line(label) if place is None or self._labels[label] < 2 else f"{one_line(label)} (v{place})"
+        """Its name, or how to find it: a constant by its number, an unlabelled parameter outside the graph by its place."""
+        if node not in self.place and not label_of(node):
+            return f"parameters[{self.parameters.index(node)}]"
+        return self._names.get(node) or as_printed(node.data)
+
+    def equality(self, node: Value) -> str:
+        """The name and the number: ``w = 2.0``; of a constant the number alone."""
+        return f"{self._names[node]} = {as_printed(node.data)}" if node in self._names else as_printed(node.data)
 
     def path(self, node: Value) -> str:
-        """The name in its scope: ``layer1/neuron2/v7``."""
+        """The name in its scope: ``layer1/neuron2/v3``."""
         return "/".join([*node.scope, self.name(node)])
 
     def path_and_formula(self, node: Value) -> str:
-        """The same of a formula: ``layer1/neuron2/v7 = tanh(v6)``."""
+        """The same of a formula: ``layer1/neuron2/v3 = tanh(v2)``."""
         return "/".join([*node.scope, self.formula(node)])
 
     def formula(self, node: Value) -> str:
-        """How an operation's result was made: ``v3 = w * x``; constants are their numbers."""
+        """How an operation's result was made: ``v1 = w * x``."""
         assert node.op is not None
-        operands = [as_printed(each.data) if isinstance(each, Constant) else self.name(each) for each in node.inputs]
+        operands = [self.name(each) for each in node.inputs]
         symbol = one_line(node.op.symbol or "closure")
         if symbol[0].isalpha() or not 1 <= len(operands) <= 2:
             return f"{self.name(node)} = {symbol}({', '.join([*operands[:LISTED_MOST], *['...'] * (len(operands) > LISTED_MOST)])})"

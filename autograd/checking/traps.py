@@ -63,7 +63,7 @@ def _birth(subject: Subject, node: Value) -> str:
         return f"The constant {as_printed(node.data)} {first}; {subject.path_and_formula(reader)} reads it."
     if node.op is None:
         return f"{subject.path(node)} {first}: it is a leaf, and was given as {as_printed(node.data)}."
-    operands = listed([*dict.fromkeys(node.inputs)], lambda each: f"{subject.name(each)} = {as_printed(each.data)}")
+    operands = listed([*dict.fromkeys(node.inputs)], subject.equality)
     if not is_finite(node.data):
         return f"{subject.path_and_formula(node)} {first}: it is {as_printed(node.data)}, with {operands}."
     source, partial = _steep_inputs(node)[0]
@@ -103,7 +103,7 @@ def left_over_gradients(subject: Subject) -> Iterator[Finding]:
     >>> y = x * x
     >>> y.backward(); y.backward()
     >>> [finding.message[:50] for finding in left_over_gradients(Subject(y))]
-    ['x.grad is 12.0, 2 times the derivative of v2 in it']
+    ['x.grad is 12.0, 2 times the derivative of v1 in it']
     """
     if not starts_at_output(subject):
         return

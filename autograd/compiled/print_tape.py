@@ -9,12 +9,12 @@ The first adjoint statement for a slot assigns, the others add. Source: Griewank
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from autograd.compiled.tape import Tape
+from autograd.graph import unique_names
 from autograd.rules.notation import LATEX, TEXT, Notation, Piece
 
 
@@ -30,23 +30,17 @@ class Statement(NamedTuple):
 
 
 def names(tape: Tape) -> list[str]:
-    """A different name for each parameter, input and result; "" for constants, which are written as numbers.
+    """What each slot is called: see ``graph.names``. Constants are written as numbers, and have no name: "".
 
-    Leaves keep their labels. A parameter without a label, or with the label of another leaf, is named by its position: p1, p2, ...;
-    an input input1, input2, ... Results are v1, v2, ...
+    >>> from autograd import OPS
+    >>> from autograd.compiled.tape import Instruction
+    >>> instructions = (Instruction(OPS["mul"], 0, 1), Instruction(OPS["add"], 4, 3))
+    >>> names(Tape(2, 1, (5.0,), instructions, (5,), num_differentiated=2, names=("w", "", "w")))
+    ['w', 'x1', 'w_2', '', 'v1', 'v2']
     """
-    count = Counter(tape.names)
-    stem = "v" if not any(re.fullmatch(r"v\d+", name) for name in tape.names) else "node"
-    found = [name if count[name] == 1 and name else "" for name in tape.names]
-    taken = set(found)
-    for k, name in enumerate(found):
-        if not name:
-            name = f"p{k + 1}" if k < tape.parameters else f"input{k + 1 - tape.parameters}"
-            while name in taken:
-                name += "'"
-            found[k] = name
-            taken.add(name)
-    return [*found, *[""] * len(tape.constants), *(f"{stem}{k}" for k in range(1, len(tape.instructions) + 1))]
+    labels = [*tape.names, *(tape.labels or [""] * len(tape.instructions))]
+    found = unique_names(labels, ["x"] * tape.leaves + ["v"] * len(tape.instructions))
+    return [*found[: tape.leaves], *[""] * len(tape.constants), *found[tape.leaves :]]
 
 
 class Writer:

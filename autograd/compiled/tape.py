@@ -54,6 +54,7 @@ class Tape:
         names: of parameters and inputs; "" for one without a name.
         shapes: of the arguments for one example: ``((2,), ())`` for two features and a label.
         output_shape: of the result: ``()`` for one scalar.
+        labels: of the instructions' results, if they are known; "" for one without a label.
         lines: the line of the user's code that made each instruction, if that is known.
         captured: the labels of Values that the function reads although they are no parameters: here they are constants.
 
@@ -77,6 +78,7 @@ class Tape:
     names: tuple[str, ...] = ()
     shapes: tuple[Shape, ...] = ()
     output_shape: Shape = ()
+    labels: tuple[str, ...] = field(default=(), compare=False, repr=False)
     lines: tuple[Any, ...] = field(default=(), compare=False, repr=False)
     captured: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
@@ -184,6 +186,7 @@ class Tape:
             instructions=tuple(Instruction(op, new_slot[x], new_slot[y]) for op, x, y in instructions),
             outputs=(new_slot[self.outputs[k]],),
             output_shape=(),
+            labels=tuple(self.labels[place] for place in places) if self.labels else (),
             lines=tuple(self.lines[place] for place in places) if self.lines else (),
         )
 
@@ -208,5 +211,7 @@ def _faults(tape: Tape) -> Iterator[str]:
         yield f"arguments of the shapes {tape.shapes} do not have {tape.inputs} numbers"
     if prod(tape.output_shape) != len(tape.outputs):
         yield f"a result of shape {tape.output_shape} does not have {len(tape.outputs)} numbers"
+    if tape.labels and len(tape.labels) != len(tape.instructions):
+        yield f"{len(tape.instructions)} rows have {len(tape.labels)} labels"
     if tape.lines and len(tape.lines) != len(tape.instructions):
         yield f"{len(tape.instructions)} rows were made in {len(tape.lines)} lines"

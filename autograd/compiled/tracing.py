@@ -21,7 +21,7 @@ from autograd.compiled.tape import NO_OPERAND, Instruction, Shape, Tape
 from autograd.debugging import SKIPPED, Line, caller, debug, users_line
 from autograd.errors import ClosureError, TracingError
 from autograd.functional import argument_names
-from autograd.graph import topological_order
+from autograd.graph import label_of, topological_order
 from autograd.micrograd import Closure
 from autograd.text import shape_in_words
 from autograd.value import Constant, Value, as_value
@@ -332,9 +332,10 @@ def _tape(leaves: list[Value], parameters: int, outputs: list[Value], shapes: tu
         tuple(instructions),
         tuple(slots[node] for node in outputs),
         num_differentiated=parameters,
-        names=tuple(leaf.label for leaf in leaves),
+        names=tuple(map(label_of, leaves)),
         shapes=shapes,
         output_shape=result,
+        labels=tuple(map(label_of, operations)),
         lines=tuple(node.made_at for node in operations),
         captured=tuple(
             node.label for node in order if node not in known_leaves and node.op is None and type(node) is not Constant

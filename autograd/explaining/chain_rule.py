@@ -67,30 +67,30 @@ def explain(
     >>> x, y = Value(2.0, "x"), Value(-3.0, "y")
     >>> print(explain(x * y + x, x))
     The formula
-      v4 = x*y + x
+      v2 = x*y + x
       where
         x = 2
         y = -3
     <BLANKLINE>
     The steps and their local derivatives
-      v3 = x*y = 2*(-3) = -6
-        ∂v3/∂x = y = -3
-      v4 = v3 + x = -6 + 2 = -4
-        ∂v4/∂v3 = 1
-        ∂v4/∂x = 1
+      v1 = x*y = 2*(-3) = -6
+        ∂v1/∂x = y = -3
+      v2 = v1 + x = -6 + 2 = -4
+        ∂v2/∂v1 = 1
+        ∂v2/∂x = 1
     <BLANKLINE>
-    dv4/dx: the sum over all paths
-      x → v3 → v4
-        ∂v4/∂v3·∂v3/∂x = 1·(-3) = -3
-      x → v4
-        ∂v4/∂x = 1
-      dv4/dx = -3 + 1 = -2
+    dv2/dx: the sum over all paths
+      x → v1 → v2
+        ∂v2/∂v1·∂v1/∂x = 1·(-3) = -3
+      x → v2
+        ∂v2/∂x = 1
+      dv2/dx = -3 + 1 = -2
     <BLANKLINE>
     The same by accumulation, as backward() goes
-      v4.grad = dv4/dv4 = 1
-      v3.grad += ∂v4/∂v3·v4.grad = 1·1 = 1
-      x.grad += ∂v4/∂x·v4.grad = 1·1 = 1
-      x.grad += ∂v3/∂x·v3.grad = (-3)·1 = -3
+      v2.grad = dv2/dv2 = 1
+      v1.grad += ∂v2/∂v1·v2.grad = 1·1 = 1
+      x.grad += ∂v2/∂x·v2.grad = 1·1 = 1
+      x.grad += ∂v1/∂x·v1.grad = (-3)·1 = -3
         x.grad = 1 + (-3) = -2
     """
     for name, limit in {"max_paths": max_paths, "max_steps": max_steps}.items():

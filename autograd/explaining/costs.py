@@ -9,8 +9,7 @@ from functools import reduce
 from operator import or_
 from typing import NamedTuple
 
-from autograd.explaining.named_graph import names_of
-from autograd.graph import leaves_of, topological_order
+from autograd.graph import leaves_of, names, topological_order
 from autograd.recording import NUMBERS
 from autograd.rules.notation import TEXT
 from autograd.text import counted
@@ -152,7 +151,7 @@ def compare_modes(output: Value, sources: Value | Iterable[Value] | None = None)
         if edges:
             NUMBERS.partial(node, edges[0][0])  # refuses a closure
     return Comparison(
-        output=TEXT.name(names_of(order, [output])[output]),
+        output=TEXT.name(names(order, [output])[output]),
         sources=len(starts),
         paths=_path_by_path(output, starts, inputs),
         forward=_forward(starts, inputs),

@@ -60,11 +60,11 @@ def explain_forward(output: Value, source: Value, fold: Fold = ()) -> Derivation
       dual number. What does not depend on x has the tangent 0, and is left out.
       x = 2
         x.tangent = 1
-      v3 = x*y = -6
-        v3.tangent = ∂v3/∂x·x.tangent = (-3)·1 = -3
-      v4 = v3 + x = -4
-        v4.tangent = ∂v4/∂v3·v3.tangent + ∂v4/∂x·x.tangent = 1·(-3) + 1·1 = -3 + 1 = -2
-      dv4/dx = v4.tangent = -2
+      v1 = x*y = -6
+        v1.tangent = ∂v1/∂x·x.tangent = (-3)·1 = -3
+      v2 = v1 + x = -4
+        v2.tangent = ∂v2/∂v1·v1.tangent + ∂v2/∂x·x.tangent = 1·(-3) + 1·1 = -3 + 1 = -2
+      dv2/dx = v2.tangent = -2
     <BLANKLINE>
     How it differs from backward()
       This pass goes from x to all that depends on it: one pass for each source, but for all outputs.

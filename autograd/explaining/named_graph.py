@@ -7,13 +7,13 @@ from functools import cached_property
 from typing import Any
 
 from autograd.explaining.folded import Fold, Steps
+from autograd.graph import label_of, names
 from autograd.ops import POWER, POWER_DX, POWER_DY
 from autograd.rules.grammar import names_in
 from autograd.rules.notation import Notation, Piece
 from autograd.rules.numbers import Number
 from autograd.rules.op import Op
-from autograd.text import one_line
-from autograd.value import Constant, Value
+from autograd.value import Value
 
 LONG = 60  # signs that a formula may have before its parts get lines of their own, a name or an operation counted as 3
 
@@ -24,7 +24,7 @@ class NamedGraph:
     def __init__(self, output: Value, sources: Sequence[Value], fold: Fold = ()) -> None:
         self.output, self.sources = output, sources
         self.steps = Steps(output, sources, fold)
-        self.names = names_of(self.steps.everything, sources)
+        self.names = names(self.steps.everything, sources)
 
     def piece(self, notation: Notation, node: Value) -> Piece:
         """The name of a node; a constant is its number."""
@@ -155,38 +155,3 @@ class NamedGraph:
 def _constant(node: Value) -> list[Number]:
     """The constant of a family, the 3 of x**3, as it is shown."""
     return [node.op.c] if isinstance(node.op, Op) and node.op.c is not None else []
-
-
-def names_of(order: Sequence[Value], sources: Iterable[Value] = ()) -> dict[Value, str]:
-    """A name for every node of a graph but its plain constants: its label, else v1, v2, ... by its place in the order.
-
-    Where several nodes have one label, all but the first get a number. Sources have names whether they are in the graph or not,
-    and constants or not.
-
-    >>> x, y = Value(2.0, "x"), Value(3.0, "x")
-    >>> z = x * y
-    >>> list(names_of([x, y, z]).values())
-    ['x', 'x_2', 'v3']
-    """
-    sources = dict.fromkeys(sources)
-    nodes = list(dict.fromkeys([*order, *sources]))
-    taken: set[str] = set()
-    count: dict[str, int] = {}
-    names = {}
-    for labelled in (True, False):
-        for position, node in enumerate(nodes, start=1):
-            label = label_of(node)
-            if bool(label) is labelled and (labelled or node in sources or type(node) is not Constant):
-                wanted = name = label or f"v{position}"
-                while name in taken:
-                    count[wanted] = count.get(wanted, 1) + 1
-                    name = f"{wanted}_{count[wanted]}"
-                taken.add(name)
-                names[node] = name
-    return {node: names[node] for node in nodes if node in names}
-
-
-def label_of(node: Value) -> str:
-    """The label, on one line and not too long; of one that is blank nothing."""
-    label = str(node.label or "")
-    return "" if label.isspace() else one_line(label)

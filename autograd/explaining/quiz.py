@@ -160,11 +160,11 @@ def quiz(output: Value, count: int = 5, seed: int | None = None) -> Quiz:
     >>> x, y = Value(2.0, "x"), Value(-3.0, "y")
     >>> exercise = quiz(x * y + x, seed=3)[2]
     >>> print(exercise)
-    v4 = x*y + x, where x = 2, y = -3. What is dv4/dx?
+    v2 = x*y + x, where x = 2, y = -3. What is dv2/dx?
     >>> print(exercise.check("-3 + 1"))
     Right: it is -2.
     >>> print(exercise.check("-3"))
-    Not -3: the path x → v4 is overwritten (=) or forgotten; contributions are added (+=).
+    Not -3: the path x → v2 is overwritten (=) or forgotten; contributions are added (+=).
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise ValueError(f"quiz makes a number of exercises, at least 1, but count is {count!r}")

@@ -55,20 +55,20 @@ def why_order(output: Value) -> Derivation:
     >>> print(why_order(n + n * 5))
     The backward pass in a naive order
       A node passes its gradient on when it is first met; then its inputs are visited in turn.
-      v6 → n → v5
-      v6.grad = 1
-      n.grad += ∂v6/∂n·v6.grad = 1·1 = 1
-      v5.grad += ∂v6/∂v5·v6.grad = 1·1 = 1
+      v2 → n → v1
+      v2.grad = 1
+      n.grad += ∂v2/∂n·v2.grad = 1·1 = 1
+      v1.grad += ∂v2/∂v1·v2.grad = 1·1 = 1
       x.grad += ∂n/∂x·n.grad = 3·1 = 3
-      n.grad += ∂v5/∂n·v5.grad = 5·1 = 5  (too late: n has passed on)
+      n.grad += ∂v1/∂n·v1.grad = 5·1 = 5  (too late: n has passed on)
     <BLANKLINE>
     Where it first goes wrong: n
-      n passes on too early. Contributed by then: v6; still to come: v5.
+      n passes on too early. Contributed by then: v2; still to come: v1.
       n.grad = 1  (when n passes on)
       n.grad = 1 + 5 = 6  (in the end)
     <BLANKLINE>
     The gradients
-      x.grad = 3, but dv6/dx = 18
+      x.grad = 3, but dv2/dx = 18
       All others are right.
     <BLANKLINE>
     Why the order matters
@@ -98,17 +98,17 @@ def why_plus(output: Value) -> Derivation:
     >>> x = Value(3.0, "x")
     >>> print(why_plus(x * x))
     The backward pass with = in place of +=
-      v2.grad = 1
-      x.grad = ∂v2/∂x·v2.grad = 3·1 = 3
-      x.grad = ∂v2/∂x·v2.grad = 3·1 = 3  (overwrites 3)
+      v1.grad = 1
+      x.grad = ∂v1/∂x·v1.grad = 3·1 = 3
+      x.grad = ∂v1/∂x·v1.grad = 3·1 = 3  (overwrites 3)
     <BLANKLINE>
     Where a contribution is first lost: x
-      x is used 2 times. What v2 (operand 1) contributes is overwritten by what v2 (operand 2) does.
+      x is used 2 times. What v1 (operand 1) contributes is overwritten by what v1 (operand 2) does.
       x.grad = 3  (after these two, with =)
       x.grad = 3 + 3 = 6  (with +=)
     <BLANKLINE>
     The gradients
-      x.grad = 3, but dv2/dx = 6
+      x.grad = 3, but dv1/dx = 6
       All others are right.
     <BLANKLINE>
     Why contributions are added

@@ -15,7 +15,7 @@ import autograd
 import nn
 from autograd import OPS, Constant, Value, apply, count_paths, explain, grad, scope, topological_order
 from autograd.errors import ClosureError
-from autograd.explaining.named_graph import names_of
+from autograd.graph import names
 from autograd.rules.notation import TEXT
 from tests.autograd.classics import CLASSICS, GOLDEN, derivation, named
 from tests.strategies import expressions, for_all
@@ -46,7 +46,7 @@ class Reader:
     def __init__(self, output, sources):
         self.output = output
         self.order = topological_order(output)
-        self.node = {TEXT.name(name): node for node, name in names_of(self.order, sources).items()}
+        self.node = {TEXT.name(name): node for node, name in names(self.order, sources).items()}
         self.scopes = {".".join(node.scope[:k]) for node in self.order for k in range(1, len(node.scope) + 1)}
         self.entering = {scope_: {} for scope_ in self.scopes}  # for each step of a folded scope, what it is computed from
         self.known = {}
@@ -430,7 +430,7 @@ def test_labelled_and_shared_nodes_get_lines_of_their_own():
     a, b = Value(2.0, "a"), Value(3.0, "b")
     v = named("u", a * b) + 1
     lines = str(explain(v * v)).splitlines()
-    assert lines[1:4] == ["  u = a*b", "  v5 = u + 1", "  v6 = v5*v5"]
+    assert lines[1:4] == ["  u = a*b", "  v1 = u + 1", "  v2 = v1*v1"]
 
 
 def test_numbers_stand_in_the_order_in_which_the_formula_reads_them():
@@ -477,34 +477,34 @@ def test_long_products_sums_and_paths_are_broken_where_no_bracket_is_open():
 def test_equal_labels_are_told_apart_and_odd_ones_quoted():
     a, b, c = Value(2.0, "x"), Value(3.0, "x"), Value(5.0, "my value")
     text = check(a * b + c)
-    assert text.splitlines()[1] == "  v5 = x*x_2 + «my value»"
-    assert "dv5/d«my value» = ∂v5/∂«my value» = 1" in text
-    assert [names_of([a, b, c])[each] for each in (a, b, c)] == ["x", "x_2", "my value"]
+    assert text.splitlines()[1] == "  v2 = x*x_2 + «my value»"
+    assert "dv2/d«my value» = ∂v2/∂«my value» = 1" in text
+    assert [names([a, b, c])[each] for each in (a, b, c)] == ["x", "x_2", "my value"]
     outside = Value(1.0, "x")
-    assert "dv5/dx_3 = 0" in str(explain(a * b + c, outside))
+    assert "dv2/dx_3 = 0" in str(explain(a * b + c, outside))
 
 
 @pytest.mark.parametrize(
-    "label", ["50 % {of} \\it_", "a = b", "x»y«", "größe", "权重", "a\nb", "$$", "<b>", "x.grad", "d", "v3", "inf", 7]
+    "label", ["50 % {of} \\it_", "a = b", "x»y«", "größe", "权重", "a\nb", "$$", "<b>", "x.grad", "d", "v1", "inf", 7]
 )
 def test_any_label_will_do(label):
     a, b = Value(2.0, "a"), Value(3.0)
     b.label = label
     text = str(explain(named(" ", a * b + b), b))
-    assert "dv4/d" in text
+    assert ("dv3/d" if label == "v1" else "dv2/d") in text  # a count passes over the label
     assert len(text.splitlines()) == 26
     assert " = 2 + 1 = 3\n" in text
 
 
 def test_many_equal_labels_take_no_longer():
     xs = [Value(1.0, "x") for _ in range(20_000)]
-    assert list(names_of(xs).values())[-1] == "x_20000"
+    assert list(names(xs).values())[-1] == "x_20000"
 
 
 def test_without_a_path_the_derivative_is_zero():
     a, b = Value(2.0, "a"), Value(3.0, "b")
     text = check(a * a, b)
-    assert "dv2/db: no path\n  v2 does not depend on b.\n  dv2/db = 0" in text
+    assert "dv1/db: no path\n  v1 does not depend on b.\n  dv1/db = 0" in text
     assert "accumulation" not in text
 
 
@@ -542,15 +542,15 @@ def test_an_inner_node_is_taken_as_given():
 def test_at_zero_the_convention_of_a_power_is_not_passed_off_as_its_formula():
     x, y = Value(0.0, "x"), Value(2.0, "y")
     text = check(x**y)
-    assert "∂v3/∂y = 0" in text
+    assert "∂v1/∂y = 0" in text
     assert "log" not in text
-    assert "∂v3/∂y = x**y*log(x)" in check(Value(2.0, "x") ** Value(0.0, "y"))
+    assert "∂v1/∂y = x**y*log(x)" in check(Value(2.0, "x") ** Value(0.0, "y"))
 
 
 def test_tenths_are_exact_although_floats_round_them():
     w, x = Value(0.1, "w"), Value(0.7, "x")
-    assert "v3 = w*x = 0.1*0.7 = 0.07" in check(w * x)
-    assert "v3 ≈ w*0.333333 ≈ 0.1*0.333333 ≈ 0.0333333" in check(w * (1 / 3))
+    assert "v1 = w*x = 0.1*0.7 = 0.07" in check(w * x)
+    assert "v1 ≈ w*0.333333 ≈ 0.1*0.333333 ≈ 0.0333333" in check(w * (1 / 3))
     assert "≈ x**0.333333" in check(x ** (1 / 3))
 
 
@@ -564,11 +564,11 @@ def test_exact_numbers_stay_exact_until_they_are_too_long():
     a = Value(Fraction(1, 3), "a")
     text = check(a**2 - a)
     assert "≈" not in text
-    assert "v3 = v2 - a = 1/9 - 1/3 = -2/9" in text
+    assert "v2 = v1 - a = 1/9 - 1/3 = -2/9" in text
     long = str(explain(Value(Fraction(2, 3), "a") ** 100))
     assert "= (2/3)**100 ≈ 2.45965e-18" in long
     huge = str(explain(Value(10**5000, "a") * (2 * 10**5000)))
-    assert "v3 = a*2e+5000 = 1e+5000*2e+5000 = 2e+10000" in huge
+    assert "v1 = a*2e+5000 = 1e+5000*2e+5000 = 2e+10000" in huge
 
 
 def test_folded_scopes_are_one_step_with_a_name_and_a_number():
@@ -576,8 +576,8 @@ def test_folded_scopes_are_one_step_with_a_name_and_a_number():
     with scope("cube"):
         b = a * a * a
     text = check(b * 5, a, fold="cube")
-    assert "v3 = cube(a) = cube(2) = 8" in text
-    assert "∂v3/∂a = 12" in text
+    assert "v2 = cube(a) = cube(2) = 8" in text
+    assert "∂v2/∂a = 12" in text
     assert "A folded scope is one step; its local derivatives are sums over the paths inside." in text
 
 
@@ -601,7 +601,7 @@ def test_a_network_speaks_in_the_names_of_its_parameters():
 
 def test_constants_are_written_as_their_numbers():
     order = topological_order(Value(2.0, "a") * 3 + 0.5)
-    assert all((node in names_of(order)) == (type(node) is not Constant) for node in order)
+    assert all((node in names(order)) == (type(node) is not Constant) for node in order)
     three = order[1]
     assert "v2" in str(explain(order[-1], three))  # asked for, it has a name
 
@@ -609,9 +609,9 @@ def test_constants_are_written_as_their_numbers():
 def test_a_closure_with_local_derivatives_is_a_step_without_a_formula():
     a = Value(3.0, "a")
     text = str(explain(2 * Value(9.0, (a,), (6.0,)), a))
-    assert "v3 = f(a) = f(3) = 9\n    ∂v3/∂a = 6\n" in text
+    assert "v1 = f(a) = f(3) = 9\n    ∂v1/∂a = 6\n" in text
     odd = Value(9.0, (a,), "^2")
-    assert "v3 = «^2»(a)" in str(explain(odd + a.detach(), Value(1.0))).replace("v2", "v3")
+    assert "v1 = «^2»(a)" in str(explain(odd + a.detach(), Value(1.0)))
 
 
 # --- abridged -------------------------------------------------------------------------------------------------------------
@@ -637,14 +637,14 @@ def test_the_share_of_nothing_is_not_told():
     dead = a.relu()
     text = str(explain(dead * dead * dead * dead + dead * dead, a, max_paths=2))
     assert "of 6 paths in all. The derivative" in text
-    assert "dv7/da = 0" in text
+    assert "dv6/da = 0" in text
 
 
 def test_of_too_many_steps_those_on_the_way_stay():
     xs = [Value(float(k), f"x{k}") for k in range(1, 9)]
     noise = autograd.total((x * x).tanh() for x in xs[1:])
     text = str(explain(noise + 3 * xs[0], xs[0], max_steps=5))
-    assert "… 20 steps are left out here; max_steps shows more.\n  v30 = 3*x1 = 3*1 = 3\n" in text
+    assert "… 20 steps are left out here; max_steps shows more.\n  v21 = 3*x1 = 3*1 = 3\n" in text
     assert "    … 3 numbers are left out here; max_steps shows more.\n" in text
 
 

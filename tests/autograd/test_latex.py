@@ -231,10 +231,10 @@ def test_an_accent_stands_on_the_letter_and_not_on_its_index():
 def test_round_is_local_and_straight_is_total_in_every_notation():
     shown = explain(Value(2.0, "x") * Value(3.0, "y"))
     text, latex, markdown = str(shown), shown.to_latex(), shown.to_markdown()
-    local, total = (r"\frac{\partial v_{3}}{\partial x}", r"\frac{\mathrm{d} v_{3}}{\mathrm{d} x}")
+    local, total = (r"\frac{\partial v_{1}}{\partial x}", r"\frac{\mathrm{d} v_{1}}{\mathrm{d} x}")
     assert f"{total} = {local} = 3" in latex
     assert f"{total} = {local} = 3" in markdown
-    assert "dv3/dx = ∂v3/∂x = 3" in text
+    assert "dv1/dx = ∂v1/∂x = 3" in text
     assert f"{total}\\textbf{{: along the only path}}" in latex
     assert f"**${total}$: along the only path**" in markdown
     for written in (latex, markdown):
@@ -246,7 +246,7 @@ def test_notebooks_get_markdown_and_latex():
     markdown = shown._repr_markdown_()
     assert markdown == shown.to_markdown()
     assert markdown.startswith(
-        "**The formula**\n\n$$\n\\begin{aligned}\n&v_{3} = x \\cdot y\n\\end{aligned}\n$$\n\nwhere\n\n$$\n"
+        "**The formula**\n\n$$\n\\begin{aligned}\n&v_{1} = x \\cdot y\n\\end{aligned}\n$$\n\nwhere\n\n$$\n"
     )
     blocks = shown._repr_latex_().split("\n\n")
     assert len(blocks) == 5

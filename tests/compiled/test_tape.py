@@ -100,10 +100,10 @@ def test_what_leads_into_a_detach_alone_has_no_adjoint_statement():
 def test_names_are_each_one_of_its_own():
     a, b, c = Value(1.0, "w"), Value(2.0, "w"), Value(3.0)
     tape = trace(lambda v1: a * v1 + b * c, [a, b, c], [()])
-    assert print_tape.names(tape)[:4] == ["p1", "p2", "p3", "v1"]
-    assert print_tape.names(tape)[4:] == ["node1", "node2", "node3"]
-    clash = trace(lambda p1: a * p1, [a, b], [()])
-    assert print_tape.names(clash)[:3] == ["p1'", "p2", "p1"]
+    assert print_tape.names(tape)[:4] == ["w", "w_2", "x1", "v1"]
+    assert print_tape.names(tape)[4:] == ["v2", "v3", "v4"]
+    clash = trace(lambda x1: c * x1, [c], [()])
+    assert print_tape.names(clash) == ["x2", "x1", "v1"]
 
 
 def test_what_is_printed_computes_the_gradient():

@@ -85,7 +85,7 @@ def boxes(picture):
             path[-1] = re.match(r"graph \[label=<(.*?)>", line)[1]
         elif line == "}":
             path.pop()
-        elif opened := re.match(r"(v\d+) \[id=\"\1\" .*label=<$", line):
+        elif opened := re.match(r"(n\d+) \[id=\"\1\" .*label=<$", line):
             name, table = opened[1], []
         elif line == ">]":
             assert name not in found, "each Value is one node"
@@ -99,7 +99,7 @@ def boxes(picture):
 
 def edges(picture):
     """(tail, head, the number on it or None) for every edge."""
-    found = re.findall(r"^\t(v\d+) -> (v\d+) \[id=\"e\d+-\d+\" (?:label=\" ∂ (\S+) \")?", picture.source, re.M)
+    found = re.findall(r"^\t(n\d+) -> (n\d+) \[id=\"e\d+-\d+\" (?:label=\" ∂ (\S+) \")?", picture.source, re.M)
     assert len(found) == picture.source.count("->")
     return [(tail, head, number or None) for tail, head, number in found]
 
@@ -169,15 +169,15 @@ def test_the_picture_is_a_digraph_of_graphviz():
     assert isinstance(picture, graphviz.Digraph)
     assert (picture.graph_attr["rankdir"], picture.format, picture.filename) == ("TB", "svg", "computation_graph.gv")
     picture.node("mine", "my note")
-    picture.edge("mine", "v1")
-    assert "mine -> v1" in picture.copy().source
+    picture.edge("mine", "n1")
+    assert "mine -> n1" in picture.copy().source
 
 
 # --- boxes and edges --------------------------------------------------------------------------------------------------
 
 
 def test_a_square_has_one_leaf_and_two_edges():
-    assert edges(viz.draw(square())) == [("v1", "v2", "3"), ("v1", "v2", "3")]
+    assert edges(viz.draw(square())) == [("n1", "n2", "3"), ("n1", "n2", "3")]
 
 
 @pytest.mark.parametrize("make", [neuron, square, diamond, nested], ids=lambda make: make.__name__)
@@ -210,10 +210,10 @@ def test_a_neuron_by_hand():
     assert [number for _, _, number in edges(picture)] == ["2", "-3", "0", "1", "1", "1", "1", "1", "0.5"]
 
 
-def test_names_are_labels_or_numbers_in_topological_order():
+def test_names_are_labels_or_counted():
     a = Value(1.0, "a")
     names = [box.cells[-3] for box in boxes(viz.draw(sin(a * Value(2.0)))).values()]
-    assert names == ["a", "v2", "v3", "v4"]
+    assert names == ["a", "x1", "v1", "v2"]
 
 
 def test_operations_show_their_symbols():
@@ -275,14 +275,14 @@ def test_a_gradient_of_zero_is_shown_if_the_output_has_one():
     x = Value(-1.0, "x")
     out = x.relu()
     out.backward()
-    assert boxes(viz.draw(out))["v1"]["grad"] == "0"
+    assert boxes(viz.draw(out))["n1"]["grad"] == "0"
 
 
 def test_part_of_a_graph_shows_the_gradients_of_the_whole():
     x = Value(3.0, "x")
     part = x * 2
     (part * 5).backward()
-    assert boxes(viz.draw(part))["v3"]["grad"] == "5"
+    assert boxes(viz.draw(part))["n3"]["grad"] == "5"
 
 
 def test_constants_are_grey_and_have_no_gradient():
@@ -294,13 +294,13 @@ def test_constants_are_grey_and_have_no_gradient():
     assert "DASHED" in constant.table.get("STYLE")
     assert "grad" in leaf
     assert "grad" in product
-    assert "constant" in boxes(viz.draw(Constant(3)))["v1"]
+    assert "constant" in boxes(viz.draw(Constant(3)))["n1"]
 
 
 def test_data_and_gradient_differ_in_word_and_colour():
     out = square()
     out.backward()
-    box = boxes(viz.draw(out))["v1"]
+    box = boxes(viz.draw(out))["n1"]
     assert (box.colours["data"], box.colours["3"]) == (viz.dot.draw.DATA, viz.dot.draw.DATA)
     assert (box.colours["grad"], box.colours["6"]) == (viz.dot.draw.GRADIENT, viz.dot.draw.GRADIENT)
 
@@ -348,12 +348,12 @@ def test_closures_have_edges_without_numbers():
     a, b = Value(2.0, "a"), Value(5.0, "b")
     out = Value(12.0, (a, b, b), "sum3")
     picture = viz.draw(2 * out)
-    assert edges(picture) == [("v2", "v4", None), ("v3", "v4", None), ("v3", "v4", None), ("v1", "v5", "12"), ("v4", "v5", "2")]
-    assert "sum3" in boxes(picture)["v4"]
+    assert edges(picture) == [("n2", "n4", None), ("n3", "n4", None), ("n3", "n4", None), ("n1", "n5", "12"), ("n4", "n5", "2")]
+    assert "sum3" in boxes(picture)["n4"]
 
 
 def test_a_closure_without_a_name_is_called_closure():
-    assert "closure" in boxes(viz.draw(Value(1.0, (Value(2.0),))))["v2"]
+    assert "closure" in boxes(viz.draw(Value(1.0, (Value(2.0),))))["n2"]
 
 
 # --- scopes -----------------------------------------------------------------------------------------------------------
@@ -415,7 +415,7 @@ def test_any_label_and_scope_is_text(label):
     with scope(label):
         picture = viz.draw(Value(1.0, label))
     seen = "".join(c if c.isprintable() else repr(c)[1:-1] for c in label)
-    box = boxes(picture)["v1"]
+    box = boxes(picture)["n1"]
     assert box.cells[0].replace("\\\\", "\\") == seen
     assert ET.fromstring(f"<x>{box.path[0]}</x>").text.replace("\\\\", "\\") == seen
     assert picture.source.isprintable() or set(filter(lambda c: not c.isprintable(), picture.source)) == {"\n", "\t"}
@@ -425,7 +425,7 @@ def test_any_label_and_scope_is_text(label):
 def test_a_long_label_is_cut_and_whole_in_the_tooltip():
     label = "loss of the example " * 10
     picture = viz.draw(Value(1.0, label))
-    (name, *_) = boxes(picture)["v1"].cells
+    (name, *_) = boxes(picture)["n1"].cells
     assert (len(name), name[:-1], name[-1]) == (40, label[:39], "…")
     assert f'tooltip="{label}"' in picture.source
 
@@ -434,7 +434,7 @@ def test_a_long_label_is_cut_and_whole_in_the_tooltip():
 def test_a_label_that_cannot_be_seen_is_no_name(label):
     x = Value(1.0)
     x.label = label
-    assert boxes(viz.draw(x))["v1"].cells[0] == "v1"
+    assert boxes(viz.draw(x))["n1"].cells[0] == "x1"
 
 
 NUMBERS = [
@@ -460,13 +460,13 @@ NUMBERS = [
 
 @pytest.mark.parametrize(("number", "text"), NUMBERS, ids=[text for _, text in NUMBERS])
 def test_numbers(number, text):
-    assert boxes(viz.draw(Value(number)))["v1"]["data"] == text
+    assert boxes(viz.draw(Value(number)))["n1"]["data"] == text
 
 
 def test_data_that_is_no_number_is_shown_as_it_is():
     x = Value(1.0)
     x.data = None
-    assert boxes(viz.draw(x))["v1"]["data"] == "None"
+    assert boxes(viz.draw(x))["n1"]["data"] == "None"
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------

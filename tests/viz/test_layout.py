@@ -414,12 +414,12 @@ def test_the_svg_shows_every_box_and_edge():
         out = tanh(x * y + x * x)
     out.backward()
     tree = svg(viz.draw(out))
-    assert {f"v{i}" for i in range(1, 7)} | {"e3-0", "e3-1", "e4-0", "e4-1", "e5-0", "e5-1", "e6-0"} <= set(ids(tree))
+    assert {f"n{i}" for i in range(1, 7)} | {"e3-0", "e3-1", "e4-0", "e4-1", "e5-0", "e5-1", "e6-0"} <= set(ids(tree))
     seen = texts(tree)
-    assert {"layer", "neuron", "x", "y", "v3", "v4", "*", "+", "tanh", "∂ -3", "∂ 2", "∂ 1"} <= set(seen)
+    assert {"layer", "neuron", "x", "y", "v1", "v2", "*", "+", "tanh", "∂ -3", "∂ 2", "∂ 1"} <= set(seen)
     assert (seen.count("data"), seen.count("grad"), seen.count("∂ 2"), seen.count("∂ 1")) == (6, 6, 3, 2)
-    assert "the local derivative of v3 in operand 1, x: -3" in tooltips(tree)
-    assert {"layer", "layer / neuron", "layer / neuron / v3"} <= set(tooltips(tree))
+    assert "the local derivative of v1 in operand 1, x: -3" in tooltips(tree)
+    assert {"layer", "layer / neuron", "layer / neuron / v1"} <= set(tooltips(tree))
 
 
 @real_layout
@@ -436,7 +436,7 @@ def test_the_svg_shows_any_label_letter_by_letter(label):
 def test_the_svg_of_empty_names():
     with scope(""), scope(" "):
         tree = svg(viz.draw(Value(2.0, (Value(1.0),), " ")))
-    assert [text for text in texts(tree) if text] == ["v1", "data", "1", "v2", "data", "2"]
+    assert [text for text in texts(tree) if text] == ["x1", "data", "1", "v1", "data", "2"]
 
 
 @real_layout
@@ -451,8 +451,8 @@ def test_real_files(tmp_path, kind, magic, rankdir):
 
 @real_layout
 def test_a_real_syntax_error(picture):
-    picture.body.append("\tv1 -> ;\n")
-    with pytest.raises(LayoutError, match=r"syntax error in line \d+ near ';'; line \d+ is 'v1 -> ;'"):
+    picture.body.append("\tn1 -> ;\n")
+    with pytest.raises(LayoutError, match=r"syntax error in line \d+ near ';'; line \d+ is 'n1 -> ;'"):
         picture.pipe()
 
 

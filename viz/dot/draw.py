@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 from autograd import Constant, Value, topological_order
+from autograd.graph import label_of, names
 from autograd.text import described, four_digits, one_line, printable
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ QUICK_LAYOUT = {"nslimit": "2", "nslimit1": "2", "splines": "line"}
 def draw(value: Value, *, rankdir: str = "LR", max_nodes: int | None = 300) -> Digraph:
     r"""The graph that ``value`` was computed from, as a picture.
 
-    One box for each node, with its label (or v1, v2, ... in topological order), its operation, ``data`` and ``grad``; one
+    One box for each node, with its label (or v1, v2, ... as in explanations), its operation, ``data`` and ``grad``; one
     edge for each operand, with the local derivative on it, so that the chain rule can be read off the picture:
 
     .. math:: \bar v = \sum_{u\,:\,v \to u} \bar u\,\frac{\partial u}{\partial v}
@@ -49,8 +50,8 @@ def draw(value: Value, *, rankdir: str = "LR", max_nodes: int | None = 300) -> D
 
     >>> x, y = Value(2.0, "x"), Value(5.0, "y")
     >>> print(*(line.strip() for line in draw(x * y).source.splitlines() if "->" in line), sep="\n")
-    v1 -> v3 [id="e3-0" label=" ∂ 5 " tooltip="the local derivative of v3 in operand 1, x: 5"]
-    v2 -> v3 [id="e3-1" label=" ∂ 2 " tooltip="the local derivative of v3 in operand 2, y: 2"]
+    n1 -> n3 [id="e3-0" label=" ∂ 5 " tooltip="the local derivative of v1 in operand 1, x: 5"]
+    n2 -> n3 [id="e3-1" label=" ∂ 2 " tooltip="the local derivative of v1 in operand 2, y: 2"]
     """
     if not isinstance(value, Value):
         raise TypeError(f"draw shows how a Value was computed, but got {described(value)}; {_hint(value)}")
@@ -99,7 +100,8 @@ def _ranks_crossed(order: list[Value]) -> int:
 
 def _statements(order: list[Value]) -> Iterator[str]:
     """The lines of the DOT text: all boxes, frame by frame, then all edges."""
-    names = {node: f"v{number}" for number, node in enumerate(order, start=1)}
+    ids = {node: f"n{number}" for number, node in enumerate(order, start=1)}
+    called = {node: four_digits(node.data) for node in order} | names(order)  # constants are called by their numbers
     has_gradients = bool(order[-1].grad != 0)
     depth = 0  # of the innermost frame that is open
     for number, (scope, nodes) in enumerate(_frames(order).items()):
@@ -110,13 +112,13 @@ def _statements(order: list[Value]) -> Iterator[str]:
             depth += 1
             yield from _indented(depth, _frame(number, scope))
         for node in nodes:
-            yield from _indented(depth + 1, _box(node, names[node], has_gradients, is_output=node is order[-1]))
+            yield from _indented(depth + 1, _box(node, ids[node], called[node], has_gradients, is_output=node is order[-1]))
     while depth:
         yield "\t" * depth + "}"
         depth -= 1
     for node in order:
         for operand, (source, partial) in enumerate(zip_longest(node.inputs, node.partials)):
-            yield "\t" + _edge(source, node, operand, partial, names)
+            yield "\t" + _edge(source, node, operand, partial, ids, called)
 
 
 def _frames(order: list[Value]) -> dict[tuple[str, ...], list[Value]]:
@@ -146,13 +148,13 @@ def _frame(number: int, scope: tuple[str, ...]) -> list[str]:
     ]
 
 
-def _box(node: Value, name: str, has_gradients: bool, is_output: bool) -> list[str]:
+def _box(node: Value, identity: str, name: str, has_gradients: bool, is_output: bool) -> list[str]:
     """A node as a table: the operation in a column on the left; on the right, one below the other, name, data and gradient."""
-    label = _label(node)
     constant = isinstance(node, Constant)
+    whole = str(node.label) if name.endswith("…") else name
     cells = []
-    if label:
-        cells.append(f'<TD COLSPAN="2"><B>{_html(one_line(label))}</B></TD>')
+    if label_of(node):
+        cells.append(f'<TD COLSPAN="2"><B>{_html(name)}</B></TD>')
     elif not constant:
         cells.append(f'<TD COLSPAN="2"><FONT COLOR="{GREY}">{name}</FONT></TD>')
     cells.append(_word_and_number("constant", node.data, GREY) if constant else _word_and_number("data", node.data, DATA))
@@ -163,7 +165,7 @@ def _box(node: Value, name: str, has_gradients: bool, is_output: bool) -> list[s
         cells[0] = f'<TD ROWSPAN="{len(cells)}" BORDER="1" SIDES="R" CELLPADDING="8">{symbol}</TD>{cells[0]}'
     look = 'STYLE="ROUNDED,DASHED" BGCOLOR="#F0F0F0"' if constant else 'STYLE="ROUNDED" BGCOLOR="#FFFFFF"'
     return [
-        f'{name} [id="{name}" tooltip="{_tooltip(" / ".join((*node.scope, label or name)))}" label=<',
+        f'{identity} [id="{identity}" tooltip="{_tooltip(" / ".join((*node.scope, whole)))}" label=<',
         f'\t<TABLE BORDER="{2 if is_output else 1}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3" COLOR="{GREY}" {look}>',
         *(f"\t<TR>{row}</TR>" for row in cells),
         "\t</TABLE>",
@@ -176,10 +178,10 @@ def _word_and_number(word: str, number: Any, colour: str) -> str:
     return f'<TD ALIGN="LEFT">{font}{word}</FONT></TD><TD ALIGN="RIGHT">{font}{_html(four_digits(number))}</FONT></TD>'
 
 
-def _edge(source: Value, node: Value, operand: int, partial: Any, names: dict[Value, str]) -> str:
+def _edge(source: Value, node: Value, operand: int, partial: Any, ids: Mapping[Value, str], called: Mapping[Value, str]) -> str:
     """The edge from an operand to its node, with the local derivative; closures have none."""
-    start, end = names[source], names[node]
-    of = f"{_label(node) or end} in operand {operand + 1}, {_label(source) or start}"
+    start, end = ids[source], ids[node]
+    of = f"{called[node]} in operand {operand + 1}, {called[source]}"
     if partial is None:
         texts = f'tooltip="{_tooltip(f"no local derivative of {of}: it is a closure")}"'
     else:
@@ -190,12 +192,6 @@ def _edge(source: Value, node: Value, operand: int, partial: Any, names: dict[Va
 
 
 # --- texts --------------------------------------------------------------------------------------------------------------
-
-
-def _label(node: Value) -> str:
-    """The label as it is, or "" if there is nothing to see."""
-    label = str(node.label or "")
-    return "" if label.isspace() else label
 
 
 def _html(text: str) -> str:
