@@ -33,11 +33,9 @@ class Plain:
         self.tape = tape
 
     def bind(self, examples: Array, mean: bool = True) -> PlainBound:
-        """Take in the data, (N, F)."""
         return PlainBound(self.tape, examples.tolist(), mean)
 
     def show(self, what: str) -> str:
-        """Raises ValueError: the tape is all that there is to show."""
         raise ValueError(f"the plain executor runs the tape as it is, and has no {what!r} to show; print the program")
 
 
@@ -48,7 +46,6 @@ class PlainBound:
         self.tape, self._examples, self._share = tape, examples, len(examples) if mean else 1
 
     def gradient(self, theta: Array) -> tuple[float, Array]:
-        """The value and its gradient, reduced over the examples."""
         values, gradients = self.per_example(theta)
         total = [0.0] * self.tape.parameters
         for gradient in gradients.tolist():
@@ -56,17 +53,14 @@ class PlainBound:
         return self._reduced(values), np.array(total) / self._share
 
     def value(self, theta: Array) -> float:
-        """The value, reduced over the examples."""
         return self._reduced(self.outputs(theta)[:, 0])
 
     def outputs(self, theta: Array) -> Array:
-        """All outputs of each example: (N, K)."""
         parameters = theta.tolist()
         slots = [forward(self.tape, parameters, example)[0] for example in self._examples]
         return np.array([[values[slot] for slot in self.tape.outputs] for values in slots])
 
     def per_example(self, theta: Array) -> tuple[Array, Array]:
-        """The value (N,) and the gradient (N, wanted leaves) of each example."""
         parameters, [output] = theta.tolist(), self.tape.outputs
         values, gradients = [], np.empty((len(self._examples), self.tape.num_differentiated))
         for k, example in enumerate(self._examples):

@@ -65,11 +65,9 @@ class Arrays:
         return Arrays(replace(tape, parameters=0, inputs=tape.leaves, shapes=((tape.leaves,),), num_differentiated=tape.leaves))
 
     def bind(self, examples: Array, mean: bool = True) -> ArraysBound:
-        """Take in the data, (N, F)."""
         return ArraysBound(self, examples, len(examples) if mean else 1)
 
     def show(self, what: str) -> str:
-        """Raises ValueError: the steps of the tape are all that there is to show."""
         raise ValueError(
             f"the NumPy executor runs the steps of the tape, and has no {what!r}; native code has 'llvm' and 'asm'"
         )
@@ -88,7 +86,6 @@ class ArraysBound:
         self._blocks = [(buffers[b - a], np.ascontiguousarray(examples[a:b].T)) for a, b in pairwise(ends)]
 
     def gradient(self, theta: Array) -> tuple[float, Array]:
-        """The value and its gradient, reduced over the examples."""
         total = 0.0
         with np.errstate(all="ignore"):
             self._shared.start(theta)
@@ -99,19 +96,16 @@ class ArraysBound:
         return total / self._share, gradient / self._share
 
     def value(self, theta: Array) -> float:
-        """The value, reduced over the examples."""
         with np.errstate(all="ignore"):
             self._shared.start(theta)
             return sum((float(buffer.forward(block).sum()) for buffer, block in self._blocks), 0.0) / self._share
 
     def outputs(self, theta: Array) -> Array:
-        """All outputs of each example: (N, K)."""
         with np.errstate(all="ignore"):
             self._shared.start(theta)
             return np.concatenate([buffer.outputs(block) for buffer, block in self._blocks])
 
     def per_example(self, theta: Array) -> tuple[Array, Array]:
-        """The value (N,) and the gradient (N, wanted leaves) of each example."""
         executor, width = self._executor.with_parameters_as_inputs, self._executor.tape.num_differentiated
         values, gradients = np.empty(len(self._examples)), np.empty((len(self._examples), width))
         shared = Shared(executor)
