@@ -124,15 +124,19 @@ class Program:
         check: bool = False,
         tape: Tape | None = None,
     ) -> None:
-        self.values = values
-        self.executor = choose_executor(executor)
         self._fn, self._reduction, self._check, self._threads = fn, reduction, check, check_threads(threads)
         self._parameters = Parameters(values)
+        self.executor = choose_executor(executor)
         self._tape = tape
         self._argument_names: list[str] = []
         self._executors: dict[tuple[int | None, bool], Executor] = {}
 
     # --- what it is ----------------------------------------------------------------------------------------------------
+
+    @property
+    def values(self) -> list[Value]:
+        """The parameters, in their order."""
+        return self._parameters.values
 
     @property
     def tape(self) -> Tape:

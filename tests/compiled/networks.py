@@ -32,7 +32,7 @@ def tape_of(output, parameters):
     slots |= {
         each: len(parameters) + constants.index(float(each.data)) for each in order if not each.inputs and each not in slots
     }
-    rows = [each for each in order if each.inputs]
-    slots |= {each: len(parameters) + len(constants) + k for k, each in enumerate(rows)}
-    listed = tuple(Instruction(each.op, *(slots[operand] for operand in each.inputs)) for each in rows)
-    return Tape(len(parameters), 0, tuple(constants), listed, (slots[output],), num_differentiated=len(parameters))
+    operations = [node for node in order if node.inputs]
+    slots |= {node: slot for slot, node in enumerate(operations, start=len(parameters) + len(constants))}
+    instructions = tuple(Instruction(node.op, *(slots[operand] for operand in node.inputs)) for node in operations)
+    return Tape(len(parameters), 0, tuple(constants), instructions, (slots[output],), num_differentiated=len(parameters))

@@ -212,8 +212,8 @@ def test_a_lost_contribution_is_caught(functions, monkeypatch):
 
     def losing(tape, partials):
         short = [
-            local if len(local) == 1 else (local[0], 0.0) if row.x == row.y else local
-            for row, local in zip(tape.instructions, partials, strict=True)
+            local if len(local) == 1 else (local[0], 0.0) if instruction.x == instruction.y else local
+            for instruction, local in zip(tape.instructions, partials, strict=True)
         ]
         return right(tape, short)
 
@@ -222,12 +222,12 @@ def test_a_lost_contribution_is_caught(functions, monkeypatch):
 
 
 def test_a_wrong_order_is_caught(functions, monkeypatch):
-    """By depth from the last to the first: each row still comes after all that read it."""
+    """By depth from the last to the first: each instruction still comes after all that read it."""
 
     def by_depth(tape, partials):
         depth = [0] * tape.num_slots
-        for slot, row in enumerate(tape.instructions, start=tape.first_slot):
-            depth[slot] = 1 + max(depth[each] for each in row.operands)
+        for slot, instruction in enumerate(tape.instructions, start=tape.first_slot):
+            depth[slot] = 1 + max(depth[source] for source in instruction.operands)
         adjoints = [0.0] * tape.num_slots
         adjoints[tape.outputs[0]] = 1.0
         for slot in sorted(range(tape.first_slot, tape.num_slots), key=lambda slot: -depth[slot]):

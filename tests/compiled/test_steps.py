@@ -84,7 +84,7 @@ def test_what_is_no_matrix(name):
     assert not any(isinstance(step, Matrix) for step in (*shared, *examples))
 
 
-def test_a_link_or_product_that_is_used_elsewhere_stays_a_row():
+def test_a_link_or_product_that_is_used_elsewhere_stays_an_instruction():
     w = values(3)
 
     def product_used(x):
@@ -123,7 +123,7 @@ def test_no_operand_stands_twice_in_a_matrix():
                 assert len({*step.operands}) == len(step.operands)
 
 
-def test_rows_with_permuted_operands_join_one_matrix_in_a_batch():
+def test_chains_with_permuted_operands_join_one_matrix_in_a_batch():
     w = values(4)
     tape = traced(lambda x: [w[0] * x[0] + w[1] * x[1], w[2] * x[1] + w[3] * x[0]], w, (2,))
     [matrix] = steps_by_level(tape).examples
@@ -152,13 +152,13 @@ def test_what_depends_on_no_input_is_shared():
 def random_tape(seed, size=60):
     rng = random.Random(seed)
     parameters, inputs = rng.randint(1, 4), rng.randint(0, 3)
-    rows, slots = [], parameters + inputs
+    instructions, slots = [], parameters + inputs
     for _ in range(size):
         op = rng.choice([ADD, MUL, ADD, MUL, OPS["tanh"], OPS["sub"]])
         x, y = (rng.randrange(max(0, slots - 15), slots) if rng.random() < 0.7 else rng.randrange(slots) for _ in range(2))
-        rows.append(Instruction(op, x, y) if op.arity == 2 else Instruction(op, x))
+        instructions.append(Instruction(op, x, y) if op.arity == 2 else Instruction(op, x))
         slots += 1
-    return Tape(parameters, inputs, (), tuple(rows), (slots - 1,), num_differentiated=parameters).restrict_to_output(0)
+    return Tape(parameters, inputs, (), tuple(instructions), (slots - 1,), num_differentiated=parameters).restrict_to_output(0)
 
 
 def ready(tape, steps, known):
@@ -181,7 +181,7 @@ def test_steps_stand_after_what_they_read():
 
 
 def tape_contributions(tape):
-    """Eager's backward pass: each slot with the rows that give to it, in order."""
+    """Eager's backward pass: each slot with the instructions that contribute to it, in order."""
     received = {}
     for slot in range(tape.num_slots - 1, tape.first_slot - 1, -1):
         for operand in tape.instructions[slot - tape.first_slot].operands:

@@ -54,8 +54,8 @@ def test_a_tape_that_cannot_be_is_refused(given, words):
 
 def test_what_is_derived_of_a_tape():
     # w0, w1, x, 2.0; v = w0 * x; u = exp(w1); s = v + u; t = 2.0 * x
-    rows = (Instruction(MUL, 0, 2), Instruction(EXP, 1), Instruction(ADD, 4, 5), Instruction(MUL, 3, 2))
-    tape = Tape(2, 1, (2.0,), rows, (6, 7), num_differentiated=2)
+    instructions = (Instruction(MUL, 0, 2), Instruction(EXP, 1), Instruction(ADD, 4, 5), Instruction(MUL, 3, 2))
+    tape = Tape(2, 1, (2.0,), instructions, (6, 7), num_differentiated=2)
     assert (tape.leaves, tape.first_slot, tape.num_slots) == (3, 4, 8)
     assert tape.per_example == (False, False, True, False, True, False, True, True)
     assert tape.depends_on_wanted == (True, True, False, False, True, True, True, False)
@@ -65,7 +65,7 @@ def test_what_is_derived_of_a_tape():
     assert tape.restrict_to_output(0).instructions == (Instruction(MUL, 0, 2), Instruction(EXP, 1), Instruction(ADD, 3, 4))
     assert tape.restrict_to_output(0).constants == ()
     assert tape.restrict_to_output(1).instructions == (Instruction(MUL, 3, 2),)
-    assert hash(tape) == hash(Tape(2, 1, (2.0,), rows, (6, 7), num_differentiated=2))
+    assert hash(tape) == hash(Tape(2, 1, (2.0,), instructions, (6, 7), num_differentiated=2))
 
 
 # --- as text --------------------------------------------------------------------------------------------------------------

@@ -309,7 +309,7 @@ def test_hinge_takes_traced_targets_and_still_refuses_others():
 # --- the tape is the graph ----------------------------------------------------------------------------------------------
 
 
-def test_rows_stand_in_topological_order_and_nothing_is_dead():
+def test_instructions_are_in_topological_order_and_none_is_dead():
     x, a = Value(0.5, "x"), Value(0.25, "a")
 
     def function(x):
@@ -319,7 +319,7 @@ def test_rows_stand_in_topological_order_and_nothing_is_dead():
 
     order = [node for node in topological_order(function(x)) if node.op]
     tape = trace(function, [a], [()])
-    assert [row.op for row in tape.instructions] == [node.op for node in order]
+    assert [instruction.op for instruction in tape.instructions] == [node.op for node in order]
     assert tape.constants == (3.0,)  # 3 and 3 are one constant; 7 is gone
     assert [line.number for line in tape.lines] == [function.__code__.co_firstlineno + k for k in (2, 2, 2, 3, 3, 3, 3)]
 
