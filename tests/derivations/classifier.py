@@ -81,12 +81,12 @@ def d(output: Value, source: Value) -> Any:
 
 def theta_of(net: Network) -> Array:
     """All parameters in one vector, in the order of S4.10."""
-    return np.concatenate([each.ravel() for each in (*net.weights, *net.biases)])
+    return np.concatenate([array.ravel() for array in (*net.weights, *net.biases)])
 
 
 def with_theta(net: Network, theta: Array) -> Network:
     """The same network with other parameters, given in one vector."""
-    shapes = [each.shape for each in (*net.weights, *net.biases)]
+    shapes = [array.shape for array in (*net.weights, *net.biases)]
     ends = np.cumsum([np.prod(shape) for shape in shapes])
     parts = [part.reshape(shape) for part, shape in zip(np.split(theta, ends[:-1]), shapes, strict=True)]
     return net._replace(weights=parts[: len(net.weights)], biases=parts[len(net.weights) :])
@@ -94,9 +94,9 @@ def with_theta(net: Network, theta: Array) -> Network:
 
 def flat(nested: Any) -> list[Any]:
     """All that is in lists of lists, in their order."""
-    return [each for part in nested for each in flat(part)] if isinstance(nested, list) else [nested]
+    return [entry for part in nested for entry in flat(part)] if isinstance(nested, list) else [nested]
 
 
 def data(values: Any) -> Array:
     """The numbers of Values, of lists of them, or of lists of lists."""
-    return np.array([data(each) for each in values]) if isinstance(values, list) else np.array(values.data)
+    return np.array([data(value) for value in values]) if isinstance(values, list) else np.array(values.data)

@@ -90,12 +90,12 @@ def onwards(net: Network, layer: int, z: Array) -> Array:
 
 def with_weights(net: Network, layer: int, w: Array) -> Network:
     """The same network with another W in a layer (from 1)."""
-    return net._replace(weights=[w if k == layer else each for k, each in enumerate(net.weights, start=1)])
+    return net._replace(weights=[w if k == layer else own for k, own in enumerate(net.weights, start=1)])
 
 
 def with_bias(net: Network, layer: int, b: Array) -> Network:
     """The same network with another b in a layer (from 1)."""
-    return net._replace(biases=[b if k == layer else each for k, each in enumerate(net.biases, start=1)])
+    return net._replace(biases=[b if k == layer else own for k, own in enumerate(net.biases, start=1)])
 
 
 def complex_step(f: Callable[[Array], Any], at: Array) -> Array:

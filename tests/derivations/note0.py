@@ -59,7 +59,7 @@ def sensitivity(run: Record, m: int) -> Array:
 
 
 def data(values: list[Value]) -> Array:
-    return np.array([each.data for each in values])
+    return np.array([value.data for value in values])
 
 
 def local(function: str, n: float) -> float:

@@ -145,7 +145,7 @@ def step_of_the_weights():
     weights = [w for layer in mlp.layers for neuron in layer.neurons for w in neuron.w]
     for x, y in zip(NET.x[:3], NET.y[:3], strict=True):  # k = 0, 1, 2
         run = record(net, x, y, mlp)
-        s, a = [sensitivity(run, m) for m in LAYERS], [data(each) for each in run.a]
+        s, a = [sensitivity(run, m) for m in LAYERS], [data(values) for values in run.a]
         predicted = [
             w - ALPHA * np.array([[s_i * a_j for s_i in s[m]] for a_j in a[m]]) for m, (w, _) in enumerate(layers(mlp))
         ]
@@ -169,7 +169,7 @@ def step_of_the_biases():
         predicted = [b - ALPHA * sensitivity(run, m) for m, (_, b) in enumerate(layers(mlp), start=1)]
         mlp.zero_grad()
         run.J.backward()
-        nn.SGD([b for each in run.b[1:] for b in each], lr=ALPHA).step()
+        nn.SGD([b for biases in run.b[1:] for b in biases], lr=ALPHA).step()
         net = moved(net, x, y, weights=0, biases=ALPHA)
         for m, (_, b) in enumerate(layers(mlp)):
             yield Holds(b, predicted[m])

@@ -103,7 +103,7 @@ def d(outputs, inputs):
 
 
 def data(values):
-    return np.array([each.data for each in np.ravel(values)]).reshape(np.shape(values))
+    return np.array([value.data for value in np.ravel(values)]).reshape(np.shape(values))
 
 
 def slopes(Z):

@@ -23,7 +23,7 @@ def output_gradient():
     yield Holds(net.chain("C a3 z3"), dC_dz(NET, 3))
     yield Holds(net.grad("z3"), dC_dz(NET, 3))
     z = [Value(number) for number in net.data("z3").tolist()]
-    sigma = np.array(jacobian([each.sigmoid() for each in z], z))
+    sigma = np.array(jacobian([z_i.sigmoid() for z_i in z], z))
     yield Holds(product(net.d("C", "a3"), sigma), dC_dz(NET, 3))
     yield Holds(sigma, complex_step(networks.sigmoid, net.data("z3")))
     yield Holds(sigma - np.diag(np.diag(sigma)), np.zeros((2, 2)))  # an activation reads one pre-activation: exact zeros

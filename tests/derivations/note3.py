@@ -44,7 +44,7 @@ def vector(net, r):
 def with_vector(net, r, w):
     """The same network with other weights in unit r."""
     layer, i = places(net)[r]
-    weights, biases = [each.astype(complex) for each in net.weights], [each.astype(complex) for each in net.biases]
+    weights, biases = [array.astype(complex) for array in net.weights], [array.astype(complex) for array in net.biases]
     weights[layer - 1][i], biases[layer - 1][i] = w[1:], w[0]
     return net._replace(weights=weights, biases=biases)
 
@@ -96,7 +96,7 @@ def example(mlp, x, y):
 
 
 def data(values):
-    return np.array([each.data for each in values])
+    return np.array([value.data for value in values])
 
 
 def deltas(net, w, e, y):
@@ -127,20 +127,20 @@ def accumulated(net):
     w, examples = graph(net)
     for e in examples:
         e.J.backward()  # adds dJ_i/dw_rq to the gradient of w_rq
-    return [np.array([each.data - ETA * each.grad for each in w_r]) for w_r in w]
+    return [np.array([w_rq.data - ETA * w_rq.grad for w_rq in w_r]) for w_r in w]
 
 
 def in_one_pass(net):
     w, examples = graph(net)
     total(e.J for e in examples).backward()
-    return [np.array([each.data - ETA * each.grad for each in w_r]) for w_r in w]
+    return [np.array([w_rq.data - ETA * w_rq.grad for w_rq in w_r]) for w_r in w]
 
 
 def by_the_delta_rule(net):
     w, examples = graph(net)
     delta = [deltas(net, w, e, y) for e, y in zip(examples, net.y, strict=True)]
     sums = [sum(delta_i[r] * np.array(e.u[r]) for delta_i, e in zip(delta, examples, strict=True)) for r in range(len(w))]
-    return [data(w_r) + ETA * each for w_r, each in zip(w, sums, strict=True)]  # plus: delta has the sign of the descent
+    return [data(w_r) + ETA * step for w_r, step in zip(w, sums, strict=True)]  # plus: delta has the sign of the descent
 
 
 @verified(
@@ -194,7 +194,7 @@ def gradient_of_the_sum():
         yield Holds(np.sum(nabla_Ji, axis=0), nabla_J)
         for e in examples:
             e.J.backward()  # adds
-        yield Holds([each.grad for each in stacked], nabla_J)
+        yield Holds([entry.grad for entry in stacked], nabla_J)
         yield Holds(grad(total(e.J for e in examples), stacked), nabla_J)  # one pass, on the summed loss
         yield Holds(slope_of_a_step(net, nabla_J), -(nabla_J**2).sum())
 

@@ -87,7 +87,7 @@ def gradient_by_graph(theta):
     """The gradient of the mean of squares at theta, in the order of S4.10, from the graph."""
     mlp = model(with_theta(RATINGS, theta))
     nn.mean([nn.sum_of_squares(mlp(x), y) for x, y in zip(RATINGS.x.tolist(), RATINGS.y.tolist(), strict=True)]).backward()
-    return np.concatenate([flat(each) for each in nn.export_gradients(mlp, "theta")])
+    return np.concatenate([flat(part) for part in nn.export_gradients(mlp, "theta")])
 
 
 def gradient_by_step(theta):

@@ -61,7 +61,7 @@ def sum_over_paths():
     yield Holds([[sum(path.product for path in paths(p, w)) for w in row] for row in SQUARES.W[1]], SQUARES.d_W(1))
     E, z = SQUARES, SQUARES.h[1][0]
     nabla = grad(E.loss, E.a[2], create_graph=True)  # the symbol at its word: the loss is no function of its own gradient
-    yield Fails(lambda: sum(d(E.loss, each) * d(each, z) for each in nabla), E.d_h(1)[0])
+    yield Fails(lambda: sum(d(E.loss, slope) * d(slope, z) for slope in nabla), E.d_h(1)[0])
 
 
 def limited(summed):

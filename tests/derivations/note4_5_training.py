@@ -22,7 +22,7 @@ E = ALL[1]
 
 
 def gradients(E, layers):
-    return [each for k in layers for each in (*grad(E.loss, flat(E.W[k])), *grad(E.loss, E.b[k]))]
+    return [entry for k in layers for entry in (*grad(E.loss, flat(E.W[k])), *grad(E.loss, E.b[k]))]
 
 
 @false(
@@ -58,7 +58,7 @@ def by_graph(theta):
 def by_hand(theta):
     """The gradient by the note's two procedures."""
     net = with_theta(NET, theta)
-    return np.concatenate([each.ravel() for each in back_propagation(net, E.x, E.l, first=len(net.weights))])
+    return np.concatenate([array.ravel() for array in back_propagation(net, E.x, E.l, first=len(net.weights))])
 
 
 def back_propagation(net, x, l, first):
@@ -157,7 +157,7 @@ def backward_loop():
     for E in ALL:
         true = [E.d_W(k) for k in (1, 2, 3)] + [E.d_b(k) for k in (1, 2, 3)]
         yield from map(Holds, back_propagation(E.net, E.x, E.l, first=E.L), true)
-        yield Holds(flat([each.ravel().tolist() for each in true]), grad(E.loss, E.theta))
+        yield Holds(flat([array.ravel().tolist() for array in true]), grad(E.loss, E.theta))
 
     def printed(E, k):
         return back_propagation(E.net, E.x, E.l, first=E.L - 1)[k - 1]
@@ -250,7 +250,7 @@ fragment("S4.95", r"\frac{1}{1 + e^{-z}}", "S4.92 once more; its sign was an equ
 def reciprocal():
     yield Holds(at_each(lambda z: -1 / (1 + exp(-z)).data ** 2 * d(1 + exp(-z), z)), SIGMOID)
     u = [Value(1 + np.exp(-z)) for z in Z]
-    yield Holds([d(1 / each, each) for each in u], [-1 / each.data**2 for each in u])
+    yield Holds([d(1 / u_i, u_i) for u_i in u], [-1 / u_i.data**2 for u_i in u])
     yield Holds(at_each(lambda z: elementary.sigmoid(z).data), at_each(lambda z: sigmoid(z).data))
     yield Holds(at_each(lambda z: d(elementary.sigmoid(z), z)), SIGMOID)
 

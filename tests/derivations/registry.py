@@ -143,16 +143,16 @@ def check(equation: Equation) -> Result:
     """
     assert equation.case is not None
     shown = list(equation.case())
-    holds = [each for each in shown if isinstance(each, Holds)]
-    fails = [each for each in shown if isinstance(each, Fails)]
+    holds = [part for part in shown if isinstance(part, Holds)]
+    fails = [part for part in shown if isinstance(part, Fails)]
     assert holds, f"{equation.number} compares nothing"
     if equation.verdict == "V":
         assert not fails, f"{equation.number} is verified as printed, and cannot fail"
     else:
         assert fails or (equation.verdict == "R" and equation.reason), f"{equation.number}: the printed form must fail"
-    error = max(each.error() for each in holds)
+    error = max(part.error() for part in holds)
     assert error <= BAR, f"{equation.number} is off by {error:.1e} of the largest entry, more than {BAR}"
-    return Result(error, tuple(each.how() for each in fails))
+    return Result(error, tuple(part.how() for part in fails))
 
 
 def cases() -> Iterator[Equation]:

@@ -60,7 +60,7 @@ def test_there_is_a_chapter_for_each_note_and_one_that_maps_them_onto_each_other
 @pytest.mark.parametrize("note", range(5))
 def test_a_chapter_has_every_equation_of_its_note_in_order(note):
     assert labels(CHAPTERS[note].read_text(encoding="utf-8")) == [
-        each.number for each in EQUATIONS.values() if each.note == note
+        equation.number for equation in EQUATIONS.values() if equation.note == note
     ]
 
 
@@ -101,7 +101,7 @@ PAGES = sorted(chapters.HERE.glob("*.md"))
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_katex_and_mathjax_find_no_fault_in_the_formulas(path):
     page = path.read_text(encoding="utf-8").replace(r"\|", "|")  # as it stands in a table
-    formulas = [(each.strip("$"), each.startswith("$$")) for each in FORMULA.findall(NOT_TEXT.sub("", page))]
+    formulas = [(formula.strip("$"), formula.startswith("$$")) for formula in FORMULA.findall(NOT_TEXT.sub("", page))]
     found = [(formula, said) for (formula, _), said in zip(formulas, complaints(formulas), strict=True) if said]
     assert not found, found[:3]
 

@@ -40,7 +40,7 @@ def test_every_definition_is_used_by_a_case():
 
 
 def test_every_equation_that_is_not_right_says_what_is_printed():
-    missing = [each.number for each in EQUATIONS.values() if each.verdict in "FR" and not each.printed]
+    missing = [equation.number for equation in EQUATIONS.values() if equation.verdict in "FR" and not equation.printed]
     assert missing == []
 
 

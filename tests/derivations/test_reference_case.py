@@ -72,7 +72,7 @@ def from_the_twin(loss):
         found.loss,
         found.deltas[1][0],
         found.deltas[0][0],
-        *(each for pair in zip(found.weights, found.biases, strict=True) for each in pair),
+        *(array for pair in zip(found.weights, found.biases, strict=True) for array in pair),
     )
 
 

@@ -117,7 +117,7 @@ def test_moons_and_circles_are_on_scikit_learns_curves(n):
     ]:
         for label, mine in enumerate(points(ours)):
             theirs = x[y == label].T
-            order = [np.lexsort(np.round(each, 9)) for each in (mine, theirs)]
+            order = [np.lexsort(np.round(points, 9)) for points in (mine, theirs)]
             np.testing.assert_allclose(mine[:, order[0]], theirs[:, order[1]], atol=1e-12)
 
 

@@ -177,7 +177,7 @@ def test_a_trace_is_the_textbooks_recursion(name):
     h = x
     for k, layer in enumerate(model.layers):
         a = [sum((w.data * v for w, v in zip(n.w, h, strict=True)), n.b.data) for n in layer.neurons]
-        h = [BY_HAND[name if k < 2 else "tanh"](each) for each in a]
+        h = [BY_HAND[name if k < 2 else "tanh"](z) for z in a]
         # The sums are added in the same order; the activations differ from math's by roundings.
         assert [v.data for v in trace.pre_activations[k]] == pytest.approx(a, rel=1e-13)
         assert [v.data for v in trace.activations[k]] == pytest.approx(h, rel=1e-13)

@@ -110,7 +110,7 @@ def test_mean():
     a = values(1.0, 2.0, 6.0)
     assert mean(a).data == 3.0
     assert grad(mean(a), a) == pytest.approx([1 / 3] * 3, rel=1e-15)
-    assert mean(each for each in a).data == 3.0
+    assert mean(value for value in a).data == 3.0
     with pytest.raises(ValueError, match="at least one loss"):
         mean([])
 

@@ -49,7 +49,7 @@ def activate(f, name, a):
     if name != "softmax":
         return [FORMULAS[name](f, z) for z in a]
     e = [f.exp(z - max(z.real for z in a)) for z in a]
-    return [each / sum(e) for each in e]
+    return [entry / sum(e) for entry in e]
 
 
 def loss_of_sample(f, name, y, t):
@@ -83,7 +83,7 @@ def by_nudging(p: Problem, f, number, slope) -> Gradients:
     """All derivatives, one number at a time: ``slope`` measures a function of a nudge to that number."""
 
     def numbers(array):
-        return np.array([number(each) for each in np.ravel(array).tolist()], dtype=object).reshape(np.shape(array))
+        return np.array([number(entry) for entry in np.ravel(array).tolist()], dtype=object).reshape(np.shape(array))
 
     weights = [numbers(w) for w in p.weights]
     biases = [numbers(np.zeros(len(w)) if b is None else b) for w, b in zip(p.weights, p.biases, strict=True)]
@@ -110,9 +110,9 @@ def by_nudging(p: Problem, f, number, slope) -> Gradients:
     return Gradients(
         float(value.real),
         np.array([[float(y.real) for y in row] for row in outputs]),
-        [derivatives(each) for each in shifts],
-        [derivatives(each) for each in weights],
-        [None if b is None else derivatives(each) for b, each in zip(p.biases, biases, strict=True)],
+        [derivatives(shift) for shift in shifts],
+        [derivatives(weight) for weight in weights],
+        [None if b is None else derivatives(bias) for b, bias in zip(p.biases, biases, strict=True)],
         derivatives(inputs),
     )
 
@@ -143,7 +143,7 @@ def by_scalars(p: Problem) -> tuple[Gradients, list[float]]:
     loss.backward()
 
     def grads(values):
-        return np.array([each.grad for each in values])
+        return np.array([v.grad for v in values])
 
     gradients = Gradients(
         loss.data,
@@ -169,8 +169,8 @@ def named_arrays(g: Gradients) -> list[tuple[str, Any]]:
     parameters = [w if b is None else np.column_stack([w, b]) for w, b in zip(g.weights, g.biases, strict=True)]
     return [
         *[("loss", g.loss), ("outputs", g.outputs), ("inputs", g.inputs)],
-        *[(f"deltas {k}", each) for k, each in enumerate(g.deltas, start=1)],
-        *[(f"parameters {k}", each) for k, each in enumerate(parameters, start=1)],
+        *[(f"deltas {k}", delta) for k, delta in enumerate(g.deltas, start=1)],
+        *[(f"parameters {k}", gradient) for k, gradient in enumerate(parameters, start=1)],
     ]
 
 
@@ -202,7 +202,7 @@ def test_twin_agrees_with_differences_at_fifty_digits(activation, loss):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("activation", [each for each in ACTIVATIONS if each != "gelu"])
+@pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if name != "gelu"])
 def test_twin_agrees_with_complex_step(activation, loss):
     names = [activation, "tanh", outputs_for(activation, loss)]
     p = problem(2, [3, 2, 5, 4], names, loss, bias=[True, False, True], samples=3)
@@ -210,7 +210,7 @@ def test_twin_agrees_with_complex_step(activation, loss):
 
 
 @pytest.mark.parametrize("at", [-1000.0, -700.0, -30.0, -5.0, -0.3, 0.3, 5.0, 30.0, 700.0, 1000.0])
-@pytest.mark.parametrize("activation", [each for each in ACTIVATIONS if each != "softmax"])
+@pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if name != "softmax"])
 def test_each_activation_keeps_its_digits_where_it_saturates(activation, at):
     # 1 - sigmoid(1000) is 1e-435: the oracle needs more digits than that. In floats e^z has relative error |z| times 1e-16, which
     # is 1e-13 at 700, and at -30 in gelu, whose tail is e^-450.
@@ -230,9 +230,9 @@ def test_large_numbers_neither_warn_nor_become_nan(activation, loss):
         net, large = MatrixMLP([np.eye(2), np.eye(2)], [None, None], [activation, "softmax"]), [100.0, 300.0]
     else:
         net, large = MatrixMLP([np.eye(2)], [None], [activation]), [1000.0, 1e300]
-    inputs = [[sign * each, -sign * each] for each in large for sign in (1, -1)]
+    inputs = [[sign * size, -sign * size] for size in large for sign in (1, -1)]
     gradients = net.gradients(inputs, [[1.0, -1.0] if loss == "hinge" else [1.0, 0.0]] * 4, loss)
-    assert not any(np.isnan(each).any() for each in (gradients.loss, gradients.outputs, gradients.inputs, gradients.flat()))
+    assert not any(np.isnan(found).any() for found in (gradients.loss, gradients.outputs, gradients.inputs, gradients.flat()))
 
 
 def test_overflow_gives_infinity_without_a_warning():
@@ -512,7 +512,7 @@ def test_planted_bug_is_seen_by_the_oracle_and_by_the_scalars(name):
     assert not {(True, False), (False, True)} & set(seen)
 
 
-@pytest.mark.parametrize("activation", [each for each in ACTIVATIONS if each != "linear"])
+@pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if name != "linear"])
 def test_planted_slip_in_one_derivative_is_seen(activation, monkeypatch):
     function, derivative = matrix.ACTIVATIONS[activation]
     p = problem(5, [1, 3, 2], [activation, "linear"], "sum_of_squares", samples=4)

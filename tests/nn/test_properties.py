@@ -27,7 +27,7 @@ ALL = st.one_of(RATIONAL, FLOATS)
 
 def bits(numbers: Any) -> str:
     """Numbers to the last bit: their text tells 0.0 from -0.0 and from 0."""
-    return repr([each.data if isinstance(each, Value) else each for each in numbers])
+    return repr([entry.data if isinstance(entry, Value) else entry for entry in numbers])
 
 
 def gradient(loss: Value, model: nn.MLP) -> list[Any]:
@@ -66,7 +66,7 @@ def test_the_gradient_of_a_batch_is_the_mean_or_the_sum_of_its_examples(p):
     model = p.model()
     losses = p.losses(model)
     loss = p.reduced(losses)
-    columns = zip(*(gradient(each, model) for each in losses), strict=True)
+    columns = zip(*(gradient(loss, model) for loss in losses), strict=True)
     count = len(losses) if p.reduction == "mean" else 1
     assert agree(gradient(loss, model), [sum(column) / count for column in columns], loss, model.parameters())
 
@@ -164,14 +164,14 @@ def test_zero_grad_once_or_twice_leaves_zeros_and_the_numbers(p):
     numbers = bits(parameters)
     loss = p.reduced(p.losses(model))
     loss.backward()
-    first = bits(each.grad for each in parameters)
+    first = bits(p.grad for p in parameters)
     for times in (1, 2):
         for _ in range(times):
             model.zero_grad()
-        assert bits(each.grad for each in parameters) == bits(type(each.data)() for each in parameters)
+        assert bits(p.grad for p in parameters) == bits(type(p.data)() for p in parameters)
         assert bits(parameters) == numbers
         loss.backward()
-        assert bits(each.grad for each in parameters) == first
+        assert bits(p.grad for p in parameters) == first
 
 
 @for_all(FLOATS)
@@ -226,8 +226,8 @@ TRUE_SUM, TRUE_ZERO, TRUE_EXPORT = nn.Neuron.pre_activation, nn.Module.zero_grad
 
 def average_as_they_come(losses: list[Value]) -> Value:
     average = losses[0]
-    for each in losses[1:]:
-        average = (average + each) / 2
+    for loss in losses[1:]:
+        average = (average + loss) / 2
     return average
 
 
@@ -303,7 +303,7 @@ PLANTED: dict[str, tuple[Any, str, Any, list[Any]]] = {
 def test_a_planted_bug_is_found(bug, monkeypatch):
     owner, name, wrong, properties = PLANTED[bug]
     monkeypatch.setattr(owner, name, wrong)
-    assert [each.__name__ for each in properties if not each.can_fail()] == []
+    assert [check.__name__ for check in properties if not check.can_fail()] == []
 
 
 def test_a_bug_is_planted_for_every_property():

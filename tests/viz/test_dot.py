@@ -235,7 +235,7 @@ def build(expression, leaves):
     if isinstance(expression, str):
         return leaves[expression]
     operation, *operands = expression
-    operands = [build(each, leaves) for each in operands]
+    operands = [build(operand, leaves) for operand in operands]
     if operation in ("sin", "tanh"):
         return {"sin": sin, "tanh": tanh}[operation](*operands)
     x, y = operands
@@ -372,11 +372,11 @@ def test_any_scopes(paths):
     out = Value(0.0)
     for path in paths:
         scopes = [scope(name) for name in path]
-        for each in scopes:
-            each.__enter__()
+        for opened in scopes:
+            opened.__enter__()
         out = out + Value(1.0)
-        for each in reversed(scopes):
-            each.__exit__(None, None, None)
+        for opened in reversed(scopes):
+            opened.__exit__(None, None, None)
     picture = viz.draw(out)
     assert Counter(box.path for box in boxes(picture).values()) == Counter(node.scope for node in reachable(out))
     frames = {tuple(path[:depth]) for path in paths for depth in range(1, len(path) + 1)}
@@ -386,11 +386,11 @@ def test_any_scopes(paths):
 
 def test_scopes_deeper_than_the_recursion_limit():
     opened = [scope("s") for _ in range(1100)]
-    for each in opened:
-        each.__enter__()
+    for frame in opened:
+        frame.__enter__()
     inside = Value(1.0)
-    for each in reversed(opened):
-        each.__exit__(None, None, None)
+    for frame in reversed(opened):
+        frame.__exit__(None, None, None)
     assert viz.draw(inside).source.count("subgraph ") == 1100
 
 

@@ -446,7 +446,7 @@ def test_real_files(tmp_path, kind, magic, rankdir):
     x = Value(3.0, "x")
     path = viz.draw(x * x, rankdir=rankdir).render(outfile=tmp_path / f"square.{kind}", quiet=True)
     assert Path(path).read_bytes().startswith(magic)
-    assert sorted(each.name for each in tmp_path.iterdir()) == sorted(["square.gv", f"square.{kind}"])
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(["square.gv", f"square.{kind}"])
 
 
 @real_layout
