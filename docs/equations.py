@@ -17,22 +17,25 @@ TEXT = """\
 # Every equation of the five notes
 
 Each formula of the lecture notes by its number, in the order of the notes: S4.31 is displayed formula 31 of note 4, S4.i5 the fifth
-formula inside a sentence there. `python docs/equations.py` runs them all and writes this page; the cases stand in
-`tests/derivations`, where `pytest tests/derivations` runs them.
+formula inside a sentence there. `python docs/equations.py` runs all of them and writes this page; `pytest tests/derivations` runs the
+same cases, which are in `tests/derivations`.
 
-The formula shown is the right one. Verdicts: **V** holds as printed ({V} of them). **F** is false as printed ({F}): of {run} the
-printed form was run, and failed as the table says, and the formula shown was run, and holds; the other {slips} are slips in a name or
-a remark, which no number or shape can show, and the table says why. **R** holds as printed only under a restriction ({R}). **D**
-is a definition or an update, with nothing to verify ({D}); the cases named use it. A dash is a name or a fragment without a claim
-({fragments}).
+The page shows the right formula. The verdicts are:
 
-*Worst error*: the largest difference between both sides, one of them by complex step or by hand in NumPy, relative to the largest
-entry of the array. The bar is {bar:g}.
+- **V** holds as printed ({V} formulas).
+- **F** is false as printed ({F}). For {run} of these the printed form was run and failed, as the table says, and the formula on this page
+  was run and holds. The other {slips} are slips in a name or a remark, which no number or shape can show; the table says why.
+- **R** holds as printed only under a restriction ({R}).
+- **D** is a definition or an update, with nothing to verify ({D}); the table names the cases that use it.
+- A dash is a name or a fragment without a claim ({fragments}).
+
+*Worst error* is the largest difference between both sides, relative to the largest entry of the array; one side is computed by complex
+step or by hand in NumPy. It must not exceed {bar:g}.
 """
 
 
 def row(equation: Equation, result: Result | None) -> str:
-    """One line of the table; what holds exactly has the error 0."""
+    """One line of the table; a formula that holds exactly has the error 0."""
     notes = [equation.claim]
     if equation.printed:
         notes.append(f"printed: {equation.printed}")
@@ -48,22 +51,23 @@ def row(equation: Equation, result: Result | None) -> str:
 
 
 def ways(failures: tuple[str, ...]) -> list[str]:
-    """In which ways a printed form failed, each once; of the wrong numbers the least wrong."""
-    wrong = sorted((each for each in failures if each.startswith(NUMBER)), key=lambda each: float(each.removeprefix(NUMBER)))
-    others = dict.fromkeys(each for each in failures if not each.startswith(NUMBER))
-    return [*others, *(f"{each} or more" if len(wrong) > 1 else each for each in wrong[:1])]
+    """The ways in which a printed form failed, without repetition; of several wrong numbers, the least wrong."""
+    wrong = sorted((way for way in failures if way.startswith(NUMBER)), key=lambda way: float(way.removeprefix(NUMBER)))
+    others = dict.fromkeys(way for way in failures if not way.startswith(NUMBER))
+    return [*others, *(f"{way} or more" if len(wrong) > 1 else way for way in wrong[:1])]
 
 
 def page() -> str:
-    """The whole page, of cases run now."""
+    """The whole page; it runs the cases."""
     verdicts = [equation.verdict for equation in EQUATIONS.values()]
     counts = {verdict: verdicts.count(verdict) for verdict in "VFRD"}
-    slips = sum(each.verdict == "F" and each.case is None for each in EQUATIONS.values())
+    slips = sum(equation.verdict == "F" and equation.case is None for equation in EQUATIONS.values())
     parts = [TEXT.format(**counts, run=counts["F"] - slips, slips=slips, fragments=verdicts.count("-"), bar=BAR)]
     for note in sorted({equation.note for equation in EQUATIONS.values()}):
         lines = [f"## Note {note}", "", "| number | equation | verdict | what it says | worst error |", "|---|---|---|---|---|"]
-        equations = [each for each in EQUATIONS.values() if each.note == note]
-        parts.append("\n".join([*lines, *(row(each, check(each) if each.case else None) for each in equations)]) + "\n")
+        equations = [equation for equation in EQUATIONS.values() if equation.note == note]
+        lines += [row(equation, check(equation) if equation.case else None) for equation in equations]
+        parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
 
 

@@ -57,7 +57,7 @@ class Example:
         return complex_step(lambda a: self._loss(onwards(self.net, k, a)), forward(self.net, self.x)[0][k - 1])
 
     def d_h(self, k: int) -> Array:
-        """The derivative in the activations of a layer, 0 .. L; in those of the last they are taken as free coordinates."""
+        """The derivative with respect to the activations of a layer, 0 .. L; those of the last layer are free coordinates."""
 
         def from_here(h: Array) -> Any:
             if k == self.L:

@@ -72,7 +72,7 @@ definition(
 @verified(
     "S0.5",
     r"\frac{\partial n_{i'}^{(m)}}{\partial w_{ji}^{(m)}}=\delta_{i'i} a_j^{(m-1)}",
-    "the derivative in a weight is the activation that it multiplies; in a weight of another unit it is exactly 0",
+    "the derivative with respect to a weight is the activation that it multiplies; for a weight of another unit it is exactly 0",
 )
 def derivative_in_a_weight():
     run = record()
@@ -88,7 +88,7 @@ def derivative_in_a_weight():
 @verified(
     "S0.6",
     r"\frac{\partial n_{i'}^{(m)}}{\partial b_i^{(m)}}=\delta_{i'i}",
-    "the derivative in the bias is 1, in the bias of another unit exactly 0",
+    "the derivative with respect to the bias is 1, for the bias of another unit exactly 0",
 )
 def derivative_in_a_bias():
     run = record()
@@ -106,7 +106,7 @@ definition("S0.8", r"s_i^{(m)}=\frac{\partial J}{\partial n_i^{(m)}}", "the sens
 definition(
     "S0.9",
     r"\underline s^{(m)}=\frac{\partial J}{\partial\underline n^{(m)}}",
-    "the sensitivities of a layer, a column of its width",
+    "the sensitivities of a layer, a column with one entry for each unit",
     used_in=("S0.17", "S0.26"),
 )
 
@@ -138,7 +138,7 @@ def bias_gradient():
 @verified(
     "S0.12",
     r"w_{ji}^{(m)}(k+1)=w_{ji}^{(m)}(k)-\alpha s_i^{(m)}a_j^{(m-1)}",
-    "the step of a weight, one sample after the other; it leads downhill",
+    "the step of a weight, one example after the other; it goes downhill",
 )
 def step_of_the_weights():
     net, mlp = NET, model(NET)

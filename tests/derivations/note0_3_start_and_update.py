@@ -127,7 +127,7 @@ def start_as_a_matrix():
 
 
 def _started_at_a_hidden_layer():
-    """The printed m for M: ill-shaped, and where all layers are equally wide a wrong number."""
+    """The printed m for M: the shapes do not match, or if all layers are equally wide the numbers are wrong."""
     run, equal = record(), record(EQUAL, EQUAL.x[0], EQUAL.y[0])
     for m in HIDDEN:
         yield Fails(lambda m=m: -2 * Fdot(run, m) @ (Y - A[M]), true_s(m))
@@ -169,7 +169,7 @@ def gradient_left_by_backward():
 
 
 def step():
-    """One step of all parameters on one sample: their numbers at k and k + 1, and the forward and backward pass at k."""
+    """One step of all parameters on one example: their numbers at k and k + 1, and the forward and backward pass at k."""
     run = record()
     before = layers(run.mlp)
     run.J.backward()
@@ -205,7 +205,7 @@ def step_by_an_outer_product():
 
 
 def delta(run, m):
-    """The only delta that the notes define, S3.9: minus the derivative in the pre-activation."""
+    """The only delta that the notes define, S3.9: minus the derivative with respect to the pre-activation."""
     return -sensitivity(run, m)
 
 

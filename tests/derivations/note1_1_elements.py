@@ -13,7 +13,7 @@ from tests.derivations.registry import Fails, Holds, definition, false, restrict
 definition(
     "S1.i1",
     r"X_{ij},\quad 0 \le i < N,\ 0 \le j < K^{(0)} = K + 1,\quad X_{i0} = 1",
-    "samples are rows; feature 0 is the bias",
+    "examples are rows; feature 0 is the bias",
     used_in=("S1.16", "S1.17"),
 )
 definition(
@@ -74,7 +74,7 @@ definition("S1.2", r"A^l_{st} = \sum_k Z^l_{sk} W^l_{kt}", "one pre-activation",
     "S1.3",
     r"\frac{\partial A^l_{st}}{\partial W^l_{ij}} = \sum_k Z^l_{sk} \delta_{ki} \delta_{tj}",
     "a weight acts on one column only, through one input",
-    printed=r"without $\sum_k$: right where an index met twice is summed, which the note does nowhere else",
+    printed=r"without $\sum_k$: right if a repeated index is summed, which the note does nowhere else",
 )
 def deltas_of_a_layer():
     for l in range(L):
@@ -182,9 +182,9 @@ def units_contracted():
 @verified(
     "S1.11",
     r"\frac{\partial E}{\partial A^l_{sj}} = \sum_v \frac{\partial E}{\partial A^{l+1}_ {sv}} \big([\partial_A f^l(A^l)]_ {sj} W^{l+1}_ {jv}\big)",
-    "the sum over u contracted: samples do not mix",
+    "the sum over u contracted: examples do not mix",
 )
-def samples_contracted():
+def examples_contracted():
     for E, e, l in every(L - 2):
         computed = np.einsum("sv,sj,jv->sj", d(e, G.A[l + 1]), slopes(G.Z[l + 1]), B.W[l + 1])
         yield Holds(computed, dE_dA_by_hand(B, E, l))

@@ -102,7 +102,7 @@ def printed_recursion(dE_dA, slope, W):
     "S1.17",
     r"\frac{\partial E}{\partial A^l} = \Big(\frac{\partial E}{\partial A^{l+1}} (W^{l+1})^T\Big) \circ \partial_A f^l(A^l)",
     "the recursion, for l from 0 to L-2",
-    printed=r"$\frac{\partial E}{\partial A^{l+1}}(\partial_A f^l(A^l) W^{l+1})^T$, a row for each sample and a column for each sample",
+    printed=r"$\frac{\partial E}{\partial A^{l+1}}(\partial_A f^l(A^l) W^{l+1})^T$, a row for each example and a column for each example",
 )
 def recursion():
     for E, e, l in every(L - 2):

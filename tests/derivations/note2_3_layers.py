@@ -1,4 +1,4 @@
-"""Note 2, one layer back, and the derivatives in the parameters of a layer."""
+"""Note 2, one layer back, and the derivatives with respect to the parameters of a layer."""
 
 import numpy as np
 

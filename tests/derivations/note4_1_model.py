@@ -66,7 +66,7 @@ definition(
     "g goes entry by entry",
     used_in="S4.61",
 )
-fragment("S4.6", r"\frac{1}{1 + e^{-a_{i1}}}, \dots", "the logistic g: first part of a vector that the scan split in two")
+fragment("S4.6", r"\frac{1}{1 + e^{-a_{i1}}}, \dots", "the logistic g: first part of a vector that the scan cut in two")
 fragment("S4.7", r"\frac{1}{1 + e^{-a_{i2}}},\ \frac{1}{1 + e^{-a_{i3}}}", "its second part")
 definition("S4.8", r"f(x) = h_L(x) = O(a_L(x))", "the output activation, softmax or linear", used_in="S4.20")
 definition(
@@ -118,7 +118,7 @@ def as_printed(gradient, max_iterations):
 @false(
     "S4.i4",
     r"\Theta_{t+1} \leftarrow \Theta_t - \eta \nabla \Theta_t,\quad t = 0, \dots, \mathtt{max} - 1",
-    "the loop of gradient descent, max updates from the initial parameters on",
+    "the loop of gradient descent: max updates, starting from the initial parameters",
     printed=r"`while t++ < max`: the first pass has $t = 1$ and reads $\Theta_1$, which nothing has set",
 )
 def loop_of_gradient_descent():
@@ -202,7 +202,7 @@ def cross_entropy_of_a_label():
 
 
 definition("S4.18", r"\min_\Theta -\log \hat y_l", "the objective of classification", used_in="S4.i10")
-definition("S4.19", r"\max_\Theta \log \hat y_l", "the same the other way about", used_in="S4.i10")
+definition("S4.19", r"\max_\Theta \log \hat y_l", "the same as a maximum", used_in="S4.i10")
 
 
 @verified("S4.20", r"\hat y_l = \big[ O(W_3 g(W_2 g(W_1 x + b_1) + b_2) + b_3) \big]_ l", "the probability of the true class")

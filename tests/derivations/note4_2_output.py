@@ -132,8 +132,8 @@ def product_of_jacobians():
 @false(
     "S4.i6",
     r"\frac{\partial L}{\partial \hat y_i} = (\nabla_{\hat y} L)_ i",
-    "the derivative in output i",
-    printed=r"$\nabla_{a_i} L$, the derivative in a pre-activation",
+    "the derivative with respect to output i",
+    printed=r"$\nabla_{a_i} L$, the derivative with respect to a pre-activation",
 )
 def derivative_in_an_output():
     yield Holds(grad(E.loss, E.y_hat), E.d_h(3))
@@ -209,7 +209,7 @@ fragment("S4.34", r"[0, \dots, 0]^\mathsf{T}", "remains of a one-hot vector")
     "S4.35",
     r"\nabla_{\hat y} L = -\frac{1}{\hat y_l} e_l",
     "by the one-hot vector",
-    printed=r"$\nabla_{y_l} L = -\frac{1}{g_l} e_l$: the hats lost, the left side a derivative in the target, $g$ the activation",
+    printed=r"$\nabla_{y_l} L = -\frac{1}{g_l} e_l$: the hats lost, the left side a derivative with respect to the target, $g$ the activation",
 )
 def gradient_by_the_one_hot_vector():
     yield Holds(-1 / y_hat[E.l] * e_l, E.d_h(3))
@@ -335,7 +335,7 @@ def jacobian_of_softmax():
 @verified(
     "S4.43",
     r"\frac{\partial L}{\partial a_{Li}} = -(\mathbb 1_{l=i} - \hat y_i)",
-    "the derivative in a pre-activation of the last layer",
+    "the derivative with respect to a pre-activation of the last layer",
 )
 def derivative_in_a_pre_activation():
     yield Holds(for_each(lambda l, i: -(delta[l, i] - y_hat[i])), IN_A_L)

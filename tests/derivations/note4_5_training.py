@@ -188,7 +188,9 @@ def step_for_the_bias():
 
 
 @verified(
-    "S4.89", r"\nabla_{h_{k-1}} L = W_k^\mathsf{T} \nabla_{a_k} L", "the layer below; for k = 1 the derivatives in the inputs"
+    "S4.89",
+    r"\nabla_{h_{k-1}} L = W_k^\mathsf{T} \nabla_{a_k} L",
+    "the layer below; for k = 1 the derivatives with respect to the inputs",
 )
 def step_to_the_layer_below():
     for E in ALL:

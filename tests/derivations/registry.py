@@ -54,10 +54,10 @@ class Fails(NamedTuple):
             computed = np.asarray(self.computed(), dtype=float)
         except Malformed as error:
             return str(error)
-        except ValueError:  # from NumPy, for shapes that do not fit; its words differ between versions
-            return "ill-shaped"
+        except ValueError:  # from NumPy, whose words differ between versions
+            return "the shapes do not match"
         except IndexError:
-            return "something is read that is not there"
+            return "reads something that is not there"
         if computed.shape != expected.shape:
             return f"shape {computed.shape} for {expected.shape}"
         error = Holds(computed, expected).error()

@@ -69,4 +69,4 @@ def test_a_planted_mistake_is_found(name):
 def test_a_printed_form_fails_by_number_or_by_shape():
     assert Fails(lambda: -RIGHT, RIGHT).how() == "off by 2"
     assert Fails(lambda: RIGHT[:1], RIGHT).how() == "shape (1,) for (2,)"
-    assert Fails(lambda: np.ones((2, 3)) @ np.ones((2, 3)), RIGHT).how() == "ill-shaped"
+    assert Fails(lambda: np.ones((2, 3)) @ np.ones((2, 3)), RIGHT).how() == "the shapes do not match"
