@@ -74,3 +74,9 @@ def test_a_module_without_a_row_and_a_row_without_a_module_are_noticed():
     folder = ROOT / "nn" / "training"
     page = page_of(folder)
     assert missing_and_strange(folder, page.replace("fit.py", "fitness.py")) == ({"fit.py"}, {"fitness.py"})
+
+
+def test_the_page_of_the_tests_names_each_folder_and_each_module():
+    there = {path.name for path in (ROOT / "tests").iterdir() if path.suffix == ".py" or path.is_dir()}
+    named = {name for name, _ in rows(page_of(ROOT / "tests"))}
+    assert {name for name in there if name[0] not in "_."} == named
