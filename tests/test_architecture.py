@@ -30,8 +30,8 @@ ROOMS = {
     "autograd.compiled.arrays": "long_sums ufuncs < buffers < executor",
     "autograd.compiled.native": "llvm < kernels < plan < machine < bound < executor",
     "autograd.compiled.native.llvm": "ir c_library < exp_tanh jit < formula",
-    "autograd.compiled.native.kernels": "row_facts memory bitwise_matrices < elementwise < tiled_matrices",
-    "autograd.compiled.native.plan": "fusion stream < liveness one_example < batch",
+    "autograd.compiled.native.kernels": "row_facts memory < elementwise < tiled_matrices",
+    "autograd.compiled.native.plan": "fusion stream < liveness shared < batch",
 }
 
 # What else a package may import: at the top of a module, or only inside a function or under TYPE_CHECKING.

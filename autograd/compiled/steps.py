@@ -11,22 +11,17 @@ These are the equations of a layer (S4.79, S4.89), found although the user wrote
 
 *Groups.* Instructions of one operation that do not read each other's results, such as the sixteen ``relu`` of a layer.
 
-There are two orders. ``steps_by_level`` is for batches: all examples share the parameters, steps that depend on no input run once per
-call, and the others are ordered by depth, which makes the largest groups. ``steps_in_order`` is for one example to the last bit. It
-follows the tape, and joins instructions only if each slot still gets its contributions in the order of the eager backward pass,
-since sums of floats depend on their order.
-
-Both take time linear in the length of the tape.
+All examples share the parameters. Steps that depend on no input run once per call, and the others are ordered by depth, which makes the
+largest groups. It takes time linear in the length of the tape.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import NamedTuple, TypeAlias
 
-from autograd.compiled.tape import Instruction, Tape
+from autograd.compiled.tape import Tape
 from autograd.ops import ADD, MUL
 from autograd.rules.op import Op
 
@@ -46,17 +41,13 @@ class Group(NamedTuple):
 class Matrix(NamedTuple):
     """``out[i] = start[i] + sum_j weights[i][j] * operands[j]``, summed from left to right.
 
-    The operands are all different. ``start`` is empty if the chains start with a product. ``products[i][j]`` is the slot of a
-    product, ``links[i]`` of the first sum, which adds to the start (or adds the first two products). A matrix does not compute these
-    slots: they say at which position of the tape each contribution is made.
+    The operands are all different. ``start`` is empty if the chains start with a product.
     """
 
     weights: list[list[int]]
     operands: list[int]
     start: list[int]
     out: list[int]
-    products: list[list[int]]
-    links: list[int]
 
     def __str__(self) -> str:
         return f"matrix {len(self.out)} x {len(self.operands)}{' with bias' if self.start else ''}"
@@ -72,15 +63,16 @@ class Steps(NamedTuple):
     examples: list[Step]
 
 
-def steps_by_level(tape: Tape) -> Steps:
-    """The steps for a batch. All examples share the weights of its matrices; the operands differ between examples.
+def steps_by_level(tape: Tape, varies: Sequence[bool] | None = None) -> Steps:
+    """The steps. All examples share the weights of a matrix; its operands differ between examples.
 
-    Equal operations of the same depth form one group, so groups are as large as they can be.
+    ``varies`` says of each slot whether it differs between examples; it is ``tape.per_example`` unless given. Equal operations of the
+    same depth form one group, so groups are as large as they can be.
     """
-    varies = tape.per_example
+    varies = tape.per_example if varies is None else varies
     chains = _chains(tape, lambda w, x: not varies[w] and varies[x])
     level, groups = [0] * tape.num_slots, dict[object, list[Step]]()
-    for item in _items(tape, chains, shared=False):
+    for item in _items(tape, chains):
         sources = item.sources
         level[item.slot] = depth = 1 + max(level[source] for source in sources)
         key: object = (depth, item.op, *(varies[source] for source in sources))
@@ -96,25 +88,6 @@ def steps_by_level(tape: Tape) -> Steps:
         _join(groups.setdefault(key, []), item)
     ordered = sorted((step for steps in groups.values() for step in steps), key=lambda step: level[step.out[0]])
     return Steps([step for step in ordered if not varies[step.out[0]]], [step for step in ordered if varies[step.out[0]]])
-
-
-def steps_in_order(tape: Tape, shared: bool = False) -> list[Step]:
-    """The steps in the order of the tape; with ``shared`` only of the instructions that depend on no input.
-
-    Weights are parameters, operands anything else. A matrix runs where the first of its rows is complete on the tape. A matrix that
-    would change the order of contributions to a slot is dissolved into its instructions.
-    """
-    chains = _chains(tape, lambda w, x: w < tape.parameters <= x, shared)
-    steps = _in_order(tape, chains, shared)
-    for reordered in (_reordered(steps), set(range(tape.num_slots))):
-        touched = {out for step in steps if isinstance(step, Matrix) and _touches(step, reordered) for out in step.out}
-        if not touched:
-            break
-        chains = {end: kept for end, kept in chains.items() if end not in touched}
-        steps = _in_order(tape, chains, shared)
-        if not _reordered(steps):
-            break
-    return steps
 
 
 # --- chains ---------------------------------------------------------------------------------------------------------
@@ -145,8 +118,8 @@ class _Chain:
 
     def sort(self) -> None:
         """Order the terms by operand: chains that read the same operands in another order then are rows of one matrix."""
-        terms = sorted(zip(self.operands, self.weights, self.products, strict=True))
-        self.operands, self.weights, self.products = ([term[i] for term in terms] for i in range(3))
+        terms = sorted(zip(self.operands, self.weights, strict=True))
+        self.operands, self.weights = ([term[i] for term in terms] for i in range(2))
 
 
 @dataclass(slots=True)
@@ -161,19 +134,12 @@ class _Single:
 _Item: TypeAlias = _Chain | _Single
 
 
-def _instructions(tape: Tape, shared: bool) -> Iterator[tuple[int, Instruction]]:
-    """The instructions with their slots; with ``shared`` only those that depend on no input."""
-    for slot, instruction in enumerate(tape.instructions, tape.first_slot):
-        if not (shared and tape.per_example[slot]):
-            yield slot, instruction
-
-
-def _chains(tape: Tape, is_product: Callable[[int, int], bool], shared: bool = False) -> dict[int, _Chain]:
+def _chains(tape: Tape, is_product: Callable[[int, int], bool]) -> dict[int, _Chain]:
     """Each chain of two products or more, by the slot of its last link. ``is_product(w, x)``: whether w may be a weight of x."""
     uses = tape.uses
     products: dict[int, tuple[int, int]] = {}
     ends: dict[int, _Chain] = {}
-    for slot, (op, x, y) in _instructions(tape, shared):
+    for slot, (op, x, y) in enumerate(tape.instructions, tape.first_slot):
         if op is MUL and uses[slot] == 1 and is_product(x, y) != is_product(y, x):
             products[slot] = (x, y) if is_product(x, y) else (y, x)
         elif op is ADD and (x in products or y in products):
@@ -201,10 +167,10 @@ def _link(
     ends[slot] = current
 
 
-def _items(tape: Tape, chains: dict[int, _Chain], shared: bool) -> Iterator[_Item]:
+def _items(tape: Tape, chains: dict[int, _Chain]) -> Iterator[_Item]:
     """The chains, and the instructions that are in none, in the order of the tape."""
     inside = {slot for found in chains.values() for slots in (found.products, found.links) for slot in slots}
-    for slot, instruction in _instructions(tape, shared):
+    for slot, instruction in enumerate(tape.instructions, tape.first_slot):
         if slot in chains:
             yield chains[slot]
         elif slot not in inside:
@@ -215,12 +181,10 @@ def _join(steps: list[Step], item: _Item) -> None:
     """Add the item to the last of these steps; if there is none, it becomes the first."""
     if isinstance(item, _Chain):
         if not steps:
-            steps.append(Matrix([], item.operands, [], [], [], []))
+            steps.append(Matrix([], item.operands, [], []))
         matrix = steps[-1]
         assert isinstance(matrix, Matrix)
         matrix.weights.append(item.weights)
-        matrix.products.append(item.products)
-        matrix.links.append(item.links[0])
         if item.start >= 0:
             matrix.start.append(item.start)
     else:
@@ -231,89 +195,3 @@ def _join(steps: list[Step], item: _Item) -> None:
         group.x.append(item.sources[0])
         group.y.extend(item.sources[1:])
     steps[-1].out.append(item.slot)
-
-
-# --- the order of the tape ------------------------------------------------------------------------------------------
-
-
-def _in_order(tape: Tape, chains: dict[int, _Chain], shared: bool) -> list[Step]:
-    """Steps in the order of the tape.
-
-    A chain joins the matrix of an earlier one if its start had been computed there. Another instruction joins the group just before
-    it, if that is of the same operation and computes none of its operands.
-    """
-    place = list(range(tape.num_slots))
-    matrices: dict[object, list[Step]] = {}
-    placed: list[list[Step]] = []
-    last: list[Step] = []
-    results: set[int] = set()  # of the last group
-    for item in _items(tape, chains, shared):
-        if isinstance(item, _Chain):
-            key = (item.start >= 0, tuple(item.operands))
-            group = matrices.get(key)
-            if group is None or (item.start >= 0 and place[item.start] >= place[group[0].out[0]]):
-                group = matrices[key] = []
-                placed.append(group)
-                last = []
-            _join(group, item)
-            place[item.slot] = place[group[0].out[0]]
-        else:
-            if not (last and last[0].op is item.op and results.isdisjoint(item.sources)):  # type: ignore[union-attr]
-                last, results = [], set()
-                placed.append(last)
-            _join(last, item)
-            results.add(item.slot)
-    return [step for steps in placed for step in steps]
-
-
-def contributions(step: Step) -> Iterator[tuple[int, int]]:
-    """The contributions of a step in the backward pass: (slot that receives it, slot of the instruction that makes it), in order."""
-    for i in reversed(range(len(step.out))):
-        if isinstance(step, Group):
-            yield step.x[i], step.out[i]
-            if step.y:
-                yield step.y[i], step.out[i]
-            continue
-        for operand, weight, product in zip(step.operands, step.weights[i], step.products[i], strict=True):
-            yield operand, product
-            yield weight, product
-        if step.start:
-            yield step.start[i], step.links[i]
-
-
-def _reordered(steps: Sequence[Step]) -> set[int]:
-    """The slots that would get their contributions in another order than that of the tape, or in partial sums.
-
-    In the eager pass instructions contribute from the last to the first. Two contributions may change places: a + b is b + a.
-    """
-    last: dict[int, int] = {}
-    count: dict[int, int] = {}
-    wrong: set[int] = set()
-    for step in reversed(steps):
-        for slot, maker in contributions(step):
-            if maker > last.get(slot, maker):
-                wrong.add(slot)
-            last[slot] = maker
-            count[slot] = count.get(slot, 0) + 1
-    return {slot for slot in wrong if count[slot] > 2} | _summed_in_parts(steps)
-
-
-def _summed_in_parts(steps: Sequence[Step]) -> set[int]:
-    """Weights that have several places in matrices, so that their adjoints would be sums of partial sums; and starts that are also an
-    operand or a weight of their matrix, which would get their contributions in another order."""
-    home: dict[int, tuple[int, int, int]] = {}
-    known: dict[object, int] = {}
-    wrong: set[int] = set()
-    for step in steps:
-        if isinstance(step, Matrix):
-            number = known.setdefault(tuple(map(tuple, step.weights)), len(known))
-            for i, row in enumerate(step.weights):
-                for j, weight in enumerate(row):
-                    if home.setdefault(weight, (number, i, j)) != (number, i, j):
-                        wrong.add(weight)
-            wrong.update(set(step.start).intersection((*step.operands, *chain(*step.weights))))
-    return wrong
-
-
-def _touches(matrix: Matrix, slots: set[int]) -> bool:
-    return any(not slots.isdisjoint(part) for part in (matrix.operands, matrix.start, *matrix.weights))

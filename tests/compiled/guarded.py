@@ -14,10 +14,10 @@ import numpy as np
 
 import autograd
 from autograd import Value, tanh, total
-from autograd.compiled.native import Native, bound
+from autograd.compiled.native import Native
 from autograd.compiled.native.kernels.memory import Stretch
 from autograd.compiled.native.machine import Machine
-from autograd.compiled.native.plan.one_example import Single
+from autograd.compiled.native.plan.batch import Batch
 from autograd.compiled.native.plan.stream import Stream
 
 PAGE = mmap.PAGESIZE
@@ -75,12 +75,11 @@ def run(lanes, side):
             examples = rng.uniform(0.1, 1.0, (count, 4))
             it = native.bind(examples, allocate=allocate)
             it.gradient(theta), it.value(theta), it.outputs(theta), it.per_example(theta)
-            bound.SingleBound(native, examples, True, allocate).per_example(theta)
 
 
 def plant(name):
     """A bug: a program that goes 8 bytes too far, at one end or the other, or has less memory than it takes."""
-    add, prepared, layout = Stream.add, Machine.prepared, Single.__init__
+    add, prepared, layout = Stream.add, Machine.prepared, Batch.__init__
 
     def one_more(self, kernel, *words):
         add(self, kernel, *((words[0] + 8, *words[1:]) if kernel == Stretch(False) else words))
@@ -95,7 +94,7 @@ def plant(name):
     bugs = {
         "writes behind": mock.patch.object(Stream, "add", one_more),
         "reads ahead": mock.patch.object(Machine, "prepared", too_early),
-        "small arena": mock.patch.object(Single, "__init__", less),
+        "small arena": mock.patch.object(Batch, "__init__", less),
     }
     return bugs[name] if name else nullcontext()
 

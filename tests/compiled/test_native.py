@@ -1,4 +1,4 @@
-"""The native executor: agreement at every width, exactness for one example, and numbers that are none."""
+"""The native executor: agreement at every width, over a batch and for each example, and numbers that are none."""
 
 import math
 import random
@@ -12,8 +12,10 @@ pytest.importorskip("llvmlite")
 
 import autograd
 from autograd import OPS, Value, relu, total
-from autograd.compiled.native import Native
-from autograd.compiled.native.kernels import row_facts
+from autograd.compiled.native import Native, machine
+from autograd.compiled.native.kernels import memory, row_facts
+from autograd.compiled.native.llvm import jit
+from autograd.compiled.native.plan import batch
 from autograd.compiled.plain import Plain
 from autograd.compiled.tape import Instruction, Tape
 from nn import MLP
@@ -25,7 +27,7 @@ from tests.sweeps import sweep
 ROOT = Path(__file__).parents[2]
 LANES = [8, 4, 2, 1]
 WIDTHS = sweep("random functions at other widths", sample=60, full=1200)
-TO_THE_BIT = sweep("random functions, native, one example at a time", sample=40, full=800)
+EACH_EXAMPLE = sweep("random functions, native, each example", sample=40, full=800)
 
 
 # --- agreement -------------------------------------------------------------------------------------------------------
@@ -79,7 +81,7 @@ def test_results_are_arrays_of_their_own():
         assert (first == kept).all()
 
 
-# --- one example, to the last bit --------------------------------------------------------------------------------------
+# --- one example, and each example ----------------------------------------------------------------------------------
 
 
 def unrolled(count, activation, penalty):
@@ -92,41 +94,95 @@ def unrolled(count, activation, penalty):
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "softplus"])
 @pytest.mark.parametrize("penalty", [0.0, 1e-3])
-def test_an_unrolled_loss_is_eager_s_to_the_last_bit(activation, penalty):
+def test_an_unrolled_loss_agrees_with_eager(activation, penalty):
     loss, parameters = unrolled(20, activation, penalty)
     loss.backward()
     theta = np.array([each.data for each in parameters])
     value, gradient = Native(tape_of(loss, parameters)).bind(np.empty((1, 0))).gradient(theta)
-    assert value == loss.data
-    assert gradient.tolist() == [each.grad for each in parameters]
+    assert error(value, loss.data) < 1e-13
+    assert error(gradient, [each.grad for each in parameters]) < 1e-13
 
 
-def test_random_functions_are_eager_s_to_the_last_bit():
-    for case in TO_THE_BIT.cases():
-        function = drawn(case)
-        values, width = function.values(), function.examples.shape[1]
-        tape = autograd.compile(function.function(values), values, shapes=[(width,)]).tape
-        truth = eager(function)
-        for k in range(len(function.outputs)):
-            one = Native(tape.restrict_to_output(k).with_inputs()).bind(function.examples)
-            got, slopes = one.per_example(np.array(function.parameters))
-            assert got.tolist() == truth.outputs[:, k].tolist()
-            assert slopes.tolist() == np.concatenate([truth.slopes[:, k], truth.input_slopes[:, k]], axis=1).tolist()
+def each_example(function, lanes):
+    """The largest error of what ``per_example`` says of a random function and its inputs."""
+    values, width = function.values(), function.examples.shape[1]
+    tape = autograd.compile(function.function(values), values, shapes=[(width,)]).tape
+    truth, worst = eager(function), 0.0
+    for k in range(len(function.outputs)):
+        one = Native(tape.restrict_to_output(k).with_inputs(), lanes=lanes).bind(function.examples)
+        got, slopes = one.per_example(np.array(function.parameters))
+        wanted = np.concatenate([truth.slopes[:, k], truth.input_slopes[:, k]], axis=1)
+        worst = max(worst, error(got, truth.outputs[:, k]), error(slopes, wanted, 1e-3 * truth.paths))
+    return worst
 
 
-def test_lanes_of_exact_matrices_make_no_difference():
-    loss, parameters = unrolled(3, "tanh", 0.0)
-    tape, theta = tape_of(loss, parameters), np.array([each.data for each in parameters])
-    results = [Native(tape, lanes=lanes).bind(np.empty((1, 0))).gradient(theta) for lanes in (8, 4, 2)]
-    assert all(value == results[0][0] and (gradient == results[0][1]).all() for value, gradient in results)
+def test_each_example_of_random_functions_agrees_with_eager():
+    for case in EACH_EXAMPLE.cases():
+        assert EACH_EXAMPLE.error(each_example(drawn(case), lanes=LANES[case % 4])) < 1e-12
 
 
-def test_a_power_is_the_c_library_s():
-    w = Value(1.1, "w")
-    tape = autograd.compile(lambda x: (w * x) ** 2, [w], shapes=[()]).tape
-    numbers = examples(200, 1)
-    got = Native(tape, lanes=1).bind(numbers).per_example(np.array([1.1]))[0]
-    assert got.tolist() == [math.pow(1.1 * x, 2) for x in numbers[:, 0].tolist()]
+def neuron(w, x):
+    return w[0] + w[1] * x[0] + w[2] * x[1]
+
+
+FUNCTIONS = {
+    "a parameter": lambda w, x: w[1],
+    "parameters alone": lambda w, x: w[0] * autograd.exp(w[1]),
+    "an input": lambda w, x: x[1],
+    "no parameter": lambda w, x: autograd.exp(x[0]) * x[1],
+    "computed weights": lambda w, x: autograd.exp(w[0]) * x[0] + (w[1] * w[2]) * x[1] + w[0],
+    "a penalty": lambda w, x: neuron(w, x) ** 2 + 0.1 * total(each * each for each in w),
+    "a weight twice in a row": lambda w, x: w[0] * x[0] + w[0] * x[1],
+    "a weight in two matrices": lambda w, x: autograd.tanh(neuron(w, x)) + autograd.exp(w[2] * x[1] + w[1] * x[2]),
+    "a matrix twice": lambda w, x: autograd.tanh(neuron(w, x)) * neuron(w, [x[2], x[0]]),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("lanes", LANES)
+def test_each_example_of_odd_functions(name, lanes):
+    w = [Value(0.3 * k - 0.5, f"w{k}") for k in range(3)]
+    tape, theta = autograd.compile(lambda x: FUNCTIONS[name](w, x), w, shapes=[(3,)]).tape, np.array([each.data for each in w])
+    for wanted_of in (tape, tape.with_inputs()):
+        for count in (1, 2, 9, 21):
+            X = examples(count, 3)
+            got, wanted = Native(wanted_of, lanes=lanes).bind(X), Plain(wanted_of).bind(X)
+            pairs = zip(got.per_example(theta), wanted.per_example(theta), strict=True)
+            assert max(error(*pair) for pair in pairs) < 1e-13
+            assert error(got.outputs(theta), wanted.outputs(theta)) < 1e-13
+            assert error(got.value(theta), wanted.value(theta)) < 1e-13
+            (value, gradient), (true_value, true_gradient) = got.gradient(theta), wanted.gradient(theta)
+            assert error(value, true_value) < 1e-13
+            assert error(gradient, true_gradient) < 1e-13
+
+
+@pytest.mark.parametrize("lanes", LANES)
+def test_each_example_of_every_batch(lanes):
+    tape, theta = network("tanh", (3, 9, 6), penalty=0.01)
+    native, plain = Native(tape, lanes=lanes), Plain(tape)
+    for count in range(1, 34):
+        X = examples(count, 4, count)
+        (values, gradients), wanted = native.bind(X).per_example(theta), plain.bind(X).per_example(theta)
+        assert error(values, wanted[0]) < 1e-13
+        assert error(gradients, wanted[1]) < 1e-13
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "wrong"),
+    [
+        (memory, "_transposed", lambda code, square: square),  # each example gets what belongs to its neighbours
+        (batch, "Tally", lambda lanes: memory.Copy(lanes)),  # the last of a weight's places counts
+    ],
+)
+def test_a_planted_bug_of_examples_apart_is_caught(monkeypatch, module, name, wrong):
+    fresh = jit.Library()
+    monkeypatch.setattr(machine, "library", lambda: fresh)
+    monkeypatch.setattr(module, name, wrong)
+    w = [Value(0.3 * k - 0.5, f"w{k}") for k in range(3)]
+    tape = autograd.compile(lambda x: FUNCTIONS["a weight twice in a row"](w, x), w, shapes=[(3,)]).tape
+    theta, X = np.array([each.data for each in w]), examples(20, 3)
+    gradients = [each(tape).bind(X).per_example(theta)[1] for each in (Native, Plain)]
+    assert error(*gradients) > 1e-2
 
 
 # --- numbers that are none ---------------------------------------------------------------------------------------------

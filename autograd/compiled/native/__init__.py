@@ -6,15 +6,14 @@
     jit         kernels -> machine code, once each
     rows        kernels of single operations, forward and backward
     matrices    kernels of matrices over a block of examples
-    single      kernels of matrices for one example, exact to the last bit
     moves       kernels that move numbers, and the driver
     stream      streams of instructions; the arena that they work on
     fusion      which steps of a block run as one
     liveness    which numbers of a block are needed when
-    exact       layout of one example
+    shared      layout of what all examples share
     block       layout of a batch in vectors
     machine     an arena in memory, and the call that runs streams on it; threads
-    bound       a tape with its data: a batch, or one example after the other
+    bound       a tape with its data
     executor    the executor
 
 Compiled are only kernels, small loops that know an operation and the form of its operands but no tape. A tape becomes a stream

@@ -1,4 +1,4 @@
-"""A tape with its data in machine code: a batch in vectors, or one example after the other to the last bit."""
+"""A tape with its data in machine code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd.compiled.native import machine
-from autograd.compiled.native.kernels.memory import ARRAY, GRADIENT
+from autograd.compiled.native.llvm.jit import UNROLL
 from autograd.compiled.native.machine import Machine, Phase
 from autograd.compiled.native.plan.batch import split
 from autograd.compiled.native.plan.stream import WORD, Stream
@@ -23,155 +23,43 @@ OPERATIONS_PER_THREAD = 2_000_000
 """Operations times examples that make a second thread worth waking: about 0.15 ms."""
 
 
-class SingleBound:
-    """One example after the other, exactly."""
-
-    def __init__(self, native: Native, examples: Array, mean: bool, allocate: Callable[[int], Any] = machine.zeros) -> None:
-        self._native, self._tape = native, native.tape
-        varies = any(self._tape.per_example[slot] for slot in self._tape.outputs)
-        self._count = len(examples)
-        self._runs = self._count if varies else 1  # equal examples are run once
-        self._share = self._count if mean else 1
-        self._times = self._count // self._runs
-        self._examples = allocate(self._runs * self._tape.inputs * WORD).view(np.float64)
-        self._examples[:] = examples[: self._runs].ravel()
-        arena, self._layout = native.single
-        self._machine = Machine(arena, self._tape.parameters, allocate)
-        self._allocate = allocate
-        self._lock = threading.Lock()  # calls from several threads take turns: they use the same memory
-
-    def gradient(self, theta: Array) -> tuple[float, Array]:
-        """The value and its gradient, reduced over the examples."""
-        machine = self._machine
-        with self._lock:
-            machine.theta[:] = theta
-            machine.gradient.fill(0.0)
-            call, values = self._gradient_call
-            call()
-            if self._runs == self._times == self._share == 1:
-                return float(values[0]), machine.gradient.copy()
-            scale = self._times / self._share
-            return float(values.sum() * scale), machine.gradient * scale
-
-    def value(self, theta: Array) -> float:
-        """The value, reduced over the examples."""
-        return float(self.outputs(theta).sum() / self._share)
-
-    def outputs(self, theta: Array) -> Array:
-        """All outputs of each example: (N, K)."""
-        [outputs] = self._rows(self._outputs_call, theta, slice(None))
-        return outputs
-
-    def per_example(self, theta: Array) -> tuple[Array, Array]:
-        """The value (N,) and the gradient (N, wanted) of each example."""
-        values, gradients = self._rows(self._per_example_call, theta, 0, slice(1, None))
-        return values, gradients
-
-    def _rows(self, prepared: tuple[Callable[[], None], Array], theta: Array, *columns: Any) -> list[Array]:
-        """What a call gives out, a row for each example, in arrays of these columns."""
-        call, results = prepared
-        with self._lock:
-            self._machine.theta[:] = theta
-            call()
-            rows = results.reshape(self._runs, -1)
-            parts = [rows[:, each] for each in columns]
-            return [part.copy() if self._times == 1 else np.repeat(part, self._times, axis=0) for part in parts]
-
-    @cached_property
-    def _gradient_call(self) -> tuple[Callable[[], None], Array]:
-        def after(stream: Stream) -> None:
-            layout, tape = self._layout, self._tape
-            layout.put(stream, [layout.primal[tape.outputs[0]]], ARRAY)
-            layout.put(stream, layout.adjoints(tape.parameters if tape.num_differentiated else 0), GRADIENT, add=True)
-
-        return self._prepared("gradient", 1, after)
-
-    @cached_property
-    def _per_example_call(self) -> tuple[Callable[[], None], Array]:
-        def after(stream: Stream) -> None:
-            layout, tape = self._layout, self._tape
-            layout.put(stream, [layout.primal[tape.outputs[0]], *layout.adjoints(tape.num_differentiated)], ARRAY)
-
-        return self._prepared("per example", 1 + self._tape.num_differentiated, after)
-
-    @cached_property
-    def _outputs_call(self) -> tuple[Callable[[], None], Array]:
-        def after(stream: Stream) -> None:
-            self._layout.put(stream, [self._layout.primal[slot] for slot in self._tape.outputs], ARRAY)
-
-        return self._prepared("outputs", len(self._tape.outputs), after, backward=False)
-
-    def _prepared(
-        self, name: str, width: int, after: Callable[[Stream], None], backward: bool = True
-    ) -> tuple[Callable[[], None], Array]:
-        """The call that runs every example, and the array that it fills: ``width`` numbers for each."""
-        layout, stream, inputs = self._layout, self._native.stream, self._tape.inputs * WORD
-        output = self._tape.outputs[0]
-
-        def there_and_back(stream: Stream) -> None:
-            layout.example(stream)
-            layout.forward(stream)
-            if backward and self._tape.num_differentiated:
-                layout.clear(stream)
-                layout.seed(stream, output)
-                layout.backward(stream, output)
-
-        results = self._allocate(self._runs * width * WORD).view(np.float64)
-        example = stream(f"single {name}", 1, there_and_back, after)
-        data, out = self._examples.ctypes.data, results.ctypes.data
-        load = Phase(stream("single load", 1, layout.load))
-        return self._machine.prepared([load, Phase(example, self._runs, data, inputs, out, width * WORD)]), results
-
-
 class BatchBound:
     """A batch in vectors; its blocks are shared out to the threads."""
 
     def __init__(self, native: Native, examples: Array, mean: bool, allocate: Callable[[int], Any] = machine.zeros) -> None:
-        self._native, self._tape, self._layout = native, native.tape, native.batch[1]
-        self._examples, self._mean, self._allocate = examples, mean, allocate
-        self._count, lanes = len(examples), native.lanes
-        self._share = 1 / self._count if mean else 1.0
-        self._parts = split(self._count, lanes)
-        self._data = self._in_lanes(examples)
-        work = self._count * len(self._tape.instructions)
-        threads = max(1, min(native.threads, self._parts[2] or 1, work // OPERATIONS_PER_THREAD))
-        self._machines = [Machine(native.batch[0], self._tape.parameters, allocate) for _ in range(threads)]
-        for each in self._machines:
-            each.doubles[self._slice(self._layout.full, self._layout.unroll * lanes)] = self._share
-            each.doubles[self._slice(self._layout.partial, self._parts[0])] = self._share
-        self._theta, self._gradient = self._machines[0].theta, self._machines[0].gradient
+        self._native, self._tape, self._allocate = native, native.tape, allocate
+        self._count = len(examples)
+        varies = any(self._tape.per_example[slot] for slot in self._tape.outputs)
+        self._examples = examples if varies else examples[:1]  # equal examples are run once
+        runs = len(self._examples)
+        self._lanes = min(lanes for lanes in UNROLL if lanes >= min(runs, native.lanes))
+        self._share = (self._count / runs) / (self._count if mean else 1)
+        self._layout = native.layout(self._lanes)[1]
+        self._parts = split(runs, self._lanes, self._layout.unroll)
+        self._data = in_lanes(self._examples, self._lanes, self._layout.unroll, allocate)
         self._lock = threading.Lock()  # calls from several threads take turns: they use the same memory
 
-    @staticmethod
-    def _slice(place: int, count: int) -> slice:
-        return slice(place // WORD, place // WORD + count)
-
-    def _in_lanes(self, examples: Array) -> Array:
-        """The data as the kernels read them: for each vector or block the lanes of input 1, of input 2, and so on."""
-        lanes, (partial, singles, blocks) = self._native.lanes, self._parts
-        width = self._layout.unroll * lanes
-        start = partial
-        parts: list[Array] = []
-        if partial:
-            vector = np.resize(examples[:partial], (lanes, self._tape.inputs))
-            vector[partial:] = np.where(np.isfinite(vector[partial:]), vector[partial:], 0.0)
-            parts = [vector.T]
-        for count, size in ((singles, lanes), (blocks, width)):
-            stop = start + count * size
-            parts.append(examples[start:stop].reshape(count, size, self._tape.inputs).transpose(0, 2, 1))
-            start = stop
-        data: Array = self._allocate(sum(part.size for part in parts) * WORD).view(np.float64)
-        np.concatenate([part.ravel() for part in parts], out=data)
-        return data
+    @cached_property
+    def _machines(self) -> list[Machine]:
+        """A machine for each thread."""
+        work = len(self._examples) * len(self._tape.instructions)
+        threads = max(1, min(self._native.threads, self._parts[2] or 1, work // OPERATIONS_PER_THREAD))
+        arena, layout = self._native.layout(self._lanes)
+        machines = [Machine(arena, self._tape.parameters, self._allocate) for _ in range(threads)]
+        for each in machines:
+            each.doubles[_slice(layout.full, layout.unroll * self._lanes)] = self._share
+            each.doubles[_slice(layout.partial, self._parts[0])] = self._share
+        return machines
 
     def gradient(self, theta: Array) -> tuple[float, Array]:
         """The value and its gradient, reduced over the examples."""
         with self._lock:
             calls = self._gradient_calls
             if len(calls) == 1:
-                self._theta[:] = theta
+                machine = self._machines[0]
+                machine.theta[:] = theta
                 calls[0]()
-                return self._machines[0].value * self._share, self._gradient.copy()
+                return machine.value * self._share, machine.gradient.copy()
             self._run(calls, theta)
             return self._value, np.sum([each.gradient for each in self._machines], axis=0)
 
@@ -204,8 +92,8 @@ class BatchBound:
         return outputs
 
     def _out_of_lanes(self, results: Array) -> Array:
-        """The reverse of ``_in_lanes``: a row for each example."""
-        lanes, (partial, singles, blocks) = self._native.lanes, self._parts
+        """The reverse of ``in_lanes``: a row for each example."""
+        lanes, (partial, singles, blocks) = self._lanes, self._parts
         width = self._layout.unroll * lanes
         columns = len(results) // (int(partial > 0) * lanes + singles * lanes + blocks * width)
         rows, start = [], 0
@@ -217,12 +105,18 @@ class BatchBound:
         return np.concatenate(rows)
 
     def per_example(self, theta: Array) -> tuple[Array, Array]:
-        """The value (N,) and the gradient (N, wanted) of each example, exactly."""
-        return self._single.per_example(theta)
+        """The value (N,) and the gradient (N, wanted) of each example."""
+        if self._tape.per_example[self._tape.outputs[0]]:
+            return self._apart.per_example(theta)
+        value, gradient = BatchBound(self._native, self._examples, True, self._allocate).gradient(theta)
+        gradients = np.zeros((self._count, self._tape.num_differentiated))  # those of the inputs stay 0
+        if self._tape.num_differentiated:
+            gradients[:, : self._tape.parameters] = gradient
+        return np.full(self._count, value), gradients
 
     @cached_property
-    def _single(self) -> SingleBound:
-        return SingleBound(self._native, self._examples, self._mean)
+    def _apart(self) -> ApartBound:
+        return ApartBound(self._native, self._examples, self._lanes, self._allocate)
 
     # --- the phases of a call ----------------------------------------------------------------------------------------
 
@@ -238,7 +132,7 @@ class BatchBound:
         layout, native = self._layout, self._native
 
         def stream(part: str, write: Callable[[Stream, bool], None]) -> Phase:
-            return Phase(native.stream(f"{name} {part}", 1, lambda stream: write(stream, gradient)))
+            return Phase(native.stream(layout, f"{name} {part}", 1, lambda stream: write(stream, gradient)))
 
         def block(name: str, vectors: int, mask: int, first: bool) -> Stream:
             def write(stream: Stream) -> None:
@@ -247,7 +141,7 @@ class BatchBound:
                 if gradient:
                     layout.backward(stream, vectors, mask, first)
 
-            return native.stream(f"{name}{' first' * (first and gradient)}", vectors, write)
+            return native.stream(layout, f"{name}{' first' * (first and gradient)}", vectors, write)
 
         def before(stream: Stream, gradient: bool) -> None:
             layout.before(stream)
@@ -259,16 +153,16 @@ class BatchBound:
 
     @cached_property
     def _outputs_calls(self) -> tuple[list[Callable[[], None]], Array]:
-        layout, stream, lanes = self._layout, self._native.stream, self._native.lanes
+        layout, stream, lanes = self._layout, self._native.stream, self._lanes
 
         def block(name: str, vectors: int, mask: int, first: bool) -> Stream:
-            return stream(name, vectors, lambda to: layout.forward(to, vectors), lambda to: layout.outputs(to, vectors))
+            return stream(layout, name, vectors, lambda to: layout.forward(to, vectors), lambda to: layout.outputs(to, vectors))
 
         columns = sum(self._tape.per_example[slot] for slot in self._tape.outputs)
         partial, singles, blocks = self._parts
         size = (bool(partial) + singles + blocks * layout.unroll) * lanes * columns
         results = self._allocate(size * WORD).view(np.float64)
-        before = Phase(stream("before", 1, layout.before))
+        before = Phase(stream(layout, "before", 1, layout.before))
         return self._calls("outputs", block, before, results=results.ctypes.data, columns=columns), results
 
     def _calls(
@@ -283,7 +177,7 @@ class BatchBound:
     ) -> list[Callable[[], None]]:
         """A call for each thread: the first takes what does not fill a block, and all take their part of the blocks."""
         layout, (partial, singles, blocks) = self._layout, self._parts
-        lanes, inputs, data = self._native.lanes, self._tape.inputs, self._data.ctypes.data
+        lanes, inputs, data = self._lanes, self._tape.inputs, self._data.ctypes.data
         row, out = lanes * inputs * WORD, lanes * columns * WORD
         loose: list[Phase] = []  # what does not fill a block
         if partial:
@@ -309,7 +203,68 @@ class BatchBound:
         return calls
 
 
+class ApartBound:
+    """A batch of which each example wants a gradient of its own."""
+
+    def __init__(self, native: Native, examples: Array, lanes: int, allocate: Callable[[int], Any]) -> None:
+        self._native, self._tape, self._lanes, self._allocate = native, native.tape, lanes, allocate
+        self._count = len(examples)
+        arena, self._layout = native.layout(lanes, apart=True)
+        self._data = in_lanes(examples, lanes, 1, allocate)
+        self._machine = Machine(arena, self._tape.parameters, allocate)
+        self._machine.doubles[_slice(self._layout.full, lanes)] = 1.0
+        self._lock = threading.Lock()
+
+    def per_example(self, theta: Array) -> tuple[Array, Array]:
+        """The value (N,) and the gradient (N, wanted) of each example."""
+        with self._lock:
+            call, results = self._call
+            self._machine.theta[:] = theta
+            call()
+            return results[: self._count, 0].copy(), results[: self._count, 1 : 1 + self._tape.num_differentiated].copy()
+
+    @cached_property
+    def _call(self) -> tuple[Callable[[], None], Array]:
+        """The call, and the array that it fills with a row for each example: the value, the gradient, and zeros to a whole vector."""
+        layout, lanes = self._layout, self._lanes
+        (partial, _, vectors), data = split(self._count, lanes, 1), self._data.ctypes.data
+        columns = -(-(1 + self._tape.num_differentiated) // lanes) * lanes
+        results = self._allocate(max(self._count, lanes) * columns * WORD).view(np.float64)
+        out, row = results.ctypes.data, columns * WORD
+        vector = lanes * self._tape.inputs * WORD
+        stream = self._native.stream(layout, "apart", 1, layout.apart)
+        phases = [Phase(self._native.stream(layout, "before", 1, layout.before))]
+        if partial:
+            phases.append(Phase(stream, 1, data, 0, out, 0))
+            data, out = data + vector, out + partial * row  # over the rows of the idle lanes
+        if vectors:
+            phases.append(Phase(stream, vectors, data, vector, out, lanes * row))
+        return self._machine.prepared(phases), results.reshape(-1, columns)
+
+
 def _shares(count: int, parts: int) -> Iterator[tuple[int, int]]:
     """``count`` things dealt out to ``parts``, as evenly as can be."""
     for k in range(parts):
         yield k * count // parts, (k + 1) * count // parts
+
+
+def in_lanes(examples: Array, lanes: int, unroll: int, allocate: Callable[[int], Any]) -> Array:
+    """The data as the kernels read them: for each vector or block the lanes of input 1, of input 2, and so on."""
+    start, singles, blocks = split(len(examples), lanes, unroll)
+    inputs = examples.shape[1]
+    parts: list[Array] = []
+    if start:  # the vector that is not full
+        vector = np.resize(examples[:start], (lanes, inputs))
+        vector[start:] = np.where(np.isfinite(vector[start:]), vector[start:], 0.0)
+        parts = [vector.T]
+    for count, size in ((singles, lanes), (blocks, unroll * lanes)):
+        stop = start + count * size
+        parts.append(examples[start:stop].reshape(count, size, inputs).transpose(0, 2, 1))
+        start = stop
+    data: Array = allocate(sum(part.size for part in parts) * WORD).view(np.float64)
+    np.concatenate([part.ravel() for part in parts], out=data)
+    return data
+
+
+def _slice(place: int, count: int) -> slice:
+    return slice(place // WORD, place // WORD + count)

@@ -1,21 +1,18 @@
-"""Native: a tape as machine code, over a batch in vectors or for one example to the last bit."""
+"""Native: a tape as machine code, over batches in vectors."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from autograd.compiled.native import machine
-from autograd.compiled.native.bound import BatchBound, SingleBound
+from autograd.compiled.native.bound import BatchBound
 from autograd.compiled.native.kernels.memory import CELLS
 from autograd.compiled.native.llvm.jit import UNROLL, Halt, assembly, assembly_text, native_lanes
 from autograd.compiled.native.machine import Crew
 from autograd.compiled.native.plan.batch import Batch
-from autograd.compiled.native.plan.one_example import Single
 from autograd.compiled.native.plan.stream import Arena, Stream
-from autograd.compiled.steps import steps_in_order
 from autograd.compiled.tape import Tape
 
 if TYPE_CHECKING:
@@ -27,8 +24,7 @@ class Native:
 
     Args:
         tape: what to run.
-        lanes: doubles in a vector, 8, 4, 2 or 1; if left out, what the host has. One lane is exact: each example's gradient is
-            that of ``backward()``, bit for bit. So is a batch of one example, and ``per_example``.
+        lanes: doubles in a vector, at most: 8, 4, 2 or 1; if left out, what the host has. A small batch has as few as hold it.
         threads: at most so many, and none for less than about 0.15 ms of work; if left out one. The number decides how sums are
             grouped, so results are the same for the same number.
 
@@ -48,15 +44,13 @@ class Native:
         self.tape, self.lanes, self.threads = tape, lanes or native_lanes(), threads or 1
         if self.lanes not in UNROLL:
             raise ValueError(f"vectors have {', '.join(map(str, UNROLL))} lanes, but got {lanes!r}")
-        self._streams: dict[tuple[str, int], Stream] = {}
+        self._layouts: dict[tuple[int, bool], tuple[Arena, Batch]] = {}
+        self._streams: dict[tuple[Batch, str, int], Stream] = {}
         self._crew: Crew | None = None
         self._lock = threading.Lock()
 
     def bind(self, examples: Array, mean: bool = True, allocate: Callable[[int], Any] = machine.zeros) -> Bound:
         """Take in the data, (N, F): they are copied to the order of the lanes."""
-        varies = any(self.tape.per_example[slot] for slot in self.tape.outputs)
-        if self.lanes == 1 or len(examples) == 1 or not varies:
-            return SingleBound(self, examples, mean, allocate)
         return BatchBound(self, examples, mean, allocate)
 
     def show(self, what: str) -> str:
@@ -67,36 +61,29 @@ class Native:
         return assembly_text(kernels) if what == "llvm" else assembly(kernels)
 
     def _there_and_back(self, stream: Stream) -> None:
-        differentiable = len(self.tape.outputs) == 1 and self.tape.num_differentiated
-        if self.batch[1].steps and self.lanes > 1:
-            layout = self.batch[1]
-            layout.forward(stream, layout.unroll)
-            if differentiable:
-                layout.backward(stream, layout.unroll, layout.full, first=False)
-        else:
-            self.single[1].forward(stream)
-            if differentiable:
-                self.single[1].backward(stream, self.tape.outputs[0])
+        _, layout = self.layout(self.lanes)
+        layout.shared.forward(stream)
+        layout.forward(stream, layout.unroll)
+        if len(self.tape.outputs) == 1 and self.tape.num_differentiated:
+            layout.backward(stream, layout.unroll, layout.full, first=False)
+            layout.shared.backward(stream)
 
-    # --- layouts, made when they are needed, and their streams --------------------------------------------------------
+    # --- layouts and their streams, made when they are needed ---------------------------------------------------------
 
-    @cached_property
-    def batch(self) -> tuple[Arena, Batch]:
-        """The layout of blocks."""
-        arena = Arena(CELLS)
-        return arena, Batch(arena, self.tape, self.lanes)
+    def layout(self, lanes: int, apart: bool = False) -> tuple[Arena, Batch]:
+        """The layout of blocks; ``apart`` for a gradient of each example."""
+        key = lanes, apart
+        if key not in self._layouts:
+            arena = Arena(CELLS)
+            self._layouts[key] = arena, Batch(arena, self.tape, lanes, apart)
+        return self._layouts[key]
 
-    @cached_property
-    def single(self) -> tuple[Arena, Single]:
-        """The layout of one example."""
-        arena = Arena(CELLS)
-        return arena, Single(arena, self.tape, steps_in_order(self.tape), self.lanes if self.lanes > 1 else native_lanes())
-
-    def stream(self, name: str, vectors: int, *write: Callable[[Stream], None]) -> Stream:
+    def stream(self, layout: Batch, name: str, vectors: int, *write: Callable[[Stream], None]) -> Stream:
         """The stream of this name, written at first use."""
-        if (name, vectors) not in self._streams:
-            self._streams[name, vectors] = Stream(*write)
-        return self._streams[name, vectors]
+        key = layout, name, vectors
+        if key not in self._streams:
+            self._streams[key] = Stream(*write)
+        return self._streams[key]
 
     def run(self, calls: list[Callable[[], None]]) -> None:
         """Run the calls, each in a thread."""

@@ -24,19 +24,9 @@ from autograd.rules.op import Op
 WORD = 8  # bytes of a word of the stream, and of a double
 
 
-class Shape(NamedTuple):
-    """The form of the numbers: vectors of so many ``lanes``; and whether the code is exact, see ``formula.py``."""
-
-    lanes: int
-    exact: bool
-
-    def __str__(self) -> str:
-        return f"x{self.lanes}{'.exact' if self.exact else ''}"
-
-
-def fixed_constant(op: Op, exact: bool) -> float | None:
+def fixed_constant(op: Op) -> float | None:
     """The constant of a family if the kernel is made for it: small powers are products. Others are read from the stream."""
-    fixed = op.c is not None and not exact and op.c in range(LARGEST_PRODUCT + 1)
+    fixed = op.c is not None and op.c in range(LARGEST_PRODUCT + 1)
     return float(op.c) if fixed and op.c is not None else None
 
 
@@ -45,14 +35,14 @@ class RowKernel(NamedTuple):
 
     op: Op
     constant: float | None
-    shape: Shape
+    lanes: int
     kinds: str
     actions: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """For example ``mul.vs.first.add.x8``."""
-        return ".".join([spelled(self.op, self.constant), self.kinds, *self.actions, str(self.shape)])
+        return ".".join([spelled(self.op, self.constant), self.kinds, *self.actions, f"x{self.lanes}"])
 
     @property
     def fields(self) -> list[str]:
@@ -63,8 +53,8 @@ class RowKernel(NamedTuple):
 
     def write(self) -> Code:
         """The loop over rows. The instruction: kernel, n, vectors, the constant if it is not fixed, and the fields of each row."""
-        op, shape = self.op, self.shape
-        code = Code(self.name, ARGUMENTS, shape.lanes, fused=not shape.exact)
+        op = self.op
+        code = Code(self.name, ARGUMENTS, self.lanes, fused=True)
         count, vectors = code.word("%pc", 1), code.word("%pc", 2)
         constants: dict[str, Number] = {}
         start = 3 * WORD
@@ -75,11 +65,11 @@ class RowKernel(NamedTuple):
         with code.repeat(count):
             row = code.let(f"load ptr, ptr {place}")
             addresses = {field: code.at("%base", code.word(row, i)) for i, field in enumerate(self.fields)}
-            if shape.lanes == 1:
+            if self.lanes == 1:
                 self._vector(code, op, constants, addresses, 0)
             else:
                 with code.repeat(vectors) as u:
-                    self._vector(code, op, constants, addresses, code.times(u, shape.lanes * WORD))
+                    self._vector(code, op, constants, addresses, code.times(u, self.lanes * WORD))
             code.end(f"store ptr {code.at(row, len(self.fields) * WORD)}, ptr {place}")
         next_kernel(code, code.let(f"load ptr, ptr {place}"))
         return code
@@ -88,12 +78,12 @@ class RowKernel(NamedTuple):
         self, code: Code, op: Op, constants: Mapping[str, Number], addresses: Mapping[str, str], offset: str | int
     ) -> None:
         """One vector of one row; ``offset`` is its place in the block."""
-        formula = Formula(code, self.shape.exact)
+        formula = Formula(code)
         texts = op.partials if self.actions else (op.value,)
         names = dict(constants)
         for operand, kind in zip(op.operands, self.kinds, strict=True):
             if any(operand in names_in(text) for text in texts):
-                kept = not self.actions or self.shape.exact or operand in read_backward(op)
+                kept = not self.actions or operand in read_backward(op)
                 address = addresses[operand if kept else "out"]
                 names[operand] = code.broadcast(address) if kind == "s" else code.load(code.at(address, offset))
         if not self.actions:

@@ -5,6 +5,7 @@ The caller's arrays are reached through *cells*, words of the arena that hold an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from autograd.compiled.native.llvm.ir import Code
@@ -15,47 +16,8 @@ WORD = 8
 DATA, ARRAY, THETA, GRADIENT, SELF = 0, 8, 16, 24, 32
 """The offsets of the cells: a block's data, where its results go, the parameters, their gradient, and the arena itself."""
 
-ZERO, TRASH, VALUE, CELLS = 40, 48, 56, 64
-"""The offsets of a place that is always 0, of one that nobody reads, of a batch's value; and where the arena goes on."""
-
-
-class Fetch(NamedTuple):
-    """Numbers of an array to their slots. The instruction: kernel, n, the offset of the array's cell, n offsets."""
-
-    name: str = "fetch"
-
-    def write(self) -> Code:
-        """Slot by slot."""
-        code = Code(self.name, ARGUMENTS, lanes=1)
-        count, array = code.word("%pc", 1), code.load(code.at("%base", code.word("%pc", 2)), "ptr")
-        table = code.at("%pc", 3 * WORD)
-        with code.repeat(count) as i:
-            code.store(code.load(code.at(array, code.times(i, WORD))), code.at("%base", code.word(table, i)))
-        next_kernel(code, code.at(table, code.times(count, WORD)))
-        return code
-
-
-class Put(NamedTuple):
-    """Numbers in slots to an array, or added to what is there. The instruction is that of ``Fetch``."""
-
-    add: bool
-
-    @property
-    def name(self) -> str:
-        """``put`` or ``put.add``."""
-        return "put.add" if self.add else "put"
-
-    def write(self) -> Code:
-        """Slot by slot."""
-        code = Code(self.name, ARGUMENTS, lanes=1)
-        count, array = code.word("%pc", 1), code.load(code.at("%base", code.word("%pc", 2)), "ptr")
-        table = code.at("%pc", 3 * WORD)
-        with code.repeat(count) as i:
-            place = code.at(array, code.times(i, WORD))
-            x = code.load(code.at("%base", code.word(table, i)))
-            code.store(code.binary("fadd", code.load(place), x) if self.add else x, place)
-        next_kernel(code, code.at(table, code.times(count, WORD)))
-        return code
+TRASH, VALUE, CELLS = 40, 48, 56
+"""The offsets of a place that nobody reads, and of a batch's value; and where the arena goes on."""
 
 
 class Stretch(NamedTuple):
@@ -239,7 +201,7 @@ class Wipe(NamedTuple):
 
 
 class Reduce(NamedTuple):
-    """Add up the lanes of each sum. The instruction: kernel, groups of ``lanes / 2`` sums, the offset of the sums; for each sum the
+    """Add up the lanes of each sum. The instruction: kernel, groups of ``group`` sums, the offset of the sums; for each sum the
     offset of the number to which it is added."""
 
     lanes: int
@@ -249,19 +211,23 @@ class Reduce(NamedTuple):
         """For example ``reduce.x8``."""
         return f"reduce.x{self.lanes}"
 
+    @property
+    def group(self) -> int:
+        """How many sums are added up together."""
+        return max(1, self.lanes // 2)
+
     def write(self) -> Code:
         """The halves of each sum are added; they are rows of a square, which are added as the columns of its transpose."""
-        half = self.lanes // 2
+        half = self.group
         code, vector = Code(self.name, ARGUMENTS, half), self.lanes * WORD
         groups, sums, table = code.word("%pc", 1), code.at("%base", code.word("%pc", 2)), code.at("%pc", 3 * WORD)
         with code.repeat(groups) as i:
             place = code.at(sums, code.times(i, half * vector))
             words = code.at(table, code.times(i, half * WORD))
-            parts = [
-                (code.load(code.at(place, k * vector)), code.load(code.at(place, k * vector + half * WORD)))
-                for k in range(half)
-            ]
-            square = [code.binary("fadd", *both) for both in parts]
+            square = [code.load(code.at(place, k * vector)) for k in range(half)]
+            if self.lanes > 1:
+                others = [code.load(code.at(place, k * vector + half * WORD)) for k in range(half)]
+                square = [code.binary("fadd", *both) for both in zip(square, others, strict=True)]
             while len(square) > 1:
                 square = [_folded(code, x, y, len(square)) for x, y in zip(square[::2], square[1::2], strict=True)]
             for k in range(half):
@@ -276,11 +242,55 @@ def _folded(code: Code, x: str, y: str, left: int) -> str:
     """Two vectors of runs that wait to be added become one, of runs half as long; ``left`` vectors are left in all."""
     lanes, run = code.lanes, code.lanes // left
     low = [2 * run * (k // (2 * run)) + k % run + (lanes if k % (2 * run) >= run else 0) for k in range(lanes)]
-    halves = []
-    for mask in (low, [k + run for k in low]):
-        indices = ", ".join(f"i32 {k}" for k in mask)
-        halves.append(code.let(f"shufflevector {code.type} {x}, {code.type} {y}, <{lanes} x i32> <{indices}>"))
+    halves = [_shuffled(code, x, y, indices) for indices in (low, [k + run for k in low])]
     return code.binary("fadd", *halves)
+
+
+def _shuffled(code: Code, x: str, y: str, indices: Sequence[int]) -> str:
+    """The lanes of these numbers: those of x come first, then those of y."""
+    mask = ", ".join(f"i32 {k}" for k in indices)
+    return code.let(f"shufflevector {code.type} {x}, {code.type} {y}, <{code.lanes} x i32> <{mask}>")
+
+
+class Scatter(NamedTuple):
+    """Numbers of the examples of a vector to the rows of an array, one for each example. The instruction: kernel, groups of ``lanes``
+    vectors, the offset of the array's cell, the bytes of a row, the offsets of the vectors."""
+
+    lanes: int
+
+    @property
+    def name(self) -> str:
+        """For example ``scatter.x8``."""
+        return f"scatter.x{self.lanes}"
+
+    def write(self) -> Code:
+        """As many vectors as they have lanes are a square, which is transposed."""
+        code, lanes = Code(self.name, ARGUMENTS, self.lanes), self.lanes
+        groups, cell, row = (code.word("%pc", i) for i in (1, 2, 3))
+        array, table = code.load(code.at("%base", cell), "ptr"), code.at("%pc", 4 * WORD)
+        with code.repeat(groups) as i:
+            words, place = code.at(table, code.times(i, lanes * WORD)), code.at(array, code.times(i, lanes * WORD))
+            square = [code.load(code.at("%base", code.word(words, k))) for k in range(lanes)]
+            for k, example in enumerate(_transposed(code, square)):
+                code.store(example, code.at(place, code.times(row, k)))
+        next_kernel(code, code.at(table, code.times(groups, lanes * WORD)))
+        return code
+
+
+def _transposed(code: Code, square: list[str]) -> list[str]:
+    """The columns of a square of vectors: in squares of 2, then of 4 and so on, the corners off the diagonal change places."""
+    lanes, size = code.lanes, 1
+    while size < lanes:
+        left = [k + lanes - size if k & size else k for k in range(lanes)]  # with the columns of the second that it gives up
+        right = [k + lanes if k & size else k + size for k in range(lanes)]
+        square = [
+            _shuffled(code, square[k - size], square[k], right)
+            if k & size
+            else _shuffled(code, square[k], square[k + size], left)
+            for k in range(lanes)
+        ]
+        size *= 2
+    return square
 
 
 class Driver(NamedTuple):

@@ -10,6 +10,9 @@ and 4 weights for each j. So a loaded number takes part in four multiplications,
 Weights and their adjoints are kept in the order in which the tiles read them: for each tile, the starts of its rows if they
 are shared, then the weights of column 0, of column 1, and so on. An adjoint of a weight has a number in each lane, the sum
 over the examples that went through that lane; lanes are added when the call ends.
+
+With one lane a block is one example, and no neighbours share its instructions. Then the rows of a tile are the lanes: the weights of a
+column, which stand side by side, are one vector, and an operand is broadcast.
 """
 
 from __future__ import annotations
@@ -43,22 +46,52 @@ class Tile(NamedTuple):
         """The bytes of a vector."""
         return self.lanes * WORD
 
-    def block(self, code: Code, address: str) -> list[str]:
-        """The vectors of one slot."""
+    @property
+    def upright(self) -> bool:
+        """Whether the rows are the lanes: then they are one part of the tile, which has a part for each of them otherwise."""
+        return self.lanes == 1
+
+    @property
+    def parts(self) -> int:
+        """How many parts there are."""
+        return 1 if self.upright else self.height
+
+    def code(self, name: str) -> Code:
+        """The beginning of a kernel."""
+        return Code(name, ARGUMENTS, self.height if self.upright else self.lanes, fused=True)
+
+    def operand(self, code: Code, address: str) -> list[str]:
+        """The vectors of a slot that meets all rows."""
+        if self.upright:
+            return [code.broadcast(address)]
         return [code.load(code.at(address, u * self.vector)) for u in range(self.unroll)]
 
-    def put(self, code: Code, vectors: Sequence[Number], address: str) -> None:
-        """Store the vectors of one slot."""
+    def weight(self, code: Code, column: str, part: int) -> str:
+        """The vector of a part's weights in the column that stands at this address."""
+        return code.load(column) if self.upright else code.broadcast(code.at(column, part * WORD))
+
+    def take(self, code: Code, words: str, part: int) -> list[str]:
+        """The vectors of a part's slots; ``words`` is the address of the offsets of the slots of all rows."""
+        if not self.upright:
+            return self.operand(code, code.at("%base", code.word(words, part)))
+        vector = "poison"
+        for r in range(self.height):
+            vector = code.with_lane(vector, r, code.load(code.at("%base", code.word(words, r)), "double"))
+        return [vector]
+
+    def put(self, code: Code, vectors: Sequence[Number], words: str, part: int) -> None:
+        """Store what ``take`` would take."""
+        if self.upright:
+            for r in range(self.height):
+                code.store(code.lane(code.number(vectors[0]), r), code.at("%base", code.word(words, r)), "double")
+            return
+        address = code.at("%base", code.word(words, part))
         for u, vector in enumerate(vectors):
             code.store(vector, code.at(address, u * self.vector))
 
-    def zeros(self, code: Code, rows: int) -> list[list[str]]:
-        """Sums of ``rows`` x ``unroll`` vectors that start at 0, as variables."""
-        return [[code.variable(code.type, "zeroinitializer") for _ in range(self.unroll)] for _ in range(rows)]
-
-
-def _start(name: str, tile: Tile) -> Code:
-    return Code(name, ARGUMENTS, tile.lanes, fused=True)
+    def zeros(self, code: Code, count: int) -> list[list[str]]:
+        """Sums of ``count`` x ``unroll`` vectors that start at 0, as variables."""
+        return [[code.variable(code.type, "zeroinitializer") for _ in range(self.unroll)] for _ in range(count)]
 
 
 def _read(code: Code, variable: str) -> str:
@@ -95,47 +128,47 @@ class MatrixForward(NamedTuple):
 
     def write(self) -> Code:
         """For each tile: take the starts, add the columns, store the results."""
-        tile, code = self.tile, _start(self.name, self.tile)
+        tile, code = self.tile, self.tile.code(self.name)
         tiles, columns, offset, cell = (code.word("%pc", i) for i in (1, 2, 3, 4))
         data, operands = code.load(code.at("%base", cell), "ptr"), code.at("%pc", 5 * WORD)
         results = code.variable("ptr", code.at(operands, code.times(columns, WORD)))
         weights = code.variable("ptr", code.at("%base", offset))
         with code.repeat(tiles):
             row, weight = (code.let(f"load ptr, ptr {each}") for each in (results, weights))
-            sums = tile.zeros(code, tile.height)
+            sums = tile.zeros(code, tile.parts)
             self._take_starts(code, sums, row, weight)
             if self.start == "shared":
                 weight = code.at(weight, tile.height * WORD)
             with code.repeat(columns) as j:
-                x = tile.block(code, code.at(data, code.word(operands, j)))
+                x = tile.operand(code, code.at(data, code.word(operands, j)))
                 column = code.at(weight, code.times(j, tile.height * WORD))
-                for r in range(tile.height):
-                    w = code.broadcast(code.at(column, r * WORD))
+                for r in range(tile.parts):
+                    w = tile.weight(code, column, r)
                     for u in range(tile.unroll):
                         _write(code, code.multiply_add(w, x[u], _read(code, sums[r][u])), sums[r][u])
-            for r in range(tile.height):
+            for r in range(tile.parts):
                 result = [_read(code, each) for each in sums[r]]
                 if not self.passing:
-                    tile.put(code, result, self._place(code, row, "result", r))
+                    tile.put(code, result, self._words(code, row, "result"), r)
                 if self.op:
-                    formula = Formula(code, exact=False)
+                    formula = Formula(code)
                     activated = [formula.of(self.op.value, {"x": x}) for x in result]
-                    tile.put(code, activated, self._place(code, row, "activated", r))
+                    tile.put(code, activated, self._words(code, row, "activated"), r)
             code.end(f"store ptr {code.at(weight, code.times(columns, tile.height * WORD))}, ptr {weights}")
             code.end(f"store ptr {code.at(row, len(self.fields) * tile.height * WORD)}, ptr {results}")
         next_kernel(code, code.let(f"load ptr, ptr {results}"))
         return code
 
-    def _place(self, code: Code, row: str, field: str, r: int) -> str:
-        """The address of a field of row r of a tile."""
-        return code.at("%base", code.word(row, self.fields.index(field) * self.tile.height + r))
+    def _words(self, code: Code, row: str, field: str) -> str:
+        """The address of a field of the rows of a tile."""
+        return code.at(row, self.fields.index(field) * self.tile.height * WORD)
 
     def _take_starts(self, code: Code, sums: list[list[str]], row: str, weight: str) -> None:
-        for r in range(self.tile.height):
+        for r in range(self.tile.parts):
             if self.start == "shared":
-                start = [code.broadcast(code.at(weight, r * WORD))] * self.tile.unroll
+                start = [self.tile.weight(code, weight, r)] * self.tile.unroll
             elif self.start == "example":
-                start = self.tile.block(code, self._place(code, row, "start", r))
+                start = self.tile.take(code, self._words(code, row, "start"), r)
             else:
                 return
             for u in range(self.tile.unroll):
@@ -149,7 +182,7 @@ class MatrixOperands(NamedTuple):
     offset of its weights in a tile, of the adjoint to begin with (zeros for a first contribution), and of the adjoint; then for each
     row the offset of its adjoint.
 
-    With an activation ``op`` the operands are its results, and what is stored are the adjoints of its own operands; the offsets of
+    With an activation ``op`` (never of one lane) the operands are its results, and what is stored are the adjoints of its own operands; the offsets of
     the primals of both follow those of the column.
     """
 
@@ -170,7 +203,7 @@ class MatrixOperands(NamedTuple):
 
     def write(self) -> Code:
         """For so many columns at a time: take what was there, add up the rows, store the sums."""
-        code = _start(self.name, self.tile)
+        code = self.tile.code(self.name)
         tiles, columns, weights, stride = (code.word("%pc", i) for i in (1, 2, 3, 4))
         table = code.at("%pc", 5 * WORD)
         rows = code.at(table, code.times(columns, self.words * WORD))
@@ -184,24 +217,31 @@ class MatrixOperands(NamedTuple):
         tile, width = self.tile, self.width
         weights = [code.at(base, code.word(table, self.words * c)) for c in range(width)]
         sums = tile.zeros(code, width)
-        for c in range(width):
-            for u, vector in enumerate(tile.block(code, code.at("%base", code.word(table, self.words * c + 1)))):
-                _write(code, vector, sums[c][u])
+        before = [code.at("%base", code.word(table, self.words * c + 1)) for c in range(width)]
+        if not tile.upright:
+            for c in range(width):
+                for u, vector in enumerate(tile.operand(code, before[c])):
+                    _write(code, vector, sums[c][u])
         with code.repeat(tiles) as t:
             distance = code.let(f"mul nuw nsw i64 {t}, {stride}")
             places = [code.at(weight, distance) for weight in weights]
             row = code.at(rows, code.times(t, tile.height * WORD))
-            for r in range(tile.height):
-                adjoint = tile.block(code, code.at("%base", code.word(row, r)))
+            for r in range(tile.parts):
+                adjoint = tile.take(code, row, r)
                 for c in range(width):
-                    w = code.broadcast(code.at(places[c], r * WORD))
+                    w = tile.weight(code, places[c], r)
                     for u in range(tile.unroll):
                         _write(code, code.multiply_add(w, adjoint[u], _read(code, sums[c][u])), sums[c][u])
         for c in range(width):
+            after = code.at(table, (self.words * c + 2) * WORD)
+            if tile.upright:
+                total = code.sum_of_lanes(code.load(before[c], "double"), _read(code, sums[c][0]))
+                code.store(total, code.at("%base", code.word(after)), "double")
+                continue
             adjoints: list[Number] = [_read(code, each) for each in sums[c]]
             if self.op:
                 adjoints = self._passed_on(code, self.op, adjoints, *(code.word(table, self.words * c + i) for i in (3, 4)))
-            tile.put(code, adjoints, code.at("%base", code.word(table, self.words * c + 2)))
+            tile.put(code, adjoints, after, 0)
 
     def _passed_on(self, code: Code, op: Op, adjoints: list[Number], x: str, out: str) -> list[Number]:
         """The adjoints of the activation's operands."""
@@ -212,7 +252,7 @@ class MatrixOperands(NamedTuple):
                 name: code.load(code.at(code.at("%base", places[name]), u * self.tile.vector))
                 for name in names_in(text) & {*places}
             }
-            passed.append(code.binary("fmul", Formula(code, exact=False).of(text, names), adjoint))
+            passed.append(code.binary("fmul", Formula(code).of(text, names), adjoint))
         return passed
 
 
@@ -234,18 +274,18 @@ class MatrixWeights(NamedTuple):
 
     def write(self) -> Code:
         """For each tile: take the adjoints of its rows, and give each weight its operand times them."""
-        tile, code = self.tile, _start(self.name, self.tile)
+        tile, code = self.tile, self.tile.code(self.name)
         tiles, columns, offset, origin, step, cell = (code.word("%pc", i) for i in range(1, 7))
         data, operands = code.load(code.at("%base", cell), "ptr"), code.at("%pc", 7 * WORD)
         rows = code.at(operands, code.times(columns, WORD))
         place, before = (code.variable("ptr", code.at("%base", each)) for each in (offset, origin))
         with code.repeat(tiles) as t:
             row = code.at(rows, code.times(t, tile.height * WORD))
-            adjoints = [tile.block(code, code.at("%base", code.word(row, r))) for r in range(tile.height)]
+            adjoints = [tile.take(code, row, r) for r in range(tile.parts)]
             if self.start:
                 self._column(code, place, before, step, adjoints, [])
             with code.repeat(columns) as j:
-                self._column(code, place, before, step, adjoints, tile.block(code, code.at(data, code.word(operands, j))))
+                self._column(code, place, before, step, adjoints, tile.operand(code, code.at(data, code.word(operands, j))))
         next_kernel(code, code.at(rows, code.times(tiles, tile.height * WORD)))
         return code
 
@@ -253,12 +293,12 @@ class MatrixWeights(NamedTuple):
         """One weight of each row of the tile; without x a start, whose operand is 1."""
         tile = self.tile
         sums, origin = (code.let(f"load ptr, ptr {each}") for each in (place, before))
-        totals = [code.load(code.at(origin, r * tile.vector)) for r in range(tile.height)]
+        totals = [code.load(code.at(origin, r * tile.vector)) for r in range(tile.parts)]
         for u in range(tile.unroll):
-            for r in range(tile.height):
+            for r in range(tile.parts):
                 adjoint = adjoints[r][u]
                 totals[r] = code.multiply_add(x[u], adjoint, totals[r]) if x else code.binary("fadd", totals[r], adjoint)
-        for r in range(tile.height):
+        for r in range(tile.parts):
             code.store(totals[r], code.at(sums, r * tile.vector))
         code.end(f"store ptr {code.at(sums, tile.height * tile.vector)}, ptr {place}")
         code.end(f"store ptr {code.at(origin, step)}, ptr {before}")

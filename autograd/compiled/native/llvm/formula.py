@@ -3,9 +3,8 @@
 Third reader of a row beside Python's functions and the recorder of derivatives: the tree of ``"(1 + out) * (1 - out)"`` becomes
 two additions and a multiplication. A choice computes both sides and selects; a call of another row becomes its formula.
 
-*Exact* code does what Python does on floats, to the last bit: the C library's own functions, ``x ** 2`` by its ``pow``, and no
-fused multiply-add. Otherwise vectors of two lanes or more take the C library's vector functions where it has them (at most 4
-units in the last place off), and small whole powers are products.
+A single number takes the C library's functions, vectors of two lanes or more its vector functions where it has them (at most 4
+units in the last place off). Small whole powers are products.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class Formula:
 
     >>> code = Code("f", "ptr %p", lanes=1)
     >>> x = code.load("%p")
-    >>> code.store(Formula(code, exact=True).of("0 if x <= 0 else x", {"x": x}), "%p")
+    >>> code.store(Formula(code).of("0 if x <= 0 else x", {"x": x}), "%p")
     >>> print(code.text())
     define void @f(ptr %p) {
     begin:
@@ -44,8 +43,8 @@ class Formula:
     }
     """
 
-    def __init__(self, code: Code, exact: bool) -> None:
-        self.code, self.exact = code, exact
+    def __init__(self, code: Code) -> None:
+        self.code = code
 
     def of(self, text: str, names: Mapping[str, Number]) -> Number:
         """The value of the text: a name in the code, or a constant if it reads nothing."""
@@ -98,7 +97,7 @@ class Formula:
         return self._function(name, PRIMITIVES[name].llvm, arguments)
 
     def _power(self, x: Number, exponent: Number) -> Number:
-        if not self.exact and isinstance(exponent, float) and exponent in range(LARGEST_PRODUCT + 1):
+        if isinstance(exponent, float) and exponent in range(LARGEST_PRODUCT + 1):
             product: Number = 1.0
             for _ in range(int(exponent)):
                 product = x if product == 1.0 else self._binary("fmul", product, x)
@@ -113,7 +112,7 @@ class Formula:
             return code.call(f"{intrinsic}.{code.suffix}", *given)
         if code.lanes == 1:
             return code.call(scalar_function(name), *given)
-        if not self.exact and name in exp_tanh.FUNCTIONS:
+        if name in exp_tanh.FUNCTIONS:
             return exp_tanh.FUNCTIONS[name](code, *given)
         if code.lanes <= native_lanes() and (vector := vector_function(name, code.lanes)):
             return code.call(vector.name, *given, convention=vector.convention)

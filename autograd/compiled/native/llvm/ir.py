@@ -76,6 +76,14 @@ class Code:
         """Call a function of numbers that depends on its arguments alone."""
         return self._call(self.type, function, arguments, convention)
 
+    def sum_of_lanes(self, x: str, lanes: str) -> str:
+        """A double and all lanes of a vector, added in any order."""
+        if self.lanes == 1:
+            return self.binary("fadd", x, lanes)
+        function = f"llvm.vector.reduce.fadd.{self.suffix}"
+        self.declared[function] = f"declare double @{function}(double, {self.type})"
+        return self.let(f"call reassoc double @{function}(double {x}, {self.type} {lanes})")
+
     def call_of_doubles(self, function: str, *arguments: str) -> str:
         """The same for single doubles, in a function that has vectors."""
         return self._call("double", function, arguments, "")

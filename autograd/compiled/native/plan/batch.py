@@ -1,8 +1,11 @@
 """The layout of a batch: blocks of examples in the lanes of vectors.
 
-In the arena stand, after what all examples share (``exact.py``): the slots of a block, each ``unroll`` vectors; their adjoints;
+In the arena stand, after what all examples share (``shared.py``): the slots of a block, each ``unroll`` vectors; their adjoints;
 the weights of matrices, packed in the order of the tiles; and the sums, one vector for each weight and each shared operand,
 which collect adjoints over all blocks.
+
+Where each example wants a gradient of its own (*apart*), sums end with the block, which is a single vector, and lanes are not added.
+Then nothing but leaves is shared: what parameters alone give is computed for each example, as its adjoints have to be.
 
 A batch of N examples is first a vector that is not full, if N does not divide by the lanes, then single vectors, then blocks. Idle
 lanes repeat its examples with a seed of 0; what they would add to the sums is wiped, for 0 times infinity is nan.
@@ -12,11 +15,9 @@ from __future__ import annotations
 
 from itertools import chain
 
-from autograd.compiled.native.kernels.elementwise import Shape
 from autograd.compiled.native.kernels.memory import (
     ARRAY,
     DATA,
-    GRADIENT,
     SELF,
     TRASH,
     VALUE,
@@ -26,6 +27,7 @@ from autograd.compiled.native.kernels.memory import (
     Gather,
     Outputs,
     Reduce,
+    Scatter,
     Tally,
     Wipe,
 )  # fmt: skip
@@ -33,30 +35,33 @@ from autograd.compiled.native.kernels.tiled_matrices import COLUMNS, MatrixForwa
 from autograd.compiled.native.llvm.jit import UNROLL
 from autograd.compiled.native.plan.fusion import Unit, backward_units, forward_units, passing
 from autograd.compiled.native.plan.liveness import Turns
-from autograd.compiled.native.plan.one_example import Single
+from autograd.compiled.native.plan.shared import Shared
 from autograd.compiled.native.plan.stream import WORD, Actions, Arena, Places, Stream
-from autograd.compiled.steps import Group, Matrix, steps_by_level, steps_in_order
+from autograd.compiled.steps import Group, Matrix, steps_by_level
 from autograd.compiled.tape import Tape
 from autograd.ops import ADD
 from autograd.rules.op import Op
 
-HEIGHT = 4  # rows of a tile
+HEIGHT, HEIGHT_OF_ONE = 4, 8  # rows of a tile, and of one of a single lane
 
 
 class Batch:
     """Where everything is, and the streams of a block and around the blocks."""
 
-    def __init__(self, arena: Arena, tape: Tape, lanes: int) -> None:
-        self.tape, self.lanes, self.unroll = tape, lanes, UNROLL[lanes]
+    def __init__(self, arena: Arena, tape: Tape, lanes: int, apart: bool = False) -> None:
+        self.tape, self.lanes, self.unroll = tape, lanes, 1 if apart else UNROLL[lanes]
         self.vector = lanes * WORD
         self._slot = self.unroll * self.vector
-        self.shared = Single(arena, tape, steps_in_order(tape, shared=True), lanes, cleared=True)
-        self.steps = steps_by_level(tape).examples
-        self.zeros = arena.take(max(self._slot, HEIGHT * self.vector))
+        self._height = HEIGHT if lanes > 1 else HEIGHT_OF_ONE
+        self._varies = (*tape.per_example[: tape.first_slot], *[True] * len(tape.instructions)) if apart else tape.per_example
+        shared, self.steps = steps_by_level(tape, self._varies)
+        self.shared = Shared(arena, tape, shared)
+        self.zeros = arena.take(max(self._slot, self._height * self.vector))
         self.full, self.partial = arena.take(self._slot), arena.take(self.vector)
         self._copied = self._inputs_to_copy()
-        self._forward, self._backward = forward_units(self.steps), backward_units(tape, self.steps)
-        turns = Turns(tape, self._forward, self._backward, self._copied)
+        self._forward = forward_units(self.steps)
+        self._backward = backward_units(tape, self._varies, self.steps) if lanes > 1 else [[step] for step in self.steps[::-1]]
+        turns = Turns(tape, self._varies, self._forward, self._backward, self._copied)
         first = arena.take(turns.count * self._slot)
         self._primal = {slot: first + place * self._slot for slot, place in turns.primal.items()}
         self._adjoint = {slot: first + place * self._slot for slot, place in turns.adjoint.items()}
@@ -110,17 +115,15 @@ class Batch:
         met: dict[int, None] = {}
         for step in self.steps:
             if isinstance(step, Group):
-                met |= {
-                    slot: None for slot in (*step.x, *step.y) if tape.depends_on_wanted[slot] and not tape.per_example[slot]
-                }
+                met |= {slot: None for slot in (*step.x, *step.y) if tape.depends_on_wanted[slot] and not self._varies[slot]}
         return list(met)
 
     def _bands_of(self, step: Matrix) -> list[Band]:
-        """Tiles of four rows, and one of the rows that are left."""
-        whole = len(step.out) // HEIGHT * HEIGHT
-        shared = bool(step.start) and not self.tape.per_example[step.start[0]]
+        """Tiles of so many rows, and one of the rows that are left."""
+        whole = len(step.out) // self._height * self._height
+        shared = bool(step.start) and not self._varies[step.start[0]]
         kind = "shared" if shared else "example" if step.start else "none"
-        parts = ((0, whole, HEIGHT), (whole, len(step.out), len(step.out) - whole))
+        parts = ((0, whole, self._height), (whole, len(step.out), len(step.out) - whole))
         return [Band(step, kind, first, stop, height) for first, stop, height in parts if stop > first]
 
     # --- streams around the blocks -----------------------------------------------------------------------------------
@@ -138,6 +141,8 @@ class Batch:
         stream.add(Fill(self.lanes), 1 + len(self._sum) if gradient else self.lanes, self.total, 0)
         if gradient:
             self.shared.clear(stream)
+            if not self._varies[self.tape.outputs[0]]:
+                stream.add(Copy(1), 1, self.full, self.shared.adjoint(self.tape.outputs[0]))
 
     def _sums(self, gradient: bool) -> int:
         return len(self._receivers) if gradient else self.lanes
@@ -151,10 +156,13 @@ class Batch:
         """Add up the lanes, and go back through what is shared."""
         count = self._sums(gradient)
         targets = self._receivers if gradient else [VALUE] + [TRASH] * (self.lanes - 1)
-        stream.add(Reduce(self.lanes), 2 * count // self.lanes, self.total, *targets)
+        reduce = Reduce(self.lanes)
+        stream.add(reduce, count // reduce.group, self.total, *targets)
+        if not self._varies[self.tape.outputs[0]]:
+            stream.add(Copy(1), 1, self.shared.primal[self.tape.outputs[0]], VALUE)
         if gradient:
-            self.shared.backward(stream, None)
-            self.shared.put(stream, self.shared.adjoints(self.tape.parameters), GRADIENT)
+            self.shared.backward(stream)
+            self.shared.give(stream)
 
     # --- streams of a block ------------------------------------------------------------------------------------------
 
@@ -173,12 +181,36 @@ class Batch:
 
     def outputs(self, stream: Stream, vectors: int) -> None:
         """Give out the outputs that differ between examples."""
-        slots = [slot for slot in self.tape.outputs if self.tape.per_example[slot]]
-        stream.add(Outputs(self.lanes), len(slots), vectors, ARRAY, *(self._primal[slot] for slot in slots))
+        slots = [slot for slot in self.tape.outputs if self._varies[slot]]
+        if slots:
+            stream.add(Outputs(self.lanes), len(slots), vectors, ARRAY, *(self._primal[slot] for slot in slots))
 
     def tally(self, stream: Stream, vectors: int) -> None:
         """Add the values to their sum."""
-        stream.add(Tally(self.lanes), vectors, self._primal[self.tape.outputs[0]], self.total)
+        [output] = self.tape.outputs
+        if self._varies[output]:
+            stream.add(Tally(self.lanes), vectors, self._primal[output], self.total)
+
+    def apart(self, stream: Stream) -> None:
+        """A vector of examples there and back: give out each one's value, and the adjoints of its wanted leaves."""
+        tape = self.tape
+        self.clear(stream, True)
+        self.forward(stream, 1)
+        self.tally(stream, 1)
+        self.backward(stream, 1, self.full, first=True)
+        sums = dict(self._sum)
+        for i, slot in enumerate(self._sources):
+            place = self._weight_sums + i * self.vector
+            if (
+                tape.depends_on_wanted[slot] and sums.setdefault(slot, place) != place
+            ):  # it stands at several places of matrices
+                stream.add(Tally(self.lanes), 1, place, sums[slot])
+        adjoints = sums | {
+            slot: self._adjoint[slot] for slot in range(tape.parameters, tape.num_differentiated) if slot in self._adjoint
+        }
+        places = [self.total, *(adjoints.get(slot, self.zeros) for slot in range(tape.num_differentiated))]
+        places += [self.zeros] * (-len(places) % self.lanes)
+        stream.add(Scatter(self.lanes), len(places) // self.lanes, ARRAY, len(places) * WORD, *places)
 
     def backward(self, stream: Stream, vectors: int, mask: int, first: bool) -> None:
         """Seed the adjoint of the output with the mask, and run the steps in reverse; the first block begins the sums."""
@@ -195,7 +227,7 @@ class Batch:
                 continue
             if not self.tape.depends_on_wanted[step.out[0]]:
                 continue
-            if step.start and self.tape.per_example[step.start[0]]:
+            if step.start and self._varies[step.start[0]]:
                 places.backward(stream, Group(ADD, step.start, step.start, step.out), only_first=True)
             if mask == self.partial:
                 self._wipe_factors(stream, step)
@@ -213,9 +245,9 @@ class Batch:
         stream.add(Wipe(self.lanes), len(places), self.partial, *places)
 
     def _places(self, vectors: int, actions: Actions) -> Places:
-        varies, shared = self.tape.per_example, self.shared.primal
+        varies, shared = self._varies, self.shared.primal
         return Places(
-            Shape(self.lanes, False),
+            self.lanes,
             vectors,
             lambda slot: (
                 self._primal.get(slot, 0) if varies[slot] else shared[slot]
@@ -272,7 +304,7 @@ class Batch:
 
 
 class Band:
-    """Rows ``first`` to ``stop`` of a matrix, in tiles of ``height``; ``start`` as in ``MatrixForward``."""
+    """Group ``first`` to ``stop`` of a matrix, in tiles of ``height``; ``start`` as in ``MatrixForward``."""
 
     def __init__(self, step: Matrix, start: str, first: int, stop: int, height: int) -> None:
         self.step, self.start, self.first, self.stop, self.height = step, start, first, stop, height
@@ -307,12 +339,12 @@ def _operation(activation: Unit) -> Op | None:
     return next((step.op for step in activation if isinstance(step, Group)), None)
 
 
-def split(examples: int, lanes: int) -> tuple[int, int, int]:
-    """How many examples there are in a vector that is not full, how many single vectors, and how many blocks.
+def split(examples: int, lanes: int, unroll: int) -> tuple[int, int, int]:
+    """How many examples there are in a vector that is not full, how many single vectors, and how many blocks of ``unroll`` vectors.
 
-    >>> split(100, 8), split(64, 8), split(3, 4)
+    >>> split(100, 8, 4), split(64, 8, 4), split(3, 4, 2)
     ((4, 0, 3), (0, 0, 2), (3, 0, 0))
     """
     vectors, partial = divmod(examples, lanes)
-    blocks, singles = divmod(vectors, UNROLL[lanes])
+    blocks, singles = divmod(vectors, unroll)
     return partial, singles, blocks

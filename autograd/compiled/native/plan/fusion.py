@@ -32,7 +32,7 @@ def forward_units(steps: Sequence[Step]) -> list[Unit]:
     return units
 
 
-def backward_units(tape: Tape, steps: Sequence[Step]) -> list[Unit]:
+def backward_units(tape: Tape, varies: Sequence[bool], steps: Sequence[Step]) -> list[Unit]:
     """The steps in reverse, with each activation behind the matrix that alone reads its results."""
     activations = {frozenset(step.out): step for step in steps if isinstance(step, Group) and is_light(step.op)}
     units: list[Unit] = []
@@ -42,7 +42,7 @@ def backward_units(tape: Tape, steps: Sequence[Step]) -> list[Unit]:
             continue
         units.append([step])
         activation = activations.get(frozenset(step.operands)) if isinstance(step, Matrix) else None
-        if activation and _alone(tape, step, activation):
+        if activation and _alone(tape, varies, step, activation):
             units[-1].append(activation)
             taken.add(activation.out[0])
     return units
@@ -56,9 +56,9 @@ def passing(tape: Tape, unit: Unit) -> frozenset[int]:
     return frozenset()
 
 
-def _alone(tape: Tape, step: Step, activation: Group) -> bool:
+def _alone(tape: Tape, varies: Sequence[bool], step: Step, activation: Group) -> bool:
     """Whether nothing but the step's rows reads the results, and nothing but the activation its operands."""
     once = all(tape.uses[slot] == len(step.out) for slot in activation.out) and all(
         tape.uses[slot] == 1 for slot in activation.x
     )
-    return once and all(tape.depends_on_wanted[slot] and tape.per_example[slot] for slot in activation.x)
+    return once and all(tape.depends_on_wanted[slot] and varies[slot] for slot in activation.x)

@@ -17,11 +17,14 @@ from autograd.compiled.tape import Tape
 class Turns:
     """Places for the primals and adjoints of steps, numbered from 0: ``count`` of them are enough.
 
-    What a step reads is free for others only after it. ``inputs`` are those that stand in slots, for good.
+    What a step reads is free for others only after it. ``inputs`` are those that stand in slots, for good; and so do the adjoints of
+    inputs, for they are results.
     """
 
-    def __init__(self, tape: Tape, forward: Sequence[Unit], backward: Sequence[Unit], inputs: Sequence[int]) -> None:
-        self._tape = tape
+    def __init__(
+        self, tape: Tape, varies: Sequence[bool], forward: Sequence[Unit], backward: Sequence[Unit], inputs: Sequence[int]
+    ) -> None:
+        self._tape, self._of_block = tape, varies
         self.primal: dict[int, int] = {slot: i for i, slot in enumerate(inputs)}
         self.adjoint: dict[int, int] = {}
         self.count = len(self.primal)
@@ -32,7 +35,7 @@ class Turns:
             last |= dict.fromkeys(read, time)
         ending: list[list[tuple[bool, int]]] = [[] for _ in moments]
         for number, time in last.items():
-            if number[0] or number[1] >= tape.first_slot:
+            if number[1] >= tape.first_slot:
                 ending[time].append(number)
         for (made, _), over in zip(moments, ending, strict=True):
             for is_adjoint, slot in made:
@@ -49,8 +52,9 @@ class Turns:
 
     def _varies(self, slots: Sequence[int], adjoint: bool = False) -> list[tuple[bool, int]]:
         """Those of the slots that a block holds: as (is it an adjoint, slot)."""
-        tape = self._tape
-        return [(adjoint, slot) for slot in slots if tape.per_example[slot] and (tape.depends_on_wanted[slot] or not adjoint)]
+        return [
+            (adjoint, slot) for slot in slots if self._of_block[slot] and (self._tape.depends_on_wanted[slot] or not adjoint)
+        ]
 
     def _forward(self, units: Sequence[Unit]) -> Iterator[tuple[list[tuple[bool, int]], list[tuple[bool, int]]]]:
         """For each unit what it makes, and what it reads; at the end the outputs are read."""

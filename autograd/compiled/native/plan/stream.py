@@ -1,4 +1,4 @@
-"""Streams of instructions, the arena that they work on, and the instructions of single operations, which all layouts share."""
+"""Streams of instructions, the arena that they work on, and the instructions of single operations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from autograd.compiled.native.kernels.elementwise import RowKernel, Shape, fixed_constant
+from autograd.compiled.native.kernels.elementwise import RowKernel, fixed_constant
 from autograd.compiled.native.llvm.jit import Halt, Kernel
 from autograd.compiled.steps import Group
 from autograd.rules.op import Op
@@ -76,7 +76,7 @@ def bits(x: float) -> int:
 class Places(NamedTuple):
     """What the instructions of single operations need to know: where each slot's primal and adjoint are, and its kind."""
 
-    shape: Shape
+    lanes: int
     vectors: int
     primal: Callable[[int], int]
     adjoint: Callable[[int], int]
@@ -85,7 +85,7 @@ class Places(NamedTuple):
 
     def _head(self, op: Op, count: int) -> list[int]:
         """The words before the rows: how many, how many vectors, and the constant if the kernel is not made for it."""
-        free = op.c is not None and fixed_constant(op, self.shape.exact) is None
+        free = op.c is not None and fixed_constant(op) is None
         return [count, self.vectors, *([bits(float(op.c))] if free and op.c is not None else [])]
 
     def forward(self, stream: Stream, step: Group) -> None:
@@ -93,7 +93,7 @@ class Places(NamedTuple):
         kinds = "".join(self.kind(operands[0]) for operands in (step.x, step.y) if operands)
         columns = [step.x, step.y, step.out] if step.y else [step.x, step.out]
         words = [self.primal(slot) for row in zip(*columns, strict=True) for slot in row]
-        kernel = RowKernel(step.op, fixed_constant(step.op, self.shape.exact), self.shape, kinds)
+        kernel = RowKernel(step.op, fixed_constant(step.op), self.lanes, kinds)
         stream.add(kernel, *self._head(step.op, len(step.out)), *words)
 
     def backward(self, stream: Stream, step: Group, only_first: bool = False) -> None:
@@ -114,7 +114,7 @@ class Places(NamedTuple):
                 runs[-1][1].extend([*map(self.primal, (*operands, out)), self.adjoint(out), *receivers])
         for actions, words in runs:
             if words:
-                kernel = RowKernel(step.op, fixed_constant(step.op, self.shape.exact), self.shape, kinds, actions)
+                kernel = RowKernel(step.op, fixed_constant(step.op), self.lanes, kinds, actions)
                 stream.add(kernel, *self._head(step.op, len(words) // len(kernel.fields)), *words)
 
 

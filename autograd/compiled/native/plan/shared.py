@@ -1,0 +1,65 @@
+"""What all examples share: the parameters, the constants, and the operations that read nothing else. They are run once per call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from autograd.compiled.native.kernels.memory import GRADIENT, THETA, Fill, Stretch
+from autograd.compiled.native.plan.stream import WORD, Actions, Arena, Places, Stream
+from autograd.compiled.steps import Group, Step
+from autograd.compiled.tape import Tape
+
+LINE = 8  # numbers of a cache line, which are cleared at once
+
+
+class Shared:
+    """Where each slot's primal and adjoint are, one number each, and the streams.
+
+    Leaves come first, then the results of each step. Adjoints have the same order, ``distance`` bytes on; all of them start from 0.
+    """
+
+    def __init__(self, arena: Arena, tape: Tape, steps: Sequence[Step]) -> None:
+        self._tape = tape
+        self._steps = [step for step in steps if isinstance(step, Group)]  # all of them: a matrix has operands that vary
+        slots = [*range(tape.first_slot), *(slot for step in self._steps for slot in step.out)]
+        self._lines = -(-len(slots) // LINE)
+        self._distance = self._lines * LINE * WORD
+        start = arena.take(2 * self._distance)
+        self.primal = {slot: start + i * WORD for i, slot in enumerate(slots)}
+        for slot, constant in enumerate(tape.constants, start=tape.leaves):
+            arena.constants[self.primal[slot]] = constant
+
+    def adjoint(self, slot: int) -> int:
+        """The place of a slot's adjoint."""
+        return self.primal[slot] + self._distance
+
+    def load(self, stream: Stream) -> None:
+        """Take in the parameters."""
+        if self._tape.parameters:
+            stream.add(Stretch(True), self._tape.parameters * WORD, THETA, self.primal[0])
+
+    def forward(self, stream: Stream) -> None:
+        """The steps."""
+        places = self._places()
+        for step in self._steps:
+            places.forward(stream, step)
+
+    def clear(self, stream: Stream) -> None:
+        """Set all adjoints to 0."""
+        if self._lines:
+            stream.add(Fill(LINE), self._lines, self.adjoint(0), 0)
+
+    def backward(self, stream: Stream) -> None:
+        """The steps in reverse."""
+        places = self._places()
+        for step in reversed(self._steps):
+            places.backward(stream, step)
+
+    def give(self, stream: Stream) -> None:
+        """Give out the adjoints of the parameters."""
+        if self._tape.parameters:
+            stream.add(Stretch(False), self._tape.parameters * WORD, GRADIENT, self.adjoint(0))
+
+    def _places(self) -> Places:
+        actions = Actions(self._tape.depends_on_wanted, range(self._tape.num_slots))
+        return Places(1, 1, self.primal.__getitem__, self.adjoint, lambda slot: "v", actions)
