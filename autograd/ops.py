@@ -2,7 +2,7 @@
 
     Op(name, value, (partial in x, partial in y), ...)
 
-The value and the partials (local derivatives) are texts in the small language of ``language.py``: x and y are the operands,
+The value and the partials (local derivatives) are texts in the small language of ``rules/grammar.py``: x and y are the operands,
 ``out`` is the result, c a constant of the row. Two laws hold for every row:
 
 1.  Choices (``a if p < q else b``) stand in values only. A partial says it with a row (``step``, ``sign``, ``heaviside``,
@@ -10,7 +10,8 @@ The value and the partials (local derivatives) are texts in the small language o
 2.  The branch that keeps NaN stands last: every comparison with NaN is false.
 
 Besides its formulas a row says where they hold: its ``domain``, what to try outside it (``remedy``), and its ``kinks`` with the
-derivative taken there. ``samples`` are ranges from which tests draw.
+derivative taken there. ``convention`` is a condition under which the derivatives are not what their formulas say. ``samples`` are
+ranges from which tests draw.
 
 To add an operation, add a row here and a line on ``Value`` that names it. A row may call primitives, itself, and rows above it.
 """
@@ -52,11 +53,11 @@ BASE = ((0.1, 5.0), (-3.0, 3.0))
 POW      = Op("pow",      "x ** c",                            ("c * x ** (c - 1) if c != 0 else 0",), symbol="**{c}", default=2,
               domain="x > 0 or x == 0 and c >= 0 or x < 0 and whole(c)", remedy=REAL, samples=((0.1, 5.0),))
 POWER_DY = Op("power_dy", "0 if x == 0 else x ** y * log(x)",  ("y * power_dy(x, y - 1) + x ** (y - 1)", "power_dy(x, y) * log(x)"),
-              domain="x > 0 or x == 0 and y >= 0",                       remedy=REAL, samples=BASE)
+              domain="x > 0 or x == 0 and y >= 0",                       remedy=REAL, samples=BASE, convention="x == 0")
 POWER_DX = Op("power_dx", "0 if y == 0 else y * x ** (y - 1)", ("y * power_dx(x, y - 1)", "x ** (y - 1) + y * power_dy(x, y - 1)"),
-              domain="x > 0 or x == 0 and y >= 1 or x < 0 and whole(y)", remedy=REAL, samples=BASE)
+              domain="x > 0 or x == 0 and y >= 1 or x < 0 and whole(y)", remedy=REAL, samples=BASE, convention="x == 0")
 POWER    = Op("power",    "x ** y",                            ("power_dx(x, y)", "power_dy(x, y)"), symbol="**",
-              domain="x > 0 or x == 0 and y >= 0 or x < 0 and whole(y)", remedy=REAL, samples=BASE)
+              domain="x > 0 or x == 0 and y >= 0 or x < 0 and whole(y)", remedy=REAL, samples=BASE, convention="x == 0")
 
 # Exponentials and logarithms.
 

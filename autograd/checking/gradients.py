@@ -11,7 +11,6 @@ from autograd.checking.complex_step import RESIDUE, complex_step
 from autograd.errors import DomainError
 from autograd.functional import argument_names, leaves, scalar, wrapped
 from autograd.graph import names, topological_order
-from autograd.ops import DETACH
 from autograd.rules.evaluate import evaluate
 from autograd.rules.op import Op
 from autograd.value import Value
@@ -250,8 +249,8 @@ def _suspect(order: Sequence[Value], name: Mapping[Value, str]) -> str:
     """What to say of the operations of a graph whose gradient is wrong."""
     for node in order:
         for index, source in enumerate(node.inputs):
-            if isinstance(node.op, Op) and (wrong := _wrong_partial(node, index)) is not None:
-                by_design = "; detach has derivative 0 by design" if node.op is DETACH else ""
+            if isinstance(node.op, Op) and (wrong := _wrong_partial(node.op, node, index)) is not None:
+                by_design = f"; {node.op.name} has derivative 0 by design" if node.op.detaches else ""
                 return (
                     f"The first operation that disagrees: {node._op!r} ({'/'.join([*node.scope, name[node]])}). Its local derivative in "
                     f"{name.get(source, 'its operand')} = {float(source.data):.10g} is {float(node.partials[index]):.10g}, but "
@@ -268,12 +267,12 @@ def _suspect(order: Sequence[Value], name: Mapping[Value, str]) -> str:
     return "Every local derivative agrees with its operation, so they were multiplied or added up wrongly on the way back."
 
 
-def _wrong_partial(node: Value, index: int) -> float | None:
+def _wrong_partial(op: Op, node: Value, index: int) -> float | None:
     """What the local derivative should be, if it is not."""
     operands = [float(each.data) for each in node.inputs]
 
     def f(x: float) -> float:
-        return float(evaluate(node.op, *operands[:index], x, *operands[index + 1 :])[0])  # type: ignore[arg-type]
+        return float(evaluate(op, *operands[:index], x, *operands[index + 1 :])[0])
 
     exact = float(node.partials[index])
     check = _check("", f, operands[index], exact, None, 0.0)

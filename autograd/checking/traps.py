@@ -8,7 +8,6 @@ from typing import Any
 
 from autograd.checking.graph_facts import Finding, Subject
 from autograd.checking.stale_data import same
-from autograd.ops import RELU
 from autograd.rules.evaluate import evaluate_ieee
 from autograd.rules.numbers import Number, is_finite, number
 from autograd.rules.op import Op
@@ -209,7 +208,7 @@ def zero_derivatives(subject: Subject) -> Iterator[Finding]:
     for parameter in subject.parameters:
         if parameter in subject.place and parameter not in alive:
             where = barrier[parameter]
-            always = isinstance(where.op, Op) and set(where.op.partials) == {"0"}
+            always = isinstance(where.op, Op) and set(where.op.constant_partials) == {0}
             why = "whose derivative is 0 everywhere" if always else "whose local derivative is 0 at these numbers"
             yield Finding(
                 "zero derivative",
@@ -235,7 +234,7 @@ def flat_operations(subject: Subject) -> Iterator[Finding]:
     """
     groups: dict[Any, list[Value]] = {}
     for node in subject.order:
-        if isinstance(node.op, Op) and node.op.arity == 1 and node.op.partials != ("0",):
+        if isinstance(node.op, Op) and node.op.arity == 1 and node.op.constant_partials != (0,):
             groups.setdefault((node.scope, node.op) if node.scope else node, []).append(node)
     for nodes in groups.values():
         if all(node.partials[0] == 0 for node in nodes):
@@ -248,7 +247,7 @@ def _flat(subject: Subject, nodes: list[Value]) -> Finding:
     where = f"{op.symbol} in {'/'.join(first.scope)}" if several else subject.path_and_formula(first)
     at_all = f"at all its {len(nodes)} nodes the" if several else "the"
     operands = listed(nodes, lambda node: four_digits(node.inputs[0].data))
-    if op is RELU:
+    if op.is_rectifier:
         verdict = "the neuron is dead in all these examples" if several else "if it is so in every example, the neuron is dead"
         return Finding(
             "dead relu",

@@ -82,7 +82,7 @@ class Writer:
             if slot not in assigned:
                 continue
             for index, source in enumerate(instruction.operands):
-                if self.tape.carries_gradient[source] and instruction.op.partials[index] != "0":
+                if self.tape.carries_gradient[source] and instruction.op.constant_partials[index] != 0:
                     yield Statement(
                         self.notation.adjoint(self.names[source]), self._contribution(slot, index), source in assigned
                     )

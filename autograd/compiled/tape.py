@@ -131,8 +131,8 @@ class Tape:
         """
         carries = list(self.depends_on_wanted[: self.first_slot])
         for op, x, y in self.instructions:
-            by_x = carries[x] and op.partials[0] != "0"
-            carries.append(by_x or (y != NO_OPERAND and carries[y] and op.partials[1] != "0"))
+            by_x = carries[x] and op.constant_partials[0] != 0
+            carries.append(by_x or (y != NO_OPERAND and carries[y] and op.constant_partials[1] != 0))
         return tuple(carries)
 
     @cached_property

@@ -8,7 +8,6 @@ from typing import Any
 
 from autograd.explaining.folded import Fold, Steps
 from autograd.graph import label_of, names
-from autograd.ops import POWER, POWER_DX, POWER_DY
 from autograd.rules.grammar import names_in
 from autograd.rules.notation import Notation, Piece
 from autograd.rules.numbers import Number
@@ -48,8 +47,8 @@ class NamedGraph:
         """The local derivative of a step in one of its inputs, where the table has a formula for it: in names, or in numbers."""
         if self.steps.is_folded(node) or not isinstance(node.op, Op):
             return []
-        if node.op in (POWER, POWER_DX, POWER_DY) and node.inputs[0].data == 0:
-            return []  # there it is a convention and not the formula
+        if node.op.is_convention(*(each.data for each in node.inputs)):
+            return []  # and not the formula
         *operands, out = [
             notation.number(each.data) if in_numbers else self.piece(notation, each) for each in (*node.inputs, node)
         ]

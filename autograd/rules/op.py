@@ -57,6 +57,7 @@ class Op:
         domain: the condition under which finite operands have a result; empty: always.
         remedy: what to try when an operand lies outside the domain.
         kinks: for each expression whose zeros are kinks, the convention taken there.
+        convention: the condition under which the derivatives are a convention, and not what their formulas say; empty: never.
         samples: for each operand, the range from which tests and examples draw.
         default: the constant of a family (a row that reads c) where none is given.
 
@@ -85,6 +86,7 @@ class Op:
         domain: str = "",
         remedy: str = "",
         kinks: Mapping[str, str] | None = None,
+        convention: str = "",
         samples: tuple[tuple[float, float], ...] = (),
         default: Number | None = None,
     ) -> None:
@@ -95,7 +97,7 @@ class Op:
         self.name, self.value, self.partials = name, value, partials
         self.symbol, self.domain, self.remedy = symbol or name, domain, remedy
         self.latex = latex or rf"\operatorname{{{name}}}".replace("_", r"\_")
-        self.kinks, self.default = dict(kinks or {}), default
+        self.kinks, self.convention, self.default = dict(kinks or {}), convention, default
         self.samples = samples or ((-3.0, 3.0),) * len(partials)
         self.c: Number | None = None  # the constant, in a member of a family
         taken = OPS.get(name)
@@ -115,8 +117,9 @@ class Op:
             tests = [ast.unparse(node.test) for node in ast.walk(tree) if isinstance(node, ast.IfExp)]
             if any(grammar.names_in(test) - {"c"} for test in tests):
                 raise ValueError(f"{where} may choose on the constant c alone; say it with step, sign or heaviside")
-        if self.domain:
-            grammar.parse_condition(self.domain, names, f"the domain of row {self.name!r}")
+        for what, condition in (("domain", self.domain), ("convention", self.convention)):
+            if condition:
+                grammar.parse_condition(condition, names, f"the {what} of row {self.name!r}")
         for kink in self.kinks:
             grammar.parse(kink, names, calls, f"a kink of row {self.name!r}")
 
@@ -141,6 +144,31 @@ class Op:
     def is_family(self) -> bool:
         """Whether the row reads a constant c, which ``at`` gives it."""
         return "c" in grammar.names_in(self.value)
+
+    @cached_property
+    def constant_partials(self) -> tuple[int | None, ...]:
+        """For each operand the local derivative, where the row gives it as a number: 0, 1 or -1; else None.
+
+        >>> OPS["sub"].constant_partials, OPS["mul"].constant_partials, OPS["step"].constant_partials
+        ((1, -1), (None, None), (0,))
+        """
+        return tuple(int(partial) if partial in ("0", "1", "-1") else None for partial in self.partials)
+
+    @property
+    def detaches(self) -> bool:
+        """Whether the row gives its operand as it is, and passes no gradient on."""
+        return self.value == "x" and self.constant_partials == (0,)
+
+    @cached_property
+    def is_rectifier(self) -> bool:
+        """Whether the row gives its operand or 0, as relu does, and has derivative 0 at 0.
+
+        Then the derivative at the operand is the derivative at the result, since the row maps both alike.
+        """
+        match ast.parse(self.value, mode="eval").body:
+            case ast.IfExp(body=ast.Constant(value=0), orelse=ast.Name(id="x")) if self.arity == 1:
+                return bool(self.ieee(0.0)[1] == 0)
+        return False
 
     def at(self, c: Number | None = None) -> "Op":
         """The member of the family with this constant, or the default: ``POW.at(3)`` is the operation of ``x ** 3``.
@@ -174,6 +202,15 @@ class Op:
     def defined(self) -> Callable[..., bool]:
         """Whether finite operands lie in the row's domain."""
         return self._compiled(DOMAIN, (self.domain or "0 == 0",))
+
+    @cached_property
+    def is_convention(self) -> Callable[..., bool]:
+        """Whether the derivatives at these operands are a convention, and not what their formulas say.
+
+        >>> OPS["power"].is_convention(0.0, 2.0), OPS["power"].is_convention(3.0, 2.0), OPS["mul"].is_convention(0.0, 2.0)
+        (True, False, False)
+        """
+        return self._compiled(DOMAIN, (self.convention or "0 == 1",))
 
     @cached_property
     def _kinks(self) -> tuple[Callable[..., Any], ...]:
@@ -219,7 +256,7 @@ def _member(family: Op, c: Number) -> Op:
     if not family.is_family:
         raise ValueError(f"row {family.name!r} reads no constant c, so it has no member at {c!r}")
     member = object.__new__(Op)
-    compiled = ("kernel", "exact", "ieee", "defined", "_kinks")  # for the family, without the constant
+    compiled = ("kernel", "exact", "ieee", "defined", "is_convention", "_kinks")  # for the family, without the constant
     vars(member).update({key: value for key, value in vars(family).items() if key not in compiled})
     member.c, member.symbol = c, family.symbol.format(c=c if bits(c) <= LONGEST_CONSTANT else f"({bits(c)} bits)")
     return member

@@ -507,6 +507,32 @@ OPERATORS = {
 }  # fmt: skip
 
 
+# --- what follows from a row -------------------------------------------------------------------------------------------
+
+
+def test_the_partials_that_are_one_number_everywhere():
+    found = {name: op.constant_partials for name, op in OPS.items() if set(op.constant_partials) != {None}}
+    flat = dict.fromkeys(("step", "sign", "heaviside", "detach"), (0,))
+    assert found == {**flat, "neg": (-1,), "add": (1, 1), "sub": (1, -1)}
+
+
+def test_which_rows_detach_and_rectify():
+    assert [name for name, op in OPS.items() if op.detaches] == ["detach"]
+    assert [name for name, op in OPS.items() if op.is_rectifier] == ["relu"]
+    assert Op("own_relu", "0 if x <= 0 else x", ("step(x)",)).is_rectifier
+    assert not Op("shifted", "0 if x <= 1 else x", ("heaviside(x)",)).is_rectifier  # at the result 0 its derivative is 1/2
+    assert not Op("flat_at_nothing", "0 if x < 0 else x", ("1 / x",)).is_rectifier
+
+
+def test_where_the_derivatives_of_powers_are_a_convention():
+    assert {name for name, op in OPS.items() if op.convention} == {"power", "power_dx", "power_dy"}
+    assert all(
+        op.is_convention(0.0, 2.0) and not op.is_convention(0.1, 0.0) for op in map(OPS.get, ("power", "power_dx", "power_dy"))
+    )
+    with pytest.raises(ValueError, match="the convention of row 'odd'"):
+        Op("odd", "x", ("1",), convention="x")
+
+
 def test_every_row_is_reachable_from_value_and_as_a_function():
     for op in OPS.values():
         if op.name in HELPERS:

@@ -151,12 +151,12 @@ class Buffer:
         reads = [self._reader(slots) for slots in (step.x, step.y) if slots]
         actions = []
         for index, slots in enumerate((step.x, step.y)[: len(reads)]):
-            text = step.op.partials[index]
-            if text == "0" or not self._carry_gradient(slots):
+            constant = step.op.constant_partials[index]
+            if constant == 0 or not self._carry_gradient(slots):
                 continue
             accumulate = self._accumulator(slots)
-            if text in ("1", "-1"):
-                actions.append(_pass_on(accumulate, adjoint, negative=text == "-1"))
+            if constant is not None:
+                actions.append(_pass_on(accumulate, adjoint, negative=constant == -1))
             else:
                 actions.append(_multiply(accumulate, ufuncs.partial(step.op, index), reads, out, adjoint))
         return actions

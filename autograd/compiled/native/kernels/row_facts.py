@@ -9,15 +9,11 @@ from autograd.rules.grammar import names_in
 from autograd.rules.op import OPS, Op
 from autograd.rules.primitives import PRIMITIVES
 
-IDEMPOTENT = frozenset({"relu"})
-"""Operations that change nothing when done again: relu(relu(x)) = relu(x). Their derivative at the operand is that at the result, for
-it is the same branch that is taken; so the operand need not be kept."""
-
 
 def read_backward(op: Op) -> set[str]:
-    """What the local derivatives of an operation read: of x, y and out."""
+    """What the local derivatives of an operation need of x, y and out; those of a rectifier can be read off the result alone."""
     names = {name for text in op.partials for name in names_in(text)} & {"x", "y", "out"}
-    return {"out"} if names and op.name in IDEMPOTENT else names
+    return {"out"} if names and op.is_rectifier else names
 
 
 def is_light(op: Op) -> bool:
