@@ -93,4 +93,5 @@ def logsumexp(xs: Iterable[Operand]) -> Any:
 def _largest(name: str, xs: list[Operand]) -> Any:
     if not xs:
         raise ValueError(f"{name} needs at least one number, but got an empty list")
-    return detach(reduce(maximum, xs))  # type: ignore[type-var]
+    largest: Any = reduce(maximum, xs)
+    return detach(largest)

@@ -251,7 +251,8 @@ def _between(order: list[Value], inputs: list[Value]) -> set[Value]:
 
 def _zero(outputs: list[Value]) -> Number:
     """The zero of the numbers' kind: Fractions stay Fractions."""
-    return sum(type(each.data)() for each in outputs)  # type: ignore[no-any-return]
+    zero: Number = sum(type(output.data)() for output in outputs)
+    return zero
 
 
 def _given(derivatives: list[Any], zero: Number, create_graph: bool) -> list[Any]:

@@ -6,13 +6,12 @@ evaluated, recorded and differentiated without a change.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 from autograd import ops
 from autograd.rules.numbers import Number
-from autograd.value import Operand, Value, apply
-
-T = TypeVar("T", Value, float)
+from autograd.value import Operand, T, apply
+from autograd.value import Value as Value  # the examples use it
 
 
 def abs(x: T) -> T:  # noqa: A001  (as numpy.abs; Python's own abs(x) does the same)
@@ -21,7 +20,7 @@ def abs(x: T) -> T:  # noqa: A001  (as numpy.abs; Python's own abs(x) does the s
     >>> abs(-2.0), abs(Value(-2.0)).data
     (2.0, 2.0)
     """
-    return apply(ops.ABS, x)  # type: ignore[no-any-return]
+    return apply(ops.ABS, x)
 
 
 def exp(x: T) -> T:
@@ -31,7 +30,7 @@ def exp(x: T) -> T:
     >>> print(f"{exp(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     2.7183 and 2.7183, derivative 2.7183
     """
-    return apply(ops.EXP, x)  # type: ignore[no-any-return]
+    return apply(ops.EXP, x)
 
 
 def expm1(x: T) -> T:
@@ -41,7 +40,7 @@ def expm1(x: T) -> T:
     >>> print(f"{expm1(1e-10):.12g} and {y.data:.12g}, derivative {y.partials[0]:.4f}")
     1.00000000005e-10 and 1.00000000005e-10, derivative 1.0000
     """
-    return apply(ops.EXPM1, x)  # type: ignore[no-any-return]
+    return apply(ops.EXPM1, x)
 
 
 def log(x: T) -> T:
@@ -51,7 +50,7 @@ def log(x: T) -> T:
     >>> print(f"{log(2.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.6931 and 0.6931, derivative 0.5000
     """
-    return apply(ops.LOG, x)  # type: ignore[no-any-return]
+    return apply(ops.LOG, x)
 
 
 def log1p(x: T) -> T:
@@ -61,7 +60,7 @@ def log1p(x: T) -> T:
     >>> print(f"{log1p(1e-10):.12g} and {y.data:.12g}, derivative {y.partials[0]:.4f}")
     9.9999999995e-11 and 9.9999999995e-11, derivative 1.0000
     """
-    return apply(ops.LOG1P, x)  # type: ignore[no-any-return]
+    return apply(ops.LOG1P, x)
 
 
 def sqrt(x: T) -> T:
@@ -71,7 +70,7 @@ def sqrt(x: T) -> T:
     >>> print(f"{sqrt(4.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     2.0000 and 2.0000, derivative 0.2500
     """
-    return apply(ops.SQRT, x)  # type: ignore[no-any-return]
+    return apply(ops.SQRT, x)
 
 
 def sin(x: T) -> T:
@@ -81,7 +80,7 @@ def sin(x: T) -> T:
     >>> print(f"{sin(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.8415 and 0.8415, derivative 0.5403
     """
-    return apply(ops.SIN, x)  # type: ignore[no-any-return]
+    return apply(ops.SIN, x)
 
 
 def cos(x: T) -> T:
@@ -91,7 +90,7 @@ def cos(x: T) -> T:
     >>> print(f"{cos(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.5403 and 0.5403, derivative -0.8415
     """
-    return apply(ops.COS, x)  # type: ignore[no-any-return]
+    return apply(ops.COS, x)
 
 
 def tan(x: T) -> T:
@@ -101,7 +100,7 @@ def tan(x: T) -> T:
     >>> print(f"{tan(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     1.5574 and 1.5574, derivative 3.4255
     """
-    return apply(ops.TAN, x)  # type: ignore[no-any-return]
+    return apply(ops.TAN, x)
 
 
 def asin(x: T) -> T:
@@ -111,7 +110,7 @@ def asin(x: T) -> T:
     >>> print(f"{asin(0.5):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.5236 and 0.5236, derivative 1.1547
     """
-    return apply(ops.ASIN, x)  # type: ignore[no-any-return]
+    return apply(ops.ASIN, x)
 
 
 def acos(x: T) -> T:
@@ -121,7 +120,7 @@ def acos(x: T) -> T:
     >>> print(f"{acos(0.5):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     1.0472 and 1.0472, derivative -1.1547
     """
-    return apply(ops.ACOS, x)  # type: ignore[no-any-return]
+    return apply(ops.ACOS, x)
 
 
 def atan(x: T) -> T:
@@ -131,7 +130,7 @@ def atan(x: T) -> T:
     >>> print(f"{atan(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.7854 and 0.7854, derivative 0.5000
     """
-    return apply(ops.ATAN, x)  # type: ignore[no-any-return]
+    return apply(ops.ATAN, x)
 
 
 def sinh(x: T) -> T:
@@ -141,7 +140,7 @@ def sinh(x: T) -> T:
     >>> print(f"{sinh(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     1.1752 and 1.1752, derivative 1.5431
     """
-    return apply(ops.SINH, x)  # type: ignore[no-any-return]
+    return apply(ops.SINH, x)
 
 
 def cosh(x: T) -> T:
@@ -151,7 +150,7 @@ def cosh(x: T) -> T:
     >>> print(f"{cosh(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     1.5431 and 1.5431, derivative 1.1752
     """
-    return apply(ops.COSH, x)  # type: ignore[no-any-return]
+    return apply(ops.COSH, x)
 
 
 def tanh(x: T) -> T:
@@ -161,7 +160,7 @@ def tanh(x: T) -> T:
     >>> print(f"{tanh(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.7616 and 0.7616, derivative 0.4200
     """
-    return apply(ops.TANH, x)  # type: ignore[no-any-return]
+    return apply(ops.TANH, x)
 
 
 def erf(x: T) -> T:
@@ -171,7 +170,7 @@ def erf(x: T) -> T:
     >>> print(f"{erf(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.8427 and 0.8427, derivative 0.4151
     """
-    return apply(ops.ERF, x)  # type: ignore[no-any-return]
+    return apply(ops.ERF, x)
 
 
 def erfc(x: T) -> T:
@@ -181,7 +180,7 @@ def erfc(x: T) -> T:
     >>> print(f"{erfc(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.1573 and 0.1573, derivative -0.4151
     """
-    return apply(ops.ERFC, x)  # type: ignore[no-any-return]
+    return apply(ops.ERFC, x)
 
 
 def sigmoid(x: T) -> T:
@@ -191,7 +190,7 @@ def sigmoid(x: T) -> T:
     >>> print(f"{sigmoid(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.7311 and 0.7311, derivative 0.1966
     """
-    return apply(ops.SIGMOID, x)  # type: ignore[no-any-return]
+    return apply(ops.SIGMOID, x)
 
 
 def softplus(x: T) -> T:
@@ -201,7 +200,7 @@ def softplus(x: T) -> T:
     >>> print(f"{softplus(1000.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     1000.0000 and 1000.0000, derivative 1.0000
     """
-    return apply(ops.SOFTPLUS, x)  # type: ignore[no-any-return]
+    return apply(ops.SOFTPLUS, x)
 
 
 def relu(x: T) -> T:
@@ -211,7 +210,7 @@ def relu(x: T) -> T:
     >>> print(f"{relu(-1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.0000 and 0.0000, derivative 0.0000
     """
-    return apply(ops.RELU, x)  # type: ignore[no-any-return]
+    return apply(ops.RELU, x)
 
 
 def silu(x: T) -> T:
@@ -221,7 +220,7 @@ def silu(x: T) -> T:
     >>> print(f"{silu(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.7311 and 0.7311, derivative 0.9277
     """
-    return apply(ops.SILU, x)  # type: ignore[no-any-return]
+    return apply(ops.SILU, x)
 
 
 def gelu(x: T) -> T:
@@ -231,7 +230,7 @@ def gelu(x: T) -> T:
     >>> print(f"{gelu(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.8413 and 0.8413, derivative 1.0833
     """
-    return apply(ops.GELU, x)  # type: ignore[no-any-return]
+    return apply(ops.GELU, x)
 
 
 def leaky_relu(x: T, slope: Number | None = None) -> T:
@@ -240,7 +239,7 @@ def leaky_relu(x: T, slope: Number | None = None) -> T:
     >>> leaky_relu(-2.0), leaky_relu(Value(-2.0), 0.5).data
     (-0.02, -1.0)
     """
-    return apply(ops.LEAKY_RELU.at(slope), x)  # type: ignore[no-any-return]
+    return apply(ops.LEAKY_RELU.at(slope), x)
 
 
 def elu(x: T, alpha: Number | None = None) -> T:
@@ -249,7 +248,7 @@ def elu(x: T, alpha: Number | None = None) -> T:
     >>> elu(1.0), elu(Value(-1000.0), 2.0).data
     (1.0, -2.0)
     """
-    return apply(ops.ELU.at(alpha), x)  # type: ignore[no-any-return]
+    return apply(ops.ELU.at(alpha), x)
 
 
 def maximum(x: Operand, y: Operand) -> Any:
@@ -276,7 +275,7 @@ def sign(x: T) -> T:
     >>> sign(-2.0), sign(Value(-2.0)).data
     (-1.0, -1.0)
     """
-    return apply(ops.SIGN, x)  # type: ignore[no-any-return]
+    return apply(ops.SIGN, x)
 
 
 def step(x: T) -> T:
@@ -285,7 +284,7 @@ def step(x: T) -> T:
     >>> step(0.0), step(Value(2.0)).data
     (0.0, 1.0)
     """
-    return apply(ops.STEP, x)  # type: ignore[no-any-return]
+    return apply(ops.STEP, x)
 
 
 def heaviside(x: T) -> T:
@@ -294,7 +293,7 @@ def heaviside(x: T) -> T:
     >>> heaviside(0.0), heaviside(Value(2.0)).data
     (0.5, 1.0)
     """
-    return apply(ops.HEAVISIDE, x)  # type: ignore[no-any-return]
+    return apply(ops.HEAVISIDE, x)
 
 
 def detach(x: T) -> T:
@@ -304,4 +303,4 @@ def detach(x: T) -> T:
     >>> (x * detach(x)).backward(); x.grad          # 3, not 6
     3.0
     """
-    return apply(ops.DETACH, x)  # type: ignore[no-any-return]
+    return apply(ops.DETACH, x)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from fractions import Fraction
-from typing import Any, TypeAlias, Union
+from typing import Any, TypeAlias, TypeVar, Union, overload
 
 from autograd import ops
 from autograd.graph import topological_order
@@ -17,6 +17,7 @@ from autograd.text import counted
 
 Operand: TypeAlias = Union["Value", int, float, Fraction]
 Evaluate: TypeAlias = Callable[..., tuple[Any, ...]]
+T = TypeVar("T", "Value", float)  # a function of one scalar gives a Value for a Value, a number for a number
 
 
 class Value:
@@ -345,6 +346,16 @@ def apply2(op: Op, x: Any, y: Any, otherwise: Evaluate = evaluate) -> Value:
     return node
 
 
+@overload
+def apply(op: Op, x: T, /, *, otherwise: Evaluate = ...) -> T: ...
+@overload
+def apply(op: Op, x: Value, y: Operand, /, *, otherwise: Evaluate = ...) -> Value: ...
+@overload
+def apply(op: Op, x: Operand, y: Value, /, *, otherwise: Evaluate = ...) -> Value: ...
+@overload
+def apply(op: Op, x: float, y: float, /, *, otherwise: Evaluate = ...) -> float: ...
+@overload
+def apply(op: Op, *operands: Operand, otherwise: Evaluate = ...) -> Any: ...
 def apply(op: Op, *operands: Operand, otherwise: Evaluate = evaluate) -> Any:
     """Compute an operation, and record it if an operand is a ``Value``; of plain numbers alone the result is a plain number.
 

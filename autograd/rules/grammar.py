@@ -197,7 +197,8 @@ def compiled(
     out, *partials = (ast.unparse(ast.fix_missing_locations(tree)) for tree in trees)
     lines = [f"out = {out}", f"return out, {', '.join(partials)}"] if partials else [f"return {out}"]
     source = f"def {name}_row({', '.join(arguments)}):\n    " + "\n    ".join(lines)
-    called = {node.func.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)}  # type: ignore[attr-defined]
+    calls = [node.func for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    called = {function.id for function in calls if isinstance(function, ast.Name)}
     namespace: dict[str, Any] = {"__builtins__": {}, "pi": math.pi, **{each: functions[each] for each in called}}
     # This exec and the eval above see only text that has passed the grammar, when its row was made.
     exec(compile(source, f"<row {name}>", "exec"), namespace)
