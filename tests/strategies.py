@@ -291,7 +291,7 @@ def problem(
     activations: Sequence[str],
     loss: str,
     *,
-    samples: int = 5,
+    examples: int = 5,
     bias: bool | list[bool] = True,
     reduction: str = "mean",
     targets: str = "rows",
@@ -299,28 +299,28 @@ def problem(
     """A random problem. Weights and inputs of about 1 keep the activations in the range where they bend."""
     rng = np.random.default_rng(seed)
     flags = bias if isinstance(bias, list) else [bias] * len(activations)
-    t = _targets(rng, loss, samples, widths[-1], targets)
+    t = _targets(rng, loss, examples, widths[-1], targets)
     return Problem(
         [rng.uniform(-1, 1, (after, before)) for before, after in itertools.pairwise(widths)],
         [rng.uniform(-1, 1, width) if flag else None for width, flag in zip(widths[1:], flags, strict=True)],
         list(activations),
-        rng.normal(size=(samples, widths[0])),
+        rng.normal(size=(examples, widths[0])),
         t,
         loss,
         reduction,
     )
 
 
-def _targets(rng: np.random.Generator, loss: str, samples: int, outputs: int, form: str) -> np.ndarray:
+def _targets(rng: np.random.Generator, loss: str, examples: int, outputs: int, form: str) -> np.ndarray:
     """Targets that fit the loss: rows of numbers, or where it takes them ``soft`` rows, or a ``vector``."""
-    labels = rng.integers(outputs, size=samples)
+    labels = rng.integers(outputs, size=examples)
     if loss == "hinge":
-        t = rng.choice([-1.0, 1.0], size=(samples, outputs))
+        t = rng.choice([-1.0, 1.0], size=(examples, outputs))
         t[:, :1] = -t[:, -1:]  # both signs in a row: of equal signs softmax would leave nothing but rounding
     elif not loss.startswith("cross_entropy"):
-        t = rng.normal(size=(samples, outputs))
+        t = rng.normal(size=(examples, outputs))
     elif form == "soft":
-        t = rng.uniform(size=(samples, outputs))  # rows that do not sum to 1 either
+        t = rng.uniform(size=(examples, outputs))  # rows that do not sum to 1 either
     else:
         t = np.eye(outputs)[labels]
     if form == "vector" and outputs == 1 and not loss.startswith("cross_entropy"):
@@ -348,7 +348,7 @@ def problems(draw: st.DrawFn, rational: bool = False) -> Problem:
         widths,
         names,
         loss,
-        samples=draw(st.integers(1, 8)),
+        examples=draw(st.integers(1, 8)),
         bias=draw(st.lists(st.booleans(), min_size=depth, max_size=depth)),
         reduction=draw(st.sampled_from(["mean", "sum"])),
         targets=draw(st.sampled_from(["rows", "vector", "soft"])),

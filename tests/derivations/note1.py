@@ -1,4 +1,4 @@
-"""Note 1: a batch with its samples in rows, any error function, the bias as a feature of the inputs.
+"""Note 1: a batch with its examples in rows, any error function, the bias as a feature of the inputs.
 
 In the note's letters: W^l is K^l x K^(l+1), for l = 0 .. L-1, and leads from layer l to layer l+1; A^l = Z^l W^l is N x K^(l+1);
 Z^0 = X and Z^(l+1) = f^l(A^l). Column 0 of X is 1. No layer has another bias.
@@ -13,7 +13,7 @@ import nn
 from autograd import jacobian
 from tests.derivations.networks import ACTIVATIONS, complex_step
 
-ERRORS = {  # all of a batch together; the last two are no sums over the samples
+ERRORS = {  # each of a whole batch; the last two are no sums over the examples
     "half the squares": lambda Y, T: ((Y - T) ** 2).sum() / 2,
     "cross-entropy of each output": lambda Y, T: -(T * np.log(Y) + (1 - T) * np.log(1 - Y)).sum(),
     "a distance": lambda Y, T: np.sqrt(((Y - T) ** 2).sum()),

@@ -152,7 +152,7 @@ def test_theta_is_what_the_matrix_twin_takes():
 
 
 # --- gradients -------------------------------------------------------------------------------------------------------
-# Worked out elsewhere by complex step, to 12 digits: widths 4-3-2, sigmoid, the sum of the half squared errors of 5 samples;
+# Worked out elsewhere by complex step, to 12 digits: widths 4-3-2, sigmoid, the sum of the half squared errors of 5 examples;
 # indices from 1: W_l[i,j] = (((3i + 5j + 2l) mod 7) - 3) / 10, b_l[i] = (((2i + l) mod 5) - 2) / 10,
 # x_n[j] = (((2n + 3j) mod 5) - 2) / 2 + n / 10, classes 2, 1, 2, 1, 2 as one-hot targets.
 

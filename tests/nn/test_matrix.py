@@ -165,7 +165,7 @@ TOLERANCE = 1e-12  # of an array's largest entry: rounding of some hundred terms
 
 
 def named_arrays(g: Gradients) -> list[tuple[str, Any]]:
-    """Weights and bias of a layer are one array, as in S1.i3: where the samples' bias gradients cancel, rounding is all."""
+    """Weights and bias of a layer are one array, as in S1.i3: where the examples' bias gradients cancel, rounding is all."""
     parameters = [w if b is None else np.column_stack([w, b]) for w, b in zip(g.weights, g.biases, strict=True)]
     return [
         *[("loss", g.loss), ("outputs", g.outputs), ("inputs", g.inputs)],
@@ -197,7 +197,7 @@ def outputs_for(activation: str, loss: str) -> str:
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_twin_agrees_with_differences_at_fifty_digits(activation, loss):
-    p = problem(1, [1, 3, 2], [activation, outputs_for(activation, loss)], loss, samples=2, reduction="sum")
+    p = problem(1, [1, 3, 2], [activation, outputs_for(activation, loss)], loss, examples=2, reduction="sum")
     assert disagreements(by_twin(p), by_fifty_digits(p)) == []
 
 
@@ -205,7 +205,7 @@ def test_twin_agrees_with_differences_at_fifty_digits(activation, loss):
 @pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if name != "gelu"])
 def test_twin_agrees_with_complex_step(activation, loss):
     names = [activation, "tanh", outputs_for(activation, loss)]
-    p = problem(2, [3, 2, 5, 4], names, loss, bias=[True, False, True], samples=3)
+    p = problem(2, [3, 2, 5, 4], names, loss, bias=[True, False, True], examples=3)
     assert disagreements(by_twin(p), by_complex_step(p)) == []
 
 
@@ -333,7 +333,7 @@ def scalar_disagreements(twin: Gradients, scalars: tuple[Gradients, list[float]]
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_scalars_agree_with_twin_for_each_activation_and_loss(activation, loss):
-    p = problem(3, [4, 5, 3, 2], [activation, "tanh", outputs_for(activation, loss)], loss, samples=6)
+    p = problem(3, [4, 5, 3, 2], [activation, "tanh", outputs_for(activation, loss)], loss, examples=6)
     assert scalar_disagreements(by_twin(p), by_scalars(p)) == []
 
 
@@ -482,7 +482,7 @@ PLANTED = {
 @functools.cache
 def equal_widths(loss: str) -> tuple[Problem, Gradients, tuple[Gradients, list[float]]]:
     """A problem with what the oracle and the scalars say of it."""
-    p = problem(4, [3, 3, 3, 3], ["sigmoid", "softmax", outputs_for("tanh", loss)], loss, samples=3)
+    p = problem(4, [3, 3, 3, 3], ["sigmoid", "softmax", outputs_for("tanh", loss)], loss, examples=3)
     return p, by_complex_step(p), by_scalars(p)
 
 
@@ -515,7 +515,7 @@ def test_planted_bug_is_seen_by_the_oracle_and_by_the_scalars(name):
 @pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if name != "linear"])
 def test_planted_slip_in_one_derivative_is_seen(activation, monkeypatch):
     function, derivative = matrix.ACTIVATIONS[activation]
-    p = problem(5, [1, 3, 2], [activation, "linear"], "sum_of_squares", samples=4)
+    p = problem(5, [1, 3, 2], [activation, "linear"], "sum_of_squares", examples=4)
     oracle, scalars = by_fifty_digits(p), by_scalars(p)
     assert disagreements(by_twin(p), oracle) == scalar_disagreements(by_twin(p), scalars) == []
     monkeypatch.setitem(matrix.ACTIVATIONS, activation, (function, lambda a: derivative(a) * (1 + 1e-9)))

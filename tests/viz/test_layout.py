@@ -418,7 +418,7 @@ def test_the_svg_shows_every_box_and_edge():
     seen = texts(tree)
     assert {"layer", "neuron", "x", "y", "v1", "v2", "*", "+", "tanh", "∂ -3", "∂ 2", "∂ 1"} <= set(seen)
     assert (seen.count("data"), seen.count("grad"), seen.count("∂ 2"), seen.count("∂ 1")) == (6, 6, 3, 2)
-    assert "the local derivative of v1 in operand 1, x: -3" in tooltips(tree)
+    assert "the local derivative of v1 with respect to operand 1, x: -3" in tooltips(tree)
     assert {"layer", "layer / neuron", "layer / neuron / v1"} <= set(tooltips(tree))
 
 

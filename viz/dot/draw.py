@@ -50,8 +50,8 @@ def draw(value: Value, *, rankdir: str = "LR", max_nodes: int | None = 300) -> D
 
     >>> x, y = Value(2.0, "x"), Value(5.0, "y")
     >>> print(*(line.strip() for line in draw(x * y).source.splitlines() if "->" in line), sep="\n")
-    n1 -> n3 [id="e3-0" label=" ∂ 5 " tooltip="the local derivative of v1 in operand 1, x: 5"]
-    n2 -> n3 [id="e3-1" label=" ∂ 2 " tooltip="the local derivative of v1 in operand 2, y: 2"]
+    n1 -> n3 [id="e3-0" label=" ∂ 5 " tooltip="the local derivative of v1 with respect to operand 1, x: 5"]
+    n2 -> n3 [id="e3-1" label=" ∂ 2 " tooltip="the local derivative of v1 with respect to operand 2, y: 2"]
     """
     if not isinstance(value, Value):
         raise TypeError(f"draw shows how a Value was computed, but got {described(value)}; {_hint(value)}")
@@ -181,7 +181,7 @@ def _word_and_number(word: str, number: Any, colour: str) -> str:
 def _edge(source: Value, node: Value, operand: int, partial: Any, ids: Mapping[Value, str], called: Mapping[Value, str]) -> str:
     """The edge from an operand to its node, with the local derivative; closures have none."""
     start, end = ids[source], ids[node]
-    of = f"{called[node]} in operand {operand + 1}, {called[source]}"
+    of = f"{called[node]} with respect to operand {operand + 1}, {called[source]}"
     if partial is None:
         texts = f'tooltip="{_tooltip(f"no local derivative of {of}: it is a closure")}"'
     else:
@@ -195,10 +195,10 @@ def _edge(source: Value, node: Value, operand: int, partial: Any, ids: Mapping[V
 
 
 def _html(text: str) -> str:
-    """Any text for an HTML-like label. A single backslash would be read: of \\N, DOT makes the node's name."""
+    """Any text for an HTML-like label. DOT reads single backslashes: it would replace \\N by the name of the node."""
     return html.escape(printable(text)).replace("\\", r"\\")
 
 
 def _tooltip(text: str) -> str:
-    """Any text for a tooltip, where DOT reads backslashes twice."""
+    """Any text for a tooltip, in which DOT reads backslashes twice."""
     return _html(text).replace("\\", r"\\")
