@@ -125,7 +125,7 @@ def to_latex(tape: Tape) -> str:
     \begin{aligned}
     v_{1} &= \tanh\left(w\right) \\
     \bar{v}_{1} &= 1 \\
-    \bar{w} &= \left(\left(1 + v_{1}\right) \cdot \left(1 - v_{1}\right)\right) \cdot \bar{v}_{1}
+    \bar{w} &= \left(1 + v_{1}\right) \cdot \left(1 - v_{1}\right) \cdot \bar{v}_{1}
     \end{aligned}
     """
     writer = Writer(tape, LATEX)

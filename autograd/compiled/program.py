@@ -83,7 +83,7 @@ def compile(  # noqa: A001  (as jax.jit and torch.compile; Python's own compile 
     adjoints, from v5.grad = 1
     v4.grad = 2*v4·v5.grad
     v3.grad = v4.grad
-    v2.grad = ((1 + v3)*(1 - v3))·v3.grad
+    v2.grad = (1 + v3)*(1 - v3)·v3.grad
     v1.grad = v2.grad
     b.grad = v2.grad
     w.grad = x·v1.grad

@@ -83,7 +83,8 @@ class Notation:
         binds = SUM if operator in ("add", "sub") else PRODUCT
         sign = {"add": self.plus, "sub": " - ", "mul": self.star, "div": "/"}[operator]
         text = self.at_least(min(binds, SIGN), left) + sign + self.at_least(max(binds, SIGN) + 1, right)
-        return Piece(text, min(binds, left.binds))  # -a*b begins with its minus, and is no right operand of a sum
+        begins_with_minus = left.binds == SIGN  # -a*b is no right operand of a sum
+        return Piece(text, min(binds, SIGN) if begins_with_minus else binds)
 
     def in_parentheses(self, text: str) -> str:
         """The text as an operand that binds as tightly as can be."""

@@ -407,6 +407,8 @@ def test_precedence_is_kept_and_no_parenthesis_is_superfluous():
     for expression, text in [
         (a + b * c, "a + b*c"),
         ((a + b) * c, "(a + b)*c"),
+        ((a + b) * c * a, "(a + b)*c*a"),
+        (a - (b + c) * a, "a - (b + c)*a"),
         (a - (b - c), "a - (b - c)"),
         (a - b - c, "a - b - c"),
         (a / (b * c), "a/(b*c)"),
