@@ -19,7 +19,7 @@ ROOMS = {
         errors scopes text < rules < ops < graph micrograd < value < functions recording debugging < compositions derivatives
         < functional < checking compiled expressions < explaining
     """,
-    "autograd.rules": "primitives numbers < exact_powers < grammar < op < evaluate notation",
+    "autograd.rules": "primitives numbers < exact_powers < grammar < op < evaluate formula_tree < notation",
     "autograd.checking": "graph_facts complex_step < stale_data < gradients traps < diagnosis",
     "autograd.expressions": "callable_rows errors < numerals < tokens < reader",
     "autograd.explaining": "folded derivation answers < paths named_graph < chain_rule forward_mode costs why_backward < quiz",

@@ -47,7 +47,7 @@ class _Search:
 
     def __init__(self, tape: Tape) -> None:
         self._tape, self._writer = tape, Writer(tape, TEXT)
-        self._names = [piece.text for piece in self._writer.pieces]
+        self._names = self._writer.names
 
     def results(self, k: int, values: list[float]) -> None:
         """Raise for the first result of example ``k`` that is outside a domain, or nan although no operand is."""

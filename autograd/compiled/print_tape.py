@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from autograd.compiled.tape import Tape
 from autograd.graph import unique_names
-from autograd.rules.notation import LATEX, TEXT, Notation, Piece
+from autograd.rules.formula_tree import Adjoint, Formula, Name, Numeral, Product, operation, partial
+from autograd.rules.notation import LATEX, TEXT, Notation
 
 
 class Statement(NamedTuple):
@@ -26,7 +27,7 @@ class Statement(NamedTuple):
     adds: bool = False
 
     def __str__(self) -> str:
-        return f"{self.to}{TEXT.adds if self.adds else TEXT.equals}{self.text}"
+        return f"{self.to}{TEXT.relations['+=' if self.adds else '=']}{self.text}"
 
 
 def names(tape: Tape) -> list[str]:
@@ -55,16 +56,17 @@ class Writer:
 
     def __init__(self, tape: Tape, notation: Notation) -> None:
         self.tape, self.notation = tape, notation
-        self.names = [notation.name(name) if name else "" for name in names(tape)]
-        constants = [notation.number(int(c) if abs(c) < 1e15 and c == int(c) else c) for c in tape.constants]
-        self.pieces = [Piece(name) for name in self.names]
-        self.pieces[tape.leaves : tape.first_slot] = constants
+        self.formulas: list[Formula] = [Name(name) for name in names(tape)]
+        self.formulas[tape.leaves : tape.first_slot] = [
+            Numeral(int(c) if abs(c) < 1e15 and c == int(c) else c) for c in tape.constants
+        ]
+        self.names = [notation.write(formula) for formula in self.formulas]
 
     def statement(self, slot: int) -> Statement:
         """The statement that computes a slot."""
         instruction = self.tape.instructions[slot - self.tape.first_slot]
-        operands = [self.pieces[source] for source in instruction.operands]
-        return Statement(self.names[slot], self.notation.operation(instruction.op, operands).text)
+        operands = [self.formulas[source] for source in instruction.operands]
+        return Statement(self.names[slot], self.notation.write(operation(instruction.op, operands)))
 
     def primal(self) -> Iterator[Statement]:
         """The statements of the forward pass."""
@@ -72,7 +74,7 @@ class Writer:
 
     def seeds(self) -> list[str]:
         """The adjoints of the outputs, which are 1 when the backward pass begins."""
-        return [self.notation.adjoint(self.pieces[slot].text) for slot in self.tape.outputs]
+        return [self._adjoint(slot) for slot in self.tape.outputs]
 
     def adjoint(self) -> Iterator[Statement]:
         """The adjoint statements that lead to a wanted leaf; a local derivative of 0 passes nothing on."""
@@ -83,21 +85,21 @@ class Writer:
                 continue
             for index, source in enumerate(instruction.operands):
                 if self.tape.carries_gradient[source] and instruction.op.constant_partials[index] != 0:
-                    yield Statement(
-                        self.notation.adjoint(self.names[source]), self._contribution(slot, index), source in assigned
-                    )
+                    yield Statement(self._adjoint(source), self._contribution(slot, index), source in assigned)
                     assigned.add(source)
 
     def _contribution(self, slot: int, index: int) -> str:
         """A local derivative of an instruction, times the adjoint of its result."""
         instruction = self.tape.instructions[slot - self.tape.first_slot]
-        partial = self.notation.partial(
-            instruction.op, index, [self.pieces[source] for source in instruction.operands], self.pieces[slot]
-        )
-        adjoint = Piece(self.notation.adjoint(self.names[slot]))
-        if partial.text in ("1", "-1"):
-            return partial.text[:-1] + adjoint.text
-        return self.notation.product([partial, adjoint])
+        operands = [self.formulas[source] for source in instruction.operands]
+        local = partial(instruction.op, index, operands, self.formulas[slot])
+        written = self.notation.write(local)
+        if written in ("1", "-1"):
+            return written[:-1] + self._adjoint(slot)
+        return self.notation.write(Product([local, Adjoint(self.formulas[slot])]))
+
+    def _adjoint(self, slot: int) -> str:
+        return self.notation.write(Adjoint(self.formulas[slot]))
 
 
 def to_text(tape: Tape) -> str:
@@ -106,7 +108,7 @@ def to_text(tape: Tape) -> str:
     leaves = [f"{what}{', '.join(writer.names[part])}" for what, part in _leaves(tape) if writer.names[part]]
     lines = [*leaves, *map(str, writer.primal())]
     if len(tape.outputs) > 1 or not tape.instructions:
-        lines.append(f"outputs     {', '.join(writer.pieces[slot].text for slot in tape.outputs)}")
+        lines.append(f"outputs     {', '.join(writer.names[slot] for slot in tape.outputs)}")
     if tape.num_differentiated:
         lines += [f"adjoints, from {', '.join(seed + ' = 1' for seed in writer.seeds())}", *map(str, writer.adjoint())]
     return "\n".join(lines)
@@ -131,7 +133,7 @@ def to_latex(tape: Tape) -> str:
     writer = Writer(tape, LATEX)
     statements = [*writer.primal(), *[Statement(seed, "1") for seed in writer.seeds() if tape.num_differentiated]]
     statements += writer.adjoint() if tape.num_differentiated else ()
-    lines = [f"{to} &{(LATEX.adds if adds else LATEX.equals).lstrip()}{text}" for to, text, adds in statements]
+    lines = [f"{to} &{LATEX.relations['+=' if adds else '='].lstrip()}{text}" for to, text, adds in statements]
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
 

@@ -13,22 +13,26 @@ from autograd.explaining.derivation import (
     Derivation,
     Line,
     Numbers,
+    Phrase,
+    Prose,
     Section,
+    Side,
     equation,
+    listed,
+    phrase,
     product,
-    shown_exactly,
-    symbols,
     total,
     value,
 )
-from autograd.explaining.folded import Fold, Steps
+from autograd.explaining.folded import Fold, FoldedGraph
 from autograd.explaining.named_graph import NamedGraph
 from autograd.explaining.paths import Path, paths, top_paths
 from autograd.graph import leaves_of
-from autograd.rules.notation import TEXT, Notation, ends
+from autograd.rules.formula_tree import Derivative, Numeral, Product, Route, side_by_side
+from autograd.rules.notation import TEXT, prints_exactly
 from autograd.value import Value
 
-MOST_LEAVES = 10  # that are differentiated in if no source is named
+MAX_LEAVES = 10  # with respect to which is differentiated if no source is named
 
 T = TypeVar("T")
 
@@ -97,17 +101,17 @@ def explain(
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
             raise ValueError(f"{name} is how many to show, a whole number of at least 1, but got {limit!r}")
     if source is None:
-        sources = leaves_of(Steps(output, []).everything)
+        sources = leaves_of(FoldedGraph(output, []).all_nodes)
     else:
         sources = list(source) if isinstance(source, Iterable) else [source]
-    shown = sources[:MOST_LEAVES] if source is None else sources
-    return Derivation(_Explanation(output, shown, len(sources) - len(shown), fold, max_paths, max_steps).sections)
+    shown = sources[:MAX_LEAVES] if source is None else sources
+    return Derivation(_Explanation(output, shown, len(sources) - len(shown), fold, max_paths, max_steps).sections())
 
 
 class _Edge(NamedTuple):
-    """What a step passes on to one of its inputs in the backward pass."""
+    """What a node passes on to one of its inputs in the backward pass."""
 
-    step: Value
+    user: Value
     slot: int
     source: Value
     contribution: Any
@@ -120,216 +124,205 @@ class _Explanation:
         self, output: Value, sources: Sequence[Value], more_leaves: int, fold: Fold, max_paths: int, max_steps: int
     ) -> None:
         self.graph = NamedGraph(output, sources, fold)
-        self.steps = self.graph.steps
+        self.folded = self.graph.folded
         self.output, self.sources = output, dict.fromkeys(sources)
         self.more_leaves, self.fold, self.max_paths, self.max_steps = more_leaves, fold, max_paths, max_steps
-        self._refuse_what_does_not_hold_together()
-        self.made = [node for node in self.steps.order if self.steps.inputs(node)]
-        self.adjoints: dict[Value, Any] = {output: self.steps.one}
+        self._require_consistent()
+        self.operations = [node for node in self.folded.order if self.folded.inputs(node)]
+        self.adjoints: dict[Value, Any] = {output: self.folded.one}
         self.counts = {output: 1}  # of the paths to a source
-        self.sizes: dict[Value, Any] = {output: self.steps.one}  # of their products, added up
+        self.sizes: dict[Value, Any] = {output: self.folded.one}  # of their products, added up
         self.edges = list(self._backward())
         self.shown = {source: self._shown_paths(source) for source in self.sources}
 
-    def _refuse_what_does_not_hold_together(self) -> None:
+    def _require_consistent(self) -> None:
         for finding in stale_data(Subject(self.output)):
             raise ValueError(f"the numbers of a derivation follow from each other, but {finding.message}")
         if self.fold and len(self.sources) > 1:  # a path from one of them would be told with the scope of another folded
-            visible = Steps(self.output, [], self.fold).order
-            for inside in self.steps.between.intersection(self.sources).difference(visible):
-                name = self.graph.name(TEXT, inside)
+            visible = FoldedGraph(self.output, [], self.fold).order
+            for inside in self.folded.between.intersection(self.sources).difference(visible):
+                name = TEXT.write(self.graph.name(inside))
                 raise ValueError(f"{name} is inside a folded scope: explain it alone, or do not fold that scope")
 
     def _backward(self) -> Iterator[_Edge]:
-        for node in reversed(self.made):
-            if node not in self.steps.between:
+        for node in reversed(self.operations):
+            if node not in self.folded.between:
                 continue
             count = self.counts[node] if node in self.sources else self.counts.pop(node)  # they may be long numbers
-            for slot, each in enumerate(self.steps.inputs(node)):
-                if each in self.steps.between:
-                    partial = self.steps.partials(node)[slot]
+            for slot, source in enumerate(self.folded.inputs(node)):
+                if source in self.folded.between:
+                    partial = self.folded.partials(node)[slot]
                     contribution = partial * self.adjoints[node]
-                    self.adjoints[each] = self.adjoints.get(each, self.steps.zero) + contribution
-                    self.counts[each] = self.counts.get(each, 0) + count
-                    self.sizes[each] = self.sizes.get(each, self.steps.zero) + abs(partial) * self.sizes[node]
-                    yield _Edge(node, slot, each, contribution)
+                    self.adjoints[source] = self.adjoints.get(source, self.folded.zero) + contribution
+                    self.counts[source] = self.counts.get(source, 0) + count
+                    self.sizes[source] = self.sizes.get(source, self.folded.zero) + abs(partial) * self.sizes[node]
+                    yield _Edge(node, slot, source, contribution)
 
     def _shown_paths(self, source: Value) -> list[Path]:
         if self.counts.get(source, 0) <= self.max_paths:
             return list(paths(self.output, source, self.fold))
         return top_paths(self.output, source, self.max_paths, self.fold)
 
-    def sections(self, notation: Notation) -> Iterator[Section]:
+    def sections(self) -> Iterator[Section]:
         """The whole derivation."""
-        yield Section("The formula", list(self.formula(notation)))
-        if self.made:
-            yield Section("The steps and their local derivatives", list(self.local_derivatives(notation)))
+        yield Section(["The formula"], list(self.formula()))
+        if self.operations:
+            yield Section(["The steps and their local derivatives"], list(self.local_derivatives()))
         for source in self.sources:
             count = self.counts.get(source, 0)
             title = "the sum over all paths" if count > 1 else "along the only path" if count else "no path"
-            derivative = self.graph.derivative(notation, self.output, source)
-            yield Section(title, list(self.by_paths(notation, source, derivative)), derivative)
+            derivative = self.graph.derivative(self.output, source)
+            yield Section([title], list(self.by_paths(source, derivative)), derivative)
         if self.edges:
-            yield Section("The same by accumulation, as backward() goes", list(self.by_accumulation(notation)))
+            yield Section(["The same by accumulation, as backward() goes"], list(self.by_accumulation()))
 
     # --- the formula -------------------------------------------------------------------------------------------------
 
-    def formula(self, notation: Notation) -> Iterator[Line]:
+    def formula(self) -> Iterator[Line | Prose]:
         """What the learner wrote, and the numbers of its leaves."""
         graph = self.graph
-        defined = self._abridged(list(graph.defined), "line", self.steps.between)
-        yield from defined.lines(lambda node: [self._line(notation, node)])
-        leaves = graph.given(defined.shown) if graph.defined else [self.output]
+        defined = self._abridged(list(graph.defined), "line", self.folded.between)
+        yield from defined.lines(lambda node: [self._definition(node)])
+        leaves = graph.leaves_in(defined.shown) if graph.defined else [self.output]
         level = int(leaves != [self.output])
         if leaves and level:
-            yield Line("where", is_prose=True)
+            yield Prose(["where"])
         yield from self._abridged(leaves, "number").lines(
-            lambda leaf: [Line(equation(notation, graph.name(notation, leaf), value(notation, leaf.data)), level)], level
+            lambda leaf: [Line(equation(graph.name(leaf), value(leaf.data)), level)], level
         )
         if self.more_leaves:
-            yield Line(
-                f"There are {self.more_leaves} more leaves. Name those whose derivatives you want: explain(output, source).",
-                is_prose=True,
+            yield Prose(
+                [f"There are {self.more_leaves} more leaves. Name those whose derivatives you want: explain(output, source)."]
             )
 
-    def _line(self, notation: Notation, node: Value) -> Line:
-        name, written = self.graph.definition(notation, node)
-        return Line(equation(notation, name, Numbers(written, self.graph.constants_of_line(node))))
+    def _definition(self, node: Value) -> Line:
+        name, written = self.graph.definition(node)
+        return Line(equation(name, Numbers(written, self.graph.constants_of_line(node))))
 
     # --- the steps ---------------------------------------------------------------------------------------------------
 
-    def local_derivatives(self, notation: Notation) -> Iterator[Line]:
-        """Each step as an equation, in symbols and in numbers, and below it its derivatives on the way to the sources."""
-        made = self._abridged(self.made, "step", self.steps.between)
-        if any(map(self.steps.is_folded, made.shown)):
-            yield Line("A folded scope is one step; its local derivatives are sums over the paths inside.", is_prose=True)
-        yield from made.lines(lambda node: self._step(notation, node))
+    def local_derivatives(self) -> Iterator[Line | Prose]:
+        """Each operation as an equation, in symbols and in numbers, and below it its derivatives on the way to the sources."""
+        operations = self._abridged(self.operations, "step", self.folded.between)
+        if any(map(self.folded.is_folded, operations.shown)):
+            yield Prose(["A folded scope is one step; its local derivatives are sums over the paths inside."])
+        yield from operations.lines(self._operation)
 
-    def _step(self, notation: Notation, node: Value) -> Iterator[Line]:
-        graph, inputs = self.graph, self.steps.inputs(node)
-        written = graph.written(notation, node, [graph.piece(notation, each) for each in inputs]).text
-        substituted = graph.written(notation, node, [notation.number(each.data) for each in inputs]).text
+    def _operation(self, node: Value) -> Iterator[Line]:
+        graph, inputs = self.graph, self.folded.inputs(node)
         formulas = [
-            Numbers(written, graph.constants(node)),
-            Numbers(substituted, (*(each.data for each in inputs), *graph.constants(node))),
+            Numbers(graph.written(node), graph.constants(node)),
+            Numbers(graph.written(node, in_numbers=True), (*(source.data for source in inputs), *graph.constants(node))),
         ]
-        yield Line(equation(notation, graph.name(notation, node), *formulas, value(notation, node.data)))
-        for slot, each in enumerate(inputs):
-            if each in self.steps.between:
+        yield Line(equation(graph.name(node), *formulas, value(node.data)))
+        for slot, source in enumerate(inputs):
+            if source in self.folded.between:
                 formulas = [
                     Numbers(formula, graph.numbers_in(node, slot, in_numbers))
                     for in_numbers in (False, True)
-                    for formula in graph.local_derivative(notation, node, slot, in_numbers)
+                    for formula in graph.local_derivative(node, slot, in_numbers)
                 ]
-                derivative, partial = graph.partial_derivative(notation, node, each), self.steps.partials(node)[slot]
-                written = equation(notation, derivative, *formulas, value(notation, partial))
-                yield Line(written + self._remark(notation, graph.operand(node, slot)), 1)
+                partial = value(self.folded.partials(node)[slot])
+                yield Line(equation(graph.partial_derivative(node, source), *formulas, partial), 1, self._which(node, slot))
+
+    def _which(self, node: Value, slot: int) -> Phrase:
+        operand = self.graph.operand(node, slot)
+        return [f"  ({operand})"] if operand else []
 
     # --- the sum over paths --------------------------------------------------------------------------------------------
 
-    def by_paths(self, notation: Notation, source: Value, derivative: str) -> Iterator[Line]:
+    def by_paths(self, source: Value, derivative: Derivative) -> Iterator[Line | Prose]:
         """Each path as a product of named factors, then of numbers; then their sum."""
         count, shown = self.counts.get(source, 0), self.shown[source]
-        exact = value(notation, self.adjoints.get(source, self.steps.zero))
+        result = value(self.adjoints.get(source, self.folded.zero))
         if count == 1:
-            yield Line(equation(notation, derivative, *self._product(notation, shown[0])))
+            yield Line(equation(derivative, *self._product(shown[0])))
             return
         if count == 0:
-            output, without = (self.graph.name(notation, each) for each in (self.output, source))
-            yield Line(output + notation.prose(" does not depend on ") + without + notation.prose("."))
+            names = self.graph.name(self.output), self.graph.name(source)
+            yield Line([Side("", phrase("{} does not depend on {}.", *names))])
         for path in shown:
-            yield Line(notation.route([self.graph.name(notation, node) for node in reversed(ends(path.nodes))]))
-            remark = self._operands(notation, path)
-            yield Line(equation(notation, *self._product(notation, path)) + remark, 1)
+            yield Line(equation(Route(side_by_side(path.nodes[::-1], self.graph.name))))
+            first, *rest = self._product(path)
+            yield Line(equation(first, *rest), 1, self._operands(path))
         if count > len(shown):
-            yield Line(self._share(source), is_prose=True)
-            yield Line(equation(notation, derivative, exact))
+            yield Prose([self._share(source)])
+            yield Line(equation(derivative, result))
         else:
-            yield Line(
-                equation(notation, derivative, *[total(notation, [path.product for path in shown])] * (count > 0), exact)
-            )
+            yield Line(equation(derivative, *[total([path.product for path in shown])] * (count > 0), result))
 
-    def _product(self, notation: Notation, path: Path) -> list[Any]:
-        factors = [self.graph.partial_derivative(notation, *step) for step in ends(list(pairwise(path.nodes)))]
-        written = [symbols(notation, factors), product(notation, path.partials)] if factors else []
-        return [*written, value(notation, path.product)]
+    def _product(self, path: Path) -> list[Any]:
+        factors = side_by_side(list(pairwise(path.nodes)), lambda edge: self.graph.partial_derivative(*edge))
+        written = [Product(factors), product(path.partials)] if factors else []
+        return [*written, value(path.product)]
 
-    def _operands(self, notation: Notation, path: Path) -> str:
-        """Which way the path goes where a step reads the same node twice."""
-        steps: dict[str, list[Value]] = {}
-        for step, slot in zip(path.nodes, path.slots, strict=False):
-            steps.setdefault(self.graph.operand(step, slot), []).append(step)
-        steps.pop("", None)
-        told = []
-        for operand in sorted(steps):
-            names = notation.abridged([self.graph.name(notation, step) for step in ends(steps[operand])])
-            told.append(notation.prose(f"{operand} of ") + ", ".join(names))
-        return notation.prose("  (") + "; ".join(told) + notation.prose(")") if told else ""
+    def _operands(self, path: Path) -> Phrase:
+        """Which way the path goes where a node is read twice."""
+        users: dict[str, list[Value]] = {}
+        for user, slot in zip(path.nodes, path.slots, strict=False):
+            users.setdefault(self.graph.operand(user, slot), []).append(user)
+        users.pop("", None)
+        remarks = [
+            phrase(f"{operand} of {{}}", listed(list(map(self.graph.name, users[operand])))) for operand in sorted(users)
+        ]
+        return phrase(f"  ({'; '.join(['{}'] * len(remarks))})", *remarks) if remarks else []
 
     def _share(self, source: Value) -> str:
         count, shown, size = self.counts[source], self.shown[source], self.sizes[source]
-        many = ("" if shown_exactly(count) else "about ") + TEXT.number(count).text
-        told = f"These are the {len(shown)} paths with the largest products, of {many} paths in all"
+        many = ("" if prints_exactly(count) else "about ") + TEXT.write(Numeral(count))
+        message = f"These are the {len(shown)} paths with the largest products, of {many} paths in all"
         if 0 < size < math.inf:
             share = float(100 * sum(abs(path.product) for path in shown) / size)
-            told += f"; together they have {share:.3g} % of the sum of all |products|"
-        return f"{told}. The derivative itself is found by accumulation, below."
+            message += f"; together they have {share:.3g} % of the sum of all |products|"
+        return f"{message}. The derivative itself is found by accumulation, below."
 
     # --- accumulation ----------------------------------------------------------------------------------------------------
 
-    def by_accumulation(self, notation: Notation) -> Iterator[Line]:
+    def by_accumulation(self) -> Iterator[Line | Prose]:
         """The backward pass: every node, once it has all its contributions, passes them on."""
-        name = self.graph.name(notation, self.output)
-        one = value(notation, self.steps.one)
-        yield Line(equation(notation, notation.adjoint(name), notation.derivative(name, name), one))
-        to: dict[Value, list[_Edge]] = {}
+        graph = self.graph
+        yield Line(equation(graph.adjoint(self.output), graph.derivative(self.output, self.output), value(self.folded.one)))
+        edges_to: dict[Value, list[_Edge]] = {}
         for edge in self.edges:
-            to.setdefault(edge.source, []).append(edge)
-        yield from self._abridged(self.edges, "line").lines(lambda edge: self._accumulated(notation, edge, to[edge.source]))
+            edges_to.setdefault(edge.source, []).append(edge)
+        yield from self._abridged(self.edges, "line").lines(lambda edge: self._accumulated(edge, edges_to[edge.source]))
 
-    def _accumulated(self, notation: Notation, edge: _Edge, edges: Sequence[_Edge]) -> Iterator[Line]:
+    def _accumulated(self, edge: _Edge, edges: Sequence[_Edge]) -> Iterator[Line]:
         """A contribution; and after the last one to a node their sum."""
-        step, slot, source, contribution = edge
-        to, upstream = (notation.adjoint(self.graph.name(notation, each)) for each in (source, step))
-        right = equation(
-            notation,
-            symbols(notation, [self.graph.partial_derivative(notation, step, source), upstream]),
-            product(notation, [self.steps.partials(step)[slot], self.adjoints[step]]),
-            value(notation, contribution),
+        user, slot, source, contribution = edge
+        adjoint = self.graph.adjoint(source)
+        sides = equation(
+            Product([self.graph.partial_derivative(user, source), self.graph.adjoint(user)]),
+            product([self.folded.partials(user)[slot], self.adjoints[user]]),
+            value(contribution),
+            relation="+=",
         )
-        yield Line(to + notation.adds + right + self._remark(notation, self.graph.operand(step, slot)))
+        yield Line([Side("", [adjoint]), *sides], remark=self._which(user, slot))
         if len(edges) > 1 and edge is edges[-1]:
-            so_far = total(notation, [each.contribution for each in edges])
-            yield Line(equation(notation, to, so_far, value(notation, self.adjoints[source])), 1)
+            yield Line(equation(adjoint, total([arrived.contribution for arrived in edges]), value(self.adjoints[source])), 1)
 
-    # --- words -----------------------------------------------------------------------------------------------------------
-
-    @staticmethod
-    def _remark(notation: Notation, text: str) -> str:
-        return notation.prose(f"  ({text})") if text else ""
-
-    def _abridged(self, things: Sequence[T], what: str, on_the_way: Container[T] | None = None) -> _Abridged[T]:
-        return _Abridged(things, self.max_steps, what, on_the_way)
+    def _abridged(self, items: Sequence[T], what: str, on_the_way: Container[T] | None = None) -> _Abridged[T]:
+        return _Abridged(items, self.max_steps, what, on_the_way)
 
 
 class _Abridged(Generic[T]):
-    """Things, or of too many the first and the last: of those on the way from source to output, if it is said which are."""
+    """Items, or of too many the first and the last: of those on the way from source to output, if it is said which are."""
 
-    def __init__(self, things: Sequence[T], most: int, what: str, on_the_way: Container[T] | None) -> None:
-        if len(things) > most and on_the_way is not None:
-            chosen = [each for each in things if each in on_the_way] or things
+    def __init__(self, items: Sequence[T], most: int, what: str, on_the_way: Container[T] | None) -> None:
+        if len(items) > most and on_the_way is not None:
+            chosen = [item for item in items if item in on_the_way] or items
         else:
-            chosen = things
+            chosen = items
         self._first, self._last = (chosen[: most // 2], chosen[most // 2 - most :]) if len(chosen) > most else ([], chosen)
         self.shown = [*self._first, *self._last]
-        self._left_out, self._what = len(things) - len(self.shown), what
+        self._left_out, self._what = len(items) - len(self.shown), what
 
-    def lines(self, write: Callable[[T], Iterable[Line]], level: int = 0) -> Iterator[Line]:
+    def lines(self, write: Callable[[T], Iterable[Line]], level: int = 0) -> Iterator[Line | Prose]:
         """What there is to say of each of them, and how many are left out."""
-        for each in self._first:
-            yield from write(each)
+        for item in self._first:
+            yield from write(item)
         if self._left_out:
             several = "s are" if self._left_out > 1 else " is"
-            yield Line(f"… {self._left_out} {self._what}{several} left out here; max_steps shows more.", level, is_prose=True)
-        for each in self._last:
-            yield from write(each)
+            yield Prose([f"… {self._left_out} {self._what}{several} left out here; max_steps shows more."], level)
+        for item in self._last:
+            yield from write(item)

@@ -15,8 +15,7 @@ from autograd.rules.notation import TEXT
 from autograd.text import counted
 from autograd.value import Value
 
-STEPS = 60  # that are shown
-LARGEST = 10**12  # counts beyond are shown with three digits and an exponent
+MAX_WRITTEN_COUNT = 10**12  # a count below it is written out
 
 
 class Cost(NamedTuple):
@@ -207,4 +206,4 @@ def _reverse(output: Value, inputs: Inputs) -> Cost:
 
 
 def _as_cell(count: int) -> str:
-    return str(count) if count < LARGEST else f"{Decimal(count):.2e}"
+    return str(count) if count < MAX_WRITTEN_COUNT else f"{Decimal(count):.2e}"

@@ -1,37 +1,125 @@
-"""Derivation: statements with a heading, which show themselves as text, as Markdown and as LaTeX."""
+"""Derivation: statements with a heading, which are written as text, as Markdown and as LaTeX."""
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from fractions import Fraction
-from itertools import groupby, pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, pairwise, zip_longest
 from textwrap import wrap
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
-from autograd.rules.notation import DIGITS, LATEX, TEXT, Notation, Piece, ends, is_written_out, rounded
+from autograd.rules.formula_tree import Formula, Numeral, Product, Sum, elide_middle, side_by_side
+from autograd.rules.notation import LATEX, TEXT, Notation, ends, prints_exactly
 from autograd.rules.numbers import Number
 
-WIDTH = 100  # signs on a line, if it can be broken, without
-INDENT = 8  # signs before the innermost lines
-NARROWEST = 30  # signs on a line of the narrowest terminal
+LINE_WIDTH_CHARS = 100  # of a line that can be broken, without its indentation
+INDENT_CHARS = 8  # before the innermost lines
+MIN_LINE_CHARS = 30  # on the narrowest terminal
+
+
+# --- what is said -------------------------------------------------------------------------------------------------------
+
+Run: TypeAlias = str | Formula  # words, or a formula among them
+Phrase: TypeAlias = list[Run]
+
+
+class Side(NamedTuple):
+    """One side of an equation, with the relation before it: ``=``, ``≈``, ``+=``, or nothing before the first."""
+
+    relation: str
+    phrase: Phrase
 
 
 class Line(NamedTuple):
-    """A chain of equations, ``parts[0] = parts[1] ≈ ...``, or words alone; indented by ``level``."""
+    """A chain of equations, ``first = second ≈ third``, and a remark at its end; indented by ``level``."""
 
-    text: str
+    sides: Sequence[Side]
     level: int = 0
-    is_prose: bool = False
+    remark: Sequence[Run] = ()
+
+
+class Prose(NamedTuple):
+    """Words, with formulas among them."""
+
+    phrase: Phrase
+    level: int = 0
 
 
 class Section(NamedTuple):
     """A heading, the derivative it is about, if there is one, and what stands under it."""
 
-    title: str
-    lines: list[Line]
-    of: str = ""
+    title: Phrase
+    lines: Sequence[Line | Prose]
+    of: Formula | None = None
+
+
+def phrase(text: str, *holes: Run | Phrase) -> Phrase:
+    """Words, with a formula, other words or another phrase in place of each ``{}``.
+
+    >>> from autograd.rules.formula_tree import Name
+    >>> phrase("{} does not depend on {}.", Name("y"), Name("x"))
+    [Name(label='y'), ' does not depend on ', Name(label='x'), '.']
+    """
+    runs: Phrase = []
+    for words, hole in zip_longest(text.split("{}"), holes, fillvalue=""):
+        for run in (words, *(hole if isinstance(hole, list) else [hole])):
+            if isinstance(run, str) and runs and isinstance(runs[-1], str):
+                runs[-1] += run
+            elif run != "":
+                runs.append(run)
+    return runs
+
+
+def listed(formulas: Sequence[Formula]) -> Phrase:
+    """The formulas with commas between them; of very many the first and the last."""
+    items: list[Run] = elide_middle(formulas, lambda formula: formula, "…")
+    return phrase(", ".join(["{}"] * len(items)), *items)
+
+
+# --- equations ----------------------------------------------------------------------------------------------------------
+
+
+class Numbers(NamedTuple):
+    """A side of an equation in which numbers stand: ``≈`` stands before it if one of them had to be rounded."""
+
+    formula: Formula
+    values: Sequence[Any]
+
+
+def equation(first: Formula, *sides: Formula | Numbers, relation: str = "") -> list[Side]:
+    """``first = side = side``; the sign is ≈ wherever a number shown is not the exact one.
+
+    >>> from autograd.rules.formula_tree import Name
+    >>> [side.relation for side in equation(Name("y"), Name("x"), value(1 / 3))]
+    ['', '=', '≈']
+    """
+    chain, rounded = [Side(relation, [first])], False
+    for side in sides:
+        if isinstance(side, Numbers):
+            before, rounded = rounded, not all(map(prints_exactly, side.values))
+            chain.append(Side("≈" if before or rounded else "=", [side.formula]))
+        else:
+            rounded = False
+            chain.append(Side("=", [side]))
+    return chain
+
+
+def value(number: Number) -> Numbers:
+    """A number as the end of an equation."""
+    return Numbers(Numeral(number), [number])
+
+
+def product(numbers: Sequence[Number]) -> Numbers:
+    """Numbers multiplied: ``2·(-3)``."""
+    return Numbers(Product(side_by_side(numbers, Numeral)), ends(numbers))
+
+
+def total(numbers: Sequence[Number]) -> Numbers:
+    """Numbers added: ``2 + (-3)``."""
+    return Numbers(Sum(side_by_side(numbers, Numeral)), ends(numbers))
+
+
+# --- how it is written --------------------------------------------------------------------------------------------------
 
 
 class Derivation:
@@ -39,10 +127,9 @@ class Derivation:
 
     It is told at once: numbers that are assigned later do not change it.
 
-    Args:
-        sections: gives the sections in a notation, ``TEXT`` or ``LATEX``.
-
-    >>> derivation = Derivation(lambda notation: [Section("A title", [Line(notation.derivative("y", "x") + " = 2")])])
+    >>> from autograd.rules.formula_tree import Derivative, Name
+    >>> line = Line(equation(Derivative(Name("y"), Name("x")), value(2)))
+    >>> derivation = Derivation([Section(["A title"], [line])])
     >>> print(derivation)
     A title
       dy/dx = 2
@@ -53,15 +140,16 @@ class Derivation:
     \end{aligned}
     """
 
-    def __init__(self, sections: Callable[[Notation], Iterable[Section]]) -> None:
-        self._text, self._latex = list(sections(TEXT)), list(sections(LATEX))
+    def __init__(self, sections: Iterable[Section]) -> None:
+        self._sections = list(sections)
 
-    def to_text(self, columns: int = WIDTH + INDENT) -> str:
+    def to_text(self, columns: int = LINE_WIDTH_CHARS + INDENT_CHARS) -> str:
         """The derivation as plain text, its lines broken to fit into so many columns: those of a terminal, say."""
-        blocks, width = [], max(columns - INDENT, NARROWEST)
-        for title, lines, of in self._text:
-            rows = ["  " * (level + 1) + text for line in lines for level, text in _rows(TEXT, line, width)]
-            blocks.append("\n".join([f"{of}: {title}" if of else title, *rows]))
+        width = max(columns - INDENT_CHARS, MIN_LINE_CHARS)
+        blocks = []
+        for section in self._sections:
+            rows = ["  " * (level + 1) + text for line in section.lines for level, text in _rows(TEXT, line, width)]
+            blocks.append("\n".join([_written(TEXT, _heading(section)), *rows]))
         return "\n\n".join(blocks)
 
     def __str__(self) -> str:
@@ -71,19 +159,18 @@ class Derivation:
 
     def to_latex(self) -> str:
         """The derivation as one environment of mathematics, for LaTeX (amsmath), MathJax and KaTeX."""
-        return _aligned(map(_typeset, self._latex))
+        return _aligned(map(_typeset, self._sections))
 
     def to_markdown(self) -> str:
         """The derivation as Markdown, the formulas in dollar signs."""
         blocks = []
-        for title, lines, of in self._latex:
-            heading = words(title, _plain, "${}$")
-            blocks.append(f"**${of}$: {heading}**" if of else f"**{heading}**")
-            for is_prose, group in groupby(lines, key=lambda line: line.is_prose):
-                if is_prose:
-                    blocks += [words(line.text, _plain, "${}$") for line in group]
+        for section in self._sections:
+            blocks.append(f"**{_markdown(_heading(section))}**")
+            for kind, lines in groupby(section.lines, key=type):
+                if kind is Prose:
+                    blocks += [_markdown(line.phrase) for line in lines if isinstance(line, Prose)]
                 else:
-                    blocks.append(_displayed(_indented(*row) for line in group for row in _rows(LATEX, line)))
+                    blocks.append(_displayed(_indented(*row) for line in lines for row in _rows(LATEX, line)))
         return "\n\n".join(blocks) + "\n"
 
     def _repr_markdown_(self) -> str:
@@ -91,84 +178,117 @@ class Derivation:
 
     def _repr_latex_(self) -> str:
         """For what prefers LaTeX to Markdown: a display for each section, so that a page can break between them."""
-        return "\n\n".join(_displayed(_typeset(section)) for section in self._latex)
+        return "\n\n".join(_displayed(_typeset(section)) for section in self._sections)
+
+
+def _heading(section: Section) -> Phrase:
+    return section.title if section.of is None else phrase("{}: {}", section.of, section.title)
 
 
 def _typeset(section: Section) -> Iterator[str]:
-    title, lines, of = section
-    yield of + words(f": {title}" if of else title, lambda text: LATEX.prose(text, "textbf"))
-    for line in lines:
+    yield _written(LATEX, _heading(section), bold=True)
+    for line in section.lines:
         for level, text in _rows(LATEX, line):
             yield _indented(level + 1, text)
 
 
-def _rows(notation: Notation, line: Line, width: int = WIDTH) -> Iterator[tuple[int, str]]:
-    """A line, broken before equals signs where it is too long, with the level that each part is indented by."""
-    if line.is_prose:
-        together = notation is not TEXT  # a formula among the words
-        lines = wrap(line.text, width, break_long_words=not together, break_on_hyphens=not together)
-        yield from ((line.level, words(text, notation.prose)) for text in lines)
-        return
-    parts, level = _parts(notation, line.text), line.level
-    if _width(notation, parts[0]) <= width / 4:
-        parts[:2] = ["".join(parts[:2])]  # a short left side is not left alone
-    row, *rest = parts if _width(notation, line.text) > width else [line.text]
-    for number, part in enumerate(rest):
-        if number == 0 or _width(notation, row + part) > width:
-            yield from _broken(notation, level, row, width)
-            row, level = part.lstrip(), line.level + 1
+def _written(notation: Notation, said: Sequence[Run], bold: bool = False) -> str:
+    """Words and formulas next to each other."""
+    return "".join(notation.prose(run, bold) if isinstance(run, str) else notation.write(run) for run in said)
+
+
+def _rows(notation: Notation, line: Line | Prose, width: int = LINE_WIDTH_CHARS) -> Iterator[tuple[int, str]]:
+    """A line as rows no wider than this, if it can be broken so, each with the level that it is indented by."""
+    if isinstance(line, Line):
+        yield from _broken_at_relations(notation, line, width)
+    elif notation is TEXT:
+        yield from ((line.level, text) for text in wrap(_written(TEXT, line.phrase), width))
+    else:
+        yield from ((line.level, _written(notation, words)) for words in _filled(notation, line.phrase, width))
+
+
+def _filled(notation: Notation, said: Phrase, width: int) -> Iterator[Phrase]:
+    """Words in rows; a formula stays in one piece."""
+    row: Phrase = []
+    for word in _words(said):
+        longer = phrase("{} {}", row, word) if row else word
+        if row and sum(len(run) if isinstance(run, str) else len(notation.write(run)) + 2 for run in longer) > width:
+            yield row
+            row = word
         else:
-            row += part
+            row = longer
+    yield row
+
+
+def _words(said: Phrase) -> list[Phrase]:
+    """The phrase cut at its spaces; a formula and the sign after it are one word."""
+    words: list[Phrase] = [[]]
+    for run in said:
+        for number, part in enumerate(run.split(" ") if isinstance(run, str) else [run]):
+            if number:
+                words.append([])
+            words[-1] += phrase("{}", part)
+    return [word for word in words if word]
+
+
+def _broken_at_relations(notation: Notation, line: Line, width: int) -> Iterator[tuple[int, str]]:
+    """A chain of equations, broken before =, ≈ where it is too long, and a side that is too long then before its own signs."""
+    row, *rest = _sides(notation, line)
+    if rest and notation.width("".join(row)) <= width / 4:
+        row = _joined(row, rest.pop(0))  # a short left side is not left alone
+    level = line.level
+    fits = notation.width("".join(map("".join, [row, *rest]))) <= width
+    for number, side in enumerate(rest):
+        if fits or (number and notation.width("".join(_joined(row, side))) <= width):
+            row = _joined(row, side)
+        else:
+            yield from _broken(notation, level, row, width)
+            row, level = [side[0].lstrip(), *side[1:]], line.level + 1
     yield from _broken(notation, level, row, width)
 
 
-def _broken(notation: Notation, level: int, row: str, width: int) -> Iterator[tuple[int, str]]:
-    """A row of text, broken before the signs between its terms, factors or nodes where it is still too long."""
-    if notation is not TEXT or len(row) <= width:  # a page is wider than a terminal
-        yield level, row
-        return
-    begun, here = "", level
-    for part in _cut(row, (" + ", " - ")) or _cut(row, ("·", " → ")) or _cut(row, ("*",)) or [row]:
-        if begun and len(begun + part) > width:
-            yield here, begun
-            begun, here = part.lstrip(), level + 1
+def _sides(notation: Notation, line: Line) -> list[list[str]]:
+    """The sides of a line, each in the parts between which it may be broken; a side that repeats the one before is left out."""
+    sides: list[list[str]] = []
+    last = None
+    for relation, said in line.sides:
+        parts = _parts(notation, said)
+        if parts != last:
+            before = notation.relations[relation] if relation else ""
+            sides.append([before + parts[0], *parts[1:]])
+            if relation == "+=":
+                sides[-2:] = [_joined(*sides[-2:])]  # no equation, and no place to break a line
+        last = parts
+    sides[-1] = _joined(sides[-1], [_written(notation, line.remark)])
+    return sides
+
+
+def _parts(notation: Notation, said: Phrase) -> list[str]:
+    """What is said, cut where a line may be broken."""
+    parts = [""]
+    for run in said:
+        text, _, breaks = (notation.prose(run), 0, ()) if isinstance(run, str) else notation.piece(run)
+        parts = _joined(parts, [text[start:end] for start, end in pairwise([0, *breaks, len(text)])])
+    return parts
+
+
+def _joined(row: list[str], parts: list[str]) -> list[str]:
+    """The parts of two things that stand next to each other, not to be broken between them."""
+    return [*row[:-1], row[-1] + parts[0], *parts[1:]]
+
+
+def _broken(notation: Notation, level: int, parts: list[str], width: int) -> Iterator[tuple[int, str]]:
+    """A row of text, broken where it may be if it is still too long."""
+    if notation is not TEXT or notation.width("".join(parts)) <= width:  # a page is wider than a terminal
+        parts = ["".join(parts)]
+    row, here = parts[0], level
+    for part in parts[1:]:
+        if notation.width(row + part) > width:
+            yield here, row
+            row, here = part.lstrip(), level + 1
         else:
-            begun += part
-    yield here, begun
-
-
-def _cut(row: str, signs: Container[str]) -> list[str]:
-    """Text cut before each of the signs that stands in no brackets and no label; empty if none does."""
-    depth, cuts = 0, [0]
-    for match in re.finditer(r"«[^»]*»|[][()·]|\*+| [+→-] ", row):
-        depth += (match.group() in "([") - (match.group() in ")]")
-        if depth == 0 and match.group() in signs:
-            cuts.append(match.start())
-    return [row[start:end] for start, end in pairwise([*cuts, len(row)])] if len(cuts) > 1 else []
-
-
-def _parts(notation: Notation, equation: str) -> list[str]:
-    """A chain of equations, cut before each of its signs: of those that stand in brackets, of a label say, it is none."""
-    depth, cuts = 0, [0]
-    for match in _SIGNS[notation].finditer(equation):
-        if match.group() in "«{":
-            depth += 1
-        elif match.group() in "»}":
-            depth -= 1
-        elif depth == 0 and match.group().startswith(" "):
-            cuts.append(match.start())
-    return [equation[start:end] for start, end in pairwise([*cuts, len(equation)])]
-
-
-_SIGNS: dict[Notation, re.Pattern[str]] = {
-    TEXT: re.compile("[«»]| [=≈] "),
-    LATEX: re.compile(r"\\[{}]|[{}]| (?:=|\\approx) "),
-}
-
-
-def _width(notation: Notation, text: str) -> int:
-    """About how many signs wide a formula is; of a fraction both parts count, and make up for the ∂ that do not."""
-    return len(text if notation is TEXT else re.sub(r"\\[A-Za-z]+|[\\{}_^& ]", "", text))
+            row += part
+    yield here, row
 
 
 def _indented(level: int, text: str) -> str:
@@ -185,88 +305,8 @@ def _aligned(blocks: Iterable[Iterable[str]]) -> str:
     return f"\\begin{{aligned}}\n{written}\n\\end{{aligned}}"
 
 
-# --- words ----------------------------------------------------------------------------------------------------------
-
-
-def among_words(notation: Notation, formula: str) -> str:
-    """A formula, such as a name, as it stands in a title or in prose: there it is marked, so that it is typeset as one."""
-    return formula if notation is TEXT else "\x02" + formula.replace(" ", "\x04") + "\x03"
-
-
-def words(text: str, write: Callable[[str], str], formula: str = "{}") -> str:
-    """Words as ``write`` writes them, and the formulas among them as they are.
-
-    >>> words("of " + among_words(LATEX, "x_{1}") + ".", LATEX.prose)
-    '\\\\text{of }x_{1}\\\\text{.}'
-    """
-    runs = re.split("\x02(.*?)\x03", text)
+def _markdown(said: Phrase) -> str:
+    """Words that Markdown takes for nothing else, and formulas in dollar signs."""
     return "".join(
-        formula.format(run.replace("\x04", " ")) if number % 2 else write(run) for number, run in enumerate(runs) if run
+        re.sub(r"([\\`*_\[\]<>$#|~&])", r"\\\1", run) if isinstance(run, str) else f"${LATEX.write(run)}$" for run in said
     )
-
-
-def _plain(text: str) -> str:
-    """Words that Markdown takes for nothing else."""
-    return re.sub(r"([\\`*_\[\]<>$#|~&])", r"\\\1", text)
-
-
-# --- equations ------------------------------------------------------------------------------------------------------
-
-
-class Numbers(NamedTuple):
-    """A part of an equation in which numbers stand: with ``≈`` before it if one of them had to be rounded."""
-
-    text: str
-    values: tuple[Any, ...]
-
-
-def equation(notation: Notation, first: str, *parts: str | Numbers) -> str:
-    """``first = part = part``; the sign is ≈ wherever a shown number is not the exact one.
-
-    >>> equation(TEXT, "y", "x*x", value(TEXT, 1 / 3))
-    'y = x*x ≈ 0.333333'
-    >>> equation(TEXT, "y", "x*x", "x*x")
-    'y = x*x'
-    """
-    text, rounded, last = first, False, first
-    for part in parts:
-        shown = part.text if isinstance(part, Numbers) else part
-        here = isinstance(part, Numbers) and not all(map(shown_exactly, part.values))
-        if shown != last:
-            text += (notation.approximately if here or (rounded and isinstance(part, Numbers)) else notation.equals) + shown
-        rounded, last = here, shown
-    return text
-
-
-def value(notation: Notation, number: Number) -> Numbers:
-    """A number as the end of an equation."""
-    return Numbers(notation.number(number).text, (number,))
-
-
-def product(notation: Notation, numbers: Sequence[Number]) -> Numbers:
-    """Numbers multiplied: ``2·(-3)``."""
-    numbers = ends(numbers)
-    return Numbers(notation.product([notation.number(each) for each in numbers]), tuple(numbers))
-
-
-def total(notation: Notation, numbers: Sequence[Number]) -> Numbers:
-    """Numbers added: ``2 + (-3)``."""
-    numbers = ends(numbers)
-    return Numbers(notation.sum([notation.number(each) for each in numbers]), tuple(numbers))
-
-
-def shown_exactly(number: Number) -> bool:
-    """Whether the digits shown are all of them, but for what rounding made of 0.1 + 0.2.
-
-    >>> shown_exactly(0.1 + 0.2), shown_exactly(1 / 3)
-    (True, False)
-    """
-    if not isinstance(number, float):
-        return is_written_out(number) or Fraction(rounded(number)) == number
-    shown = float(f"{number:.{DIGITS}g}")
-    return shown == number or number != number or abs(shown - number) <= 4 * math.ulp(number)
-
-
-def symbols(notation: Notation, factors: Sequence[str]) -> str:
-    """Factors by name."""
-    return notation.product([Piece(each) for each in factors])

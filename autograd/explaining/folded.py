@@ -1,4 +1,4 @@
-"""Steps: a graph as a list of steps with their local derivatives, in which whole scopes can be folded to one step each."""
+"""FoldedGraph: nodes with their inputs and local derivatives, where whole scopes can be folded to one node each."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from autograd.value import Constant, Value
 Fold: TypeAlias = int | str | Iterable[str]
 
 
-class Steps:
+class FoldedGraph:
     r"""The nodes that an output was computed from, each with its inputs and its local derivatives.
 
-    A folded scope shows only what leaves it, each such node as one step from what enters the scope:
+    A folded scope shows only what leaves it, each such node as if computed at once from what enters the scope:
 
     .. math:: \frac{\partial h}{\partial x} = \sum_{\text{paths inside the scope}}\;\prod \text{local derivatives}
 
     Args:
         output: the last node.
-        sources: nodes that must stay visible, whatever is folded. The steps start from them: what a source was computed from is
-            left out, unless another source is there.
+        sources: nodes that must stay visible, whatever is folded. The graph starts from them: what a source was computed from
+            is left out, unless another source is there.
         fold: scopes by name (``"layer1"``, ``"layer1/neuron2"``, or a list of such), or a depth: 1 folds each outermost scope,
             2 each scope inside one.
 
@@ -35,40 +35,38 @@ class Steps:
     >>> with scope("square"):
     ...     y = x * x
     ...     z = y + 3 * x
-    >>> steps = Steps(5 * z, [x], fold="square")
-    >>> steps.inputs(z) == (x,), steps.partials(z), len(steps.order)          # x, z, 5 and the output
+    >>> folded = FoldedGraph(5 * z, [x], fold="square")
+    >>> folded.inputs(z) == (x,), folded.partials(z), len(folded.order)          # x, z, 5 and the output
     (True, (7.0,), 4)
     """
 
     def __init__(self, output: Value, sources: Iterable[Value], fold: Fold = ()) -> None:
         sources = list(sources)
-        for each in (output, *sources):
-            if not isinstance(each, Value):
-                raise TypeError(
-                    f"paths and derivations lead from Value to Value, but got {each!r} of type {type(each).__name__}"
-                )
+        for end in (output, *sources):
+            if not isinstance(end, Value):
+                raise TypeError(f"paths and derivations lead from Value to Value, but got {end!r} of type {type(end).__name__}")
         self.output = output
-        self.everything = topological_order(output)
+        self.all_nodes = topological_order(output)
         self.zero = type(output.data)()
         self.one = self.zero + 1
         self._given = self._sources_without_sources_before(set(sources))
-        self._groups = _groups(self.everything, fold)
+        self._groups = _groups(self.all_nodes, fold)
         self._hidden = self._nodes_inside_alone({output, *sources}) if self._groups else set()
-        self._place = {node: place for place, node in enumerate(self.everything)}
+        self._place = {node: place for place, node in enumerate(self.all_nodes)}
         self._inputs: dict[Value, tuple[Value, ...]] = {}
         self._partials: dict[Value, tuple[Any, ...]] = {}
         visible = {output}
-        for node in reversed(self.everything):
+        for node in reversed(self.all_nodes):
             if node in visible:
                 visible.update(self.inputs(node))
-        self.order = [node for node in self.everything if node in visible]
+        self.order = [node for node in self.all_nodes if node in visible]
         self.between = set(sources).intersection(self.order)
         for node in self.order:
-            if any(each in self.between for each in self.inputs(node)):
+            if any(source in self.between for source in self.inputs(node)):
                 self.between.add(node)
 
     def inputs(self, node: Value) -> tuple[Value, ...]:
-        """What the step reads: the operands with multiplicity, or of a folded scope each node that enters it, once."""
+        """What the node reads: the operands with multiplicity, or of a folded scope each node that enters it, once."""
         if node in self._given:
             return ()
         if not self.is_folded(node):
@@ -78,29 +76,29 @@ class Steps:
         return self._inputs[node]
 
     def partials(self, node: Value) -> tuple[Any, ...]:
-        """The local derivative of the step in each of its inputs.
+        """The local derivative of the node with respect to each of its inputs.
 
         Raises:
-            ClosureError: if the step is a closure, or has one inside.
+            ClosureError: if the node is a closure, or has one inside.
         """
         if node not in self._partials:
             self._partials[node] = (
                 self._folded(node)
                 if self.is_folded(node)
-                else tuple(NUMBERS.partial(node, index) for index in range(len(node.inputs)))
+                else tuple(NUMBERS.partial(node, slot) for slot in range(len(node.inputs)))
             )
         return self._partials[node]
 
     def _folded(self, node: Value) -> tuple[Any, ...]:
         adjoints: dict[Value, Any] = {node: self.one}
-        for each in reversed(self._inside(node)):
-            for index, source in enumerate(each.inputs):
-                adjoints[source] = adjoints.get(source, self.zero) + NUMBERS.partial(each, index) * adjoints[each]
-        return tuple(adjoints[each] for each in self.inputs(node))
+        for user in reversed(self._inside(node)):
+            for slot, source in enumerate(user.inputs):
+                adjoints[source] = adjoints.get(source, self.zero) + NUMBERS.partial(user, slot) * adjoints[user]
+        return tuple(adjoints[source] for source in self.inputs(node))
 
     def is_folded(self, node: Value) -> bool:
-        """Whether the step stands for several operations."""
-        return bool(self._hidden) and any(each in self._hidden for each in node.inputs)
+        """Whether the node stands for several operations."""
+        return bool(self._hidden) and any(source in self._hidden for source in node.inputs)
 
     def group(self, node: Value) -> Scope | None:
         """The folded scope that the node was made in, if there is one."""
@@ -109,55 +107,55 @@ class Steps:
     def _nodes_inside_alone(self, visible: set[Value]) -> set[Value]:
         """The nodes whose every user is in the same folded scope: they neither enter it nor leave it."""
         hidden = {node for node in self._groups if node not in visible}
-        for user in self.everything:
-            for each in user.inputs:
-                if self._groups.get(each) != self._groups.get(user):
-                    hidden.discard(each)
+        for user in self.all_nodes:
+            for source in user.inputs:
+                if self._groups.get(source) != self._groups.get(user):
+                    hidden.discard(source)
         return hidden
 
     def _sources_without_sources_before(self, sources: set[Value]) -> set[Value]:
         """Those that no other source acts on: the derivation starts from their numbers."""
         behind: set[Value] = set()
-        for node in self.everything:
-            if any(each in behind or each in sources for each in node.inputs):
+        for node in self.all_nodes:
+            if any(source in behind or source in sources for source in node.inputs):
                 behind.add(node)
         return sources - behind
 
     def _entering(self, node: Value) -> tuple[Value, ...]:
-        """What the operations of a folded step read from outside, in the order of the graph, which is that of reading."""
-        read = {source for each in self._inside(node) for source in each.inputs if source not in self._hidden}
-        return tuple(sorted((each for each in read if type(each) is not Constant), key=self._place.__getitem__))
+        """What the operations of a folded node read from outside, in the order of the graph, which is that of reading."""
+        read = {source for user in self._inside(node) for source in user.inputs if source not in self._hidden}
+        return tuple(sorted((source for source in read if type(source) is not Constant), key=self._place.__getitem__))
 
     def _inside(self, node: Value) -> list[Value]:
-        """The operations that a step stands for: the hidden ones that the node was computed from, and itself, each after its inputs."""
-        order, met, path = [], {node}, [(node, iter(node.inputs))]
+        """The operations that a node stands for: the hidden ones that it was computed from, and itself, each after its inputs."""
+        order, visited, path = [], {node}, [(node, iter(node.inputs))]
         while path:
-            each, rest = path[-1]
-            step = next((source for source in rest if source in self._hidden and source not in met), None)
-            if step is not None:
-                met.add(step)
-                path.append((step, iter(step.inputs)))
+            user, rest = path[-1]
+            source = next((source for source in rest if source in self._hidden and source not in visited), None)
+            if source is not None:
+                visited.add(source)
+                path.append((source, iter(source.inputs)))
             else:
-                order.append(each)
+                order.append(user)
                 path.pop()
         return order
 
 
 def _groups(order: list[Value], fold: Fold) -> dict[Value, Scope]:
     """The folded scope of each operation that was made in one; leaves belong to none, since they are what enters."""
-    made = [node for node in order if node.inputs]
+    operations = [node for node in order if node.inputs]
     if isinstance(fold, bool) or not isinstance(fold, int | str | Iterable):
         raise TypeError(f"fold is a depth, the name of a scope, 'layer1/neuron2', or a list of names, but got {fold!r}")
     if isinstance(fold, int):
         if fold < 1:
             raise ValueError(f"fold as a depth is at least 1, the outermost scopes, but got {fold}")
-        return {node: node.scope[:fold] for node in made if len(node.scope) >= fold}
+        return {node: node.scope[:fold] for node in operations if len(node.scope) >= fold}
     scopes = [tuple(name.split("/")) for name in ([fold] if isinstance(fold, str) else fold)]
     groups: dict[Value, Scope] = {}
     for scope in scopes:
-        inside = {node: scope for node in made if node.scope[: len(scope)] == scope}
+        inside = {node: scope for node in operations if node.scope[: len(scope)] == scope}
         if not inside:
-            there = sorted({"/".join(node.scope) for node in made if node.scope})
+            there = sorted({"/".join(node.scope) for node in operations if node.scope})
             raise ValueError(
                 f"no operation was made in the scope {'/'.join(scope)!r}; there are {', '.join(there[:10]) or 'none'}"
             )

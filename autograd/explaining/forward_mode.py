@@ -9,25 +9,13 @@ from typing import Any
 
 from autograd.checking.graph_facts import Subject
 from autograd.checking.stale_data import stale_data
-from autograd.explaining.derivation import (
-    Derivation,
-    Line,
-    Numbers,
-    Section,
-    among_words,
-    equation,
-    product,
-    symbols,
-    total,
-    value,
-)
+from autograd.explaining.derivation import Derivation, Line, Numbers, Prose, Section, equation, phrase, total, value
 from autograd.explaining.folded import Fold
 from autograd.explaining.named_graph import NamedGraph
-from autograd.rules.notation import PRODUCT, Notation, Piece
+from autograd.rules.formula_tree import Name, Numeral, Product, Sum, side_by_side
 from autograd.value import Value
 
-STEPS = 60  # that are shown
-LARGEST = 10**12  # counts beyond are shown with three digits and an exponent
+MAX_OPERATIONS = 60  # that are shown
 
 
 def explain_forward(output: Value, source: Value, fold: Fold = ()) -> Derivation:
@@ -70,7 +58,7 @@ def explain_forward(output: Value, source: Value, fold: Fold = ()) -> Derivation
       This pass goes from x to all that depends on it: one pass for each source, but for all outputs.
       backward() goes the other way: one pass for each output, but for all sources.
     """
-    return Derivation(_Forward(output, source, fold).sections)
+    return Derivation(_Forward(output, source, fold).sections())
 
 
 class _Forward:
@@ -78,74 +66,64 @@ class _Forward:
 
     def __init__(self, output: Value, source: Value, fold: Fold) -> None:
         self.graph = NamedGraph(output, [source], fold)
-        self.steps = steps = self.graph.steps
+        self.folded = folded = self.graph.folded
         self.output, self.source = output, source
         for finding in stale_data(Subject(output)):
             raise ValueError(f"the numbers of a derivation follow from each other, but {finding.message}")
-        self.made = [node for node in steps.order if node in steps.between and node is not source]
-        self.tangents: dict[Value, Any] = {source: steps.one}
-        for node in self.made:
+        self.operations = [node for node in folded.order if node in folded.between and node is not source]
+        self.tangents: dict[Value, Any] = {source: folded.one}
+        for node in self.operations:
             contributions = [partial * tangent for _, partial, tangent in self.arriving(node)]
-            self.tangents[node] = reduce(add, contributions, steps.zero)  # sum() would round otherwise from Python 3.12 on
+            self.tangents[node] = reduce(add, contributions, folded.zero)  # sum() would round otherwise from Python 3.12 on
 
     def arriving(self, node: Value) -> list[tuple[Value, Any, Any]]:
         """Each input that depends on the source, with the local derivative and the tangent that are to be multiplied."""
-        pairs = zip(self.steps.inputs(node), self.steps.partials(node), strict=True)
-        return [(each, partial, self.tangents[each]) for each, partial in pairs if each in self.tangents]
+        pairs = zip(self.folded.inputs(node), self.folded.partials(node), strict=True)
+        return [(read, partial, self.tangents[read]) for read, partial in pairs if read in self.tangents]
 
-    def sections(self, notation: Notation) -> Iterator[Section]:
-        source = among_words(notation, self.graph.name(notation, self.source))
-        title = f"Forward mode: the derivative of every step in {source}, from left to right"
-        yield Section(title, list(self.pass_forward(notation, source)))
-        words = (
-            f"This pass goes from {source} to all that depends on it: one pass for each source, but for all outputs.",
-            "backward() goes the other way: one pass for each output, but for all sources.",
-        )
-        yield Section("How it differs from backward()", [Line(each, is_prose=True) for each in words])
+    def sections(self) -> Iterator[Section]:
+        source = self.graph.name(self.source)
+        title = phrase("Forward mode: the derivative of every step in {}, from left to right", source)
+        yield Section(title, list(self.pass_forward(source)))
+        this = "This pass goes from {} to all that depends on it: one pass for each source, but for all outputs."
+        other = "backward() goes the other way: one pass for each output, but for all sources."
+        yield Section(["How it differs from backward()"], [Prose(phrase(this, source)), Prose([other])])
 
-    def pass_forward(self, notation: Notation, source: str) -> Iterator[Line]:
-        """The source, the steps, and the derivative."""
+    def pass_forward(self, source: Name | Numeral) -> Iterator[Line | Prose]:
+        """The source, the operations, and the derivative."""
+        graph = self.graph
         words = (
-            f"A tangent is the derivative of a node in {source}. It goes along with the number, and the pair is called a "
-            f"dual number. What does not depend on {source} has the tangent 0, and is left out."
+            "A tangent is the derivative of a node in {}. It goes along with the number, and the pair is called a "
+            "dual number. What does not depend on {} has the tangent 0, and is left out."
         )
-        yield Line(words, is_prose=True)
-        name = self.graph.name(notation, self.source)
-        yield Line(equation(notation, name, value(notation, self.source.data)))
-        yield Line(equation(notation, notation.tangent(name), value(notation, self.steps.one)), 1)
-        left_out = max(0, len(self.made) - STEPS)
-        yield from self.shown(notation, self.made[: STEPS // 2])
+        yield Prose(phrase(words, source, source))
+        yield Line(equation(source, value(self.source.data)))
+        yield Line(equation(graph.tangent(self.source), value(self.folded.one)), 1)
+        left_out = max(0, len(self.operations) - MAX_OPERATIONS)
+        yield from self.shown(self.operations[: MAX_OPERATIONS // 2])
         if left_out:
-            yield Line(f"{left_out} steps between are left out.", is_prose=True)
-        yield from self.shown(notation, self.made[STEPS // 2 + left_out :])
-        derivative = self.graph.derivative(notation, self.output, self.source)
+            yield Prose([f"{left_out} steps between are left out."])
+        yield from self.shown(self.operations[MAX_OPERATIONS // 2 + left_out :])
+        derivative = graph.derivative(self.output, self.source)
         if self.output in self.tangents:
-            tangent = notation.tangent(self.graph.name(notation, self.output))
-            yield Line(equation(notation, derivative, tangent, value(notation, self.tangents[self.output])))
+            yield Line(equation(derivative, graph.tangent(self.output), value(self.tangents[self.output])))
         else:
-            output = among_words(notation, self.graph.name(notation, self.output))
-            yield Line(f"{output} does not depend on {source}.", is_prose=True)
-            yield Line(equation(notation, derivative, value(notation, self.steps.zero)))
+            yield Prose(phrase("{} does not depend on {}.", graph.name(self.output), source))
+            yield Line(equation(derivative, value(self.folded.zero)))
 
-    def shown(self, notation: Notation, nodes: Sequence[Value]) -> Iterator[Line]:
-        """Each step with its number, and below it its tangent: by name, then in numbers."""
+    def shown(self, nodes: Sequence[Value]) -> Iterator[Line]:
+        """Each operation with its number, and below it its tangent: by name, then in numbers."""
         for node in nodes:
-            name = self.graph.name(notation, node)
-            operands = [self.graph.piece(notation, each) for each in self.steps.inputs(node)]
-            written = self.graph.written(notation, node, operands).text
-            yield Line(equation(notation, name, written, value(notation, node.data)))
-            yield Line(self.tangent(notation, node, name), 1)
+            yield Line(equation(self.graph.name(node), self.graph.written(node), value(node.data)))
+            yield self.tangent(node)
 
-    def tangent(self, notation: Notation, node: Value, name: str) -> str:
+    def tangent(self, node: Value) -> Line:
         """The sum of local derivatives times tangents."""
-        named, numbers, values, contributions = [], [], [], []
-        for each, partial, tangent in self.arriving(node):
-            derivative = self.graph.partial_derivative(notation, node, each)
-            of = notation.tangent(self.graph.name(notation, each))
-            named.append(Piece(symbols(notation, [derivative, of]), PRODUCT))
-            numbers.append(Piece(product(notation, [partial, tangent]).text, PRODUCT))
-            values += [partial, tangent]
-            contributions.append(partial * tangent)
-        left, in_numbers = notation.tangent(name), Numbers(notation.sum(numbers), tuple(values))
-        result = value(notation, self.tangents[node])
-        return equation(notation, left, notation.sum(named), in_numbers, total(notation, contributions), result)
+        arriving = self.arriving(node)
+        named = side_by_side(
+            arriving, lambda term: Product([self.graph.partial_derivative(node, term[0]), self.graph.tangent(term[0])])
+        )
+        numbers = side_by_side(arriving, lambda term: Product([Numeral(term[1]), Numeral(term[2])]))
+        in_numbers = Numbers(Sum(numbers), [number for _, *pair in arriving for number in pair])
+        contributions = total([partial * tangent for _, partial, tangent in arriving])
+        return Line(equation(self.graph.tangent(node), Sum(named), in_numbers, contributions, value(self.tangents[node])), 1)

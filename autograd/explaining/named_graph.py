@@ -6,53 +6,66 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from autograd.explaining.folded import Fold, Steps
+from autograd.explaining.folded import Fold, FoldedGraph
 from autograd.graph import label_of, names
+from autograd.rules.formula_tree import (
+    Adjoint,
+    Call,
+    Derivative,
+    Formula,
+    Name,
+    Numeral,
+    PartialDerivative,
+    Tangent,
+    operation,
+    partial,
+    side_by_side,
+)
 from autograd.rules.grammar import names_in
-from autograd.rules.notation import Notation, Piece
 from autograd.rules.numbers import Number
 from autograd.rules.op import Op
 from autograd.value import Value
 
-LONG = 60  # signs that a formula may have before its parts get lines of their own, a name or an operation counted as 3
+MAX_FORMULA_CHARS = 60  # about; of a longer formula parts get lines of their own
+CHARS_OF_A_NAME = 3  # or of an operation, about
 
 
 class NamedGraph:
-    """The steps from sources to an output, and how nodes, derivatives and steps are called in a notation."""
+    """The nodes from sources to an output, and what they and their derivatives are called."""
 
     def __init__(self, output: Value, sources: Sequence[Value], fold: Fold = ()) -> None:
         self.output, self.sources = output, sources
-        self.steps = Steps(output, sources, fold)
-        self.names = names(self.steps.everything, sources)
+        self.folded = FoldedGraph(output, sources, fold)
+        self.names = names(self.folded.all_nodes, sources)
 
-    def piece(self, notation: Notation, node: Value) -> Piece:
+    def name(self, node: Value) -> Name | Numeral:
         """The name of a node; a constant is its number."""
-        if node in self.names:
-            return Piece(notation.name(self.names[node]))
-        return notation.number(node.data)
+        return Name(self.names[node]) if node in self.names else Numeral(node.data)
 
-    def name(self, notation: Notation, node: Value) -> str:
-        """The same as a string."""
-        return self.piece(notation, node).text
+    def derivative(self, output: Value, source: Value) -> Derivative:
+        """The derivative of one node with respect to another, by name."""
+        return Derivative(self.name(output), self.name(source))
 
-    def derivative(self, notation: Notation, output: Value, source: Value) -> str:
-        """The derivative of one node in another, by name."""
-        return notation.derivative(self.name(notation, output), self.name(notation, source))
+    def partial_derivative(self, node: Value, source: Value) -> PartialDerivative:
+        """The local derivative of a node with respect to one of its inputs, by name."""
+        return PartialDerivative(self.name(node), self.name(source))
 
-    def partial_derivative(self, notation: Notation, step: Value, source: Value) -> str:
-        """The local derivative of a step in one of its inputs, by name."""
-        return notation.partial_derivative(self.name(notation, step), self.name(notation, source))
+    def adjoint(self, node: Value) -> Adjoint:
+        """The gradient of a node, by name."""
+        return Adjoint(self.name(node))
 
-    def local_derivative(self, notation: Notation, node: Value, slot: int, in_numbers: bool = False) -> list[str]:
-        """The local derivative of a step in one of its inputs, where the table has a formula for it: in names, or in numbers."""
-        if self.steps.is_folded(node) or not isinstance(node.op, Op):
+    def tangent(self, node: Value) -> Tangent:
+        """The tangent of a node, by name."""
+        return Tangent(self.name(node))
+
+    def local_derivative(self, node: Value, slot: int, in_numbers: bool = False) -> list[Formula]:
+        """The formula of the local derivative, where the table has one for it: in names, or in numbers."""
+        if self.folded.is_folded(node) or not isinstance(node.op, Op):
             return []
-        if node.op.is_convention(*(each.data for each in node.inputs)):
+        if node.op.is_convention(*(read.data for read in node.inputs)):
             return []  # and not the formula
-        *operands, out = [
-            notation.number(each.data) if in_numbers else self.piece(notation, each) for each in (*node.inputs, node)
-        ]
-        return [notation.partial(node.op, slot, operands, out).text]
+        *operands, out = [Numeral(read.data) if in_numbers else self.name(read) for read in (*node.inputs, node)]
+        return [partial(node.op, slot, operands, out)]
 
     def numbers_in(self, node: Value, slot: int, in_numbers: bool = False) -> tuple[Number, ...]:
         """The numbers that stand in a local derivative: those of constants, or of all that it reads."""
@@ -63,92 +76,97 @@ class NamedGraph:
         return (*numbers, *_constant(node))
 
     def constants(self, node: Value) -> tuple[Number, ...]:
-        """The numbers that stand in a step among the names."""
-        inputs = self.steps.inputs(node)
+        """The numbers that stand in an operation among the names."""
+        inputs = self.folded.inputs(node)
         return (*(each.data for each in inputs if each not in self.names), *_constant(node))
 
     def operand(self, node: Value, slot: int) -> str:
         """Which operand a slot is, in words, where the name alone does not tell: ``operand 1`` of x * x."""
-        inputs = self.steps.inputs(node)
+        inputs = self.folded.inputs(node)
         return f"operand {slot + 1}" if inputs.count(inputs[slot]) > 1 else ""
 
-    def written(self, notation: Notation, node: Value, operands: Sequence[Piece]) -> Piece:
-        """A step with what it reads: an operation of the table, a closure, or a folded scope."""
-        if self.steps.is_folded(node):
-            group, others = self.steps.group(node) or (), self._results[self._folded(node)]
-            return notation.call(".".join(group), operands, self.name(notation, node) if len(others) > 1 else "")
-        if isinstance(node.op, Op):
-            return notation.operation(node.op, operands)
-        return notation.call(node._op or "f", operands)
+    def written(self, node: Value, in_numbers: bool = False) -> Formula:
+        """What a node is computed by, its inputs by name or in numbers."""
+        return self._applied(node, [Numeral(read.data) if in_numbers else self.name(read) for read in self.folded.inputs(node)])
+
+    def _applied(self, node: Value, operands: Sequence[Formula]) -> Formula:
+        """An operation of the table, a closure, or a folded scope."""
+        if isinstance(node.op, Op) and not self.folded.is_folded(node):
+            return operation(node.op, operands)
+        arguments = side_by_side(operands, lambda operand: operand)
+        if not self.folded.is_folded(node):
+            return Call(node._op or "f", arguments)
+        several = len(self._results[self._call(node)]) > 1
+        return Call(".".join(self.folded.group(node) or ()), arguments, self.name(node) if several else None)
 
     @cached_property
     def _results(self) -> dict[tuple[Any, ...], list[Value]]:
-        """The steps that are one folded scope of the same inputs: the components of a softmax, say."""
+        """The nodes that are one folded scope of the same inputs: the components of a softmax, say."""
         results: dict[tuple[Any, ...], list[Value]] = {}
-        for node in self.steps.order:
-            results.setdefault(self._folded(node), []).append(node)
+        for node in self.folded.order:
+            results.setdefault(self._call(node), []).append(node)
         return results
 
-    def _folded(self, node: Value) -> tuple[Any, ...]:
-        return (self.steps.group(node), *self.steps.inputs(node)) if self.steps.is_folded(node) else ()
+    def _call(self, node: Value) -> tuple[Any, ...]:
+        return (self.folded.group(node), *self.folded.inputs(node)) if self.folded.is_folded(node) else ()
 
     # --- the formula -------------------------------------------------------------------------------------------------
 
     @cached_property
     def defined(self) -> dict[Value, None]:
-        """The steps that have a line of their own in the formula.
+        """The nodes that have a line of their own in the formula.
 
         Those are the labelled ones, those used more than once, folded scopes, and the output; the others stand where they are used,
         unless the line becomes too long.
         """
-        users: dict[Value, int] = {}
-        for node in self.steps.order:
-            for each in self.steps.inputs(node):
-                users[each] = users.get(each, 0) + 1
+        num_users: dict[Value, int] = {}
+        for node in self.folded.order:
+            for source in self.folded.inputs(node):
+                num_users[source] = num_users.get(source, 0) + 1
         defined: dict[Value, None] = {}
         length: dict[Value, int] = {}
-        for node in self.steps.order:
-            inputs = self.steps.inputs(node)
-            length[node] = 3 + sum(length[each] for each in inputs)
-            of_its_own = node is self.output or label_of(node) or users[node] > 1 or self.steps.is_folded(node)
-            if inputs and (of_its_own or length[node] > LONG):
+        for node in self.folded.order:
+            inputs = self.folded.inputs(node)
+            length[node] = CHARS_OF_A_NAME + sum(length[source] for source in inputs)
+            of_its_own = node is self.output or label_of(node) or num_users[node] > 1 or self.folded.is_folded(node)
+            if inputs and (of_its_own or length[node] > MAX_FORMULA_CHARS):
                 defined[node] = None
-                length[node] = 3
+                length[node] = CHARS_OF_A_NAME
         return defined
 
-    def definitions(self, notation: Notation) -> list[tuple[str, str]]:
+    def definitions(self) -> list[tuple[Name | Numeral, Formula]]:
         """The formula as the learner wrote it: a name and an expression for each line."""
-        return [self.definition(notation, node) for node in self.defined]
+        return [self.definition(node) for node in self.defined]
 
-    def definition(self, notation: Notation, node: Value) -> tuple[str, str]:
+    def definition(self, node: Value) -> tuple[Name | Numeral, Formula]:
         """One line of the formula."""
-        return self.name(notation, node), self._expression(notation, node).text
+        return self.name(node), self._expression(node)
 
-    def _expression(self, notation: Notation, node: Value) -> Piece:
+    def _expression(self, node: Value) -> Formula:
         operands = [
-            self._expression(notation, each) if self._stands_in_line(each) else self.piece(notation, each)
-            for each in self.steps.inputs(node)
-        ]  # no deeper than LONG allows
-        return self.written(notation, node, operands)
+            self._expression(source) if self._stands_in_line(source) else self.name(source)
+            for source in self.folded.inputs(node)
+        ]  # no deeper than MAX_FORMULA_CHARS allows
+        return self._applied(node, operands)
 
     def constants_of_line(self, node: Value) -> tuple[Number, ...]:
         """The numbers that stand in a line of the formula."""
-        inside = (each for each in self.steps.inputs(node) if self._stands_in_line(each))
+        inside = (each for each in self.folded.inputs(node) if self._stands_in_line(each))
         return (*self.constants(node), *(number for each in inside for number in self.constants_of_line(each)))
 
-    def given(self, nodes: Iterable[Value]) -> list[Value]:
+    def leaves_in(self, nodes: Iterable[Value]) -> list[Value]:
         """The leaves whose names stand in the lines of these nodes, in the order of reading."""
         return list(dict.fromkeys(leaf for node in nodes for leaf in self._leaves(node) if leaf in self.names))
 
     def _leaves(self, node: Value) -> Iterator[Value]:
-        for each in self.steps.inputs(node):
-            if self._stands_in_line(each):
-                yield from self._leaves(each)
-            elif each not in self.defined:
-                yield each
+        for source in self.folded.inputs(node):
+            if self._stands_in_line(source):
+                yield from self._leaves(source)
+            elif source not in self.defined:
+                yield source
 
     def _stands_in_line(self, node: Value) -> bool:
-        return node not in self.defined and bool(self.steps.inputs(node))
+        return node not in self.defined and bool(self.folded.inputs(node))
 
 
 def _constant(node: Value) -> list[Number]:

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from autograd.explaining.folded import Fold, Steps
+from autograd.explaining.folded import Fold, FoldedGraph
 from autograd.value import Value
 
 
@@ -55,29 +55,29 @@ def paths(output: Value, source: Value, fold: Fold = ()) -> Iterator[Path]:
     (1.0, -3.0) -3.0
     (1.0,) 1.0
     """
-    return _walked(Steps(output, [source], fold), source)
+    return _walked(FoldedGraph(output, [source], fold), source)
 
 
-def _walked(steps: Steps, source: Value) -> Iterator[Path]:
+def _walked(graph: FoldedGraph, source: Value) -> Iterator[Path]:
     """Depth first, with a path of its own instead of recursion."""
-    if source not in steps.between:
+    if source not in graph.between:
         return
-    output = steps.output
+    output = graph.output
     nodes: list[Value] = [output]
     slots: list[int] = []
     partials: list[Any] = []
-    products = [steps.one]  # of the first 0, 1, 2, ... partials
-    choices = [_choices(steps, output, source)]
+    products = [graph.one]  # of the first 0, 1, 2, ... partials
+    choices = [_choices(graph, output, source)]
     while choices:
         slot = next(choices[-1], None)
         if slot is not None:
             node = nodes[-1]
-            partial = steps.partials(node)[slot]
-            nodes.append(steps.inputs(node)[slot])
+            partial = graph.partials(node)[slot]
+            nodes.append(graph.inputs(node)[slot])
             slots.append(slot)
             partials.append(partial)
             products.append(partial * products[-1])  # as backward() multiplies
-            choices.append(_choices(steps, nodes[-1], source))
+            choices.append(_choices(graph, nodes[-1], source))
             continue
         choices.pop()
         if nodes[-1] is source:
@@ -103,12 +103,12 @@ def count_paths(output: Value, source: Value, fold: Fold = ()) -> int:
     >>> count_paths(y, x) == 2**200
     True
     """
-    steps = Steps(output, [source], fold)
+    graph = FoldedGraph(output, [source], fold)
     counts = {source: 1}
-    for node in steps.order:
-        if node in steps.between and node is not source:
-            counts[node] = sum(counts.get(each, 0) for each in steps.inputs(node))
-    return counts.get(output, 0) if source in steps.between else 0
+    for node in graph.order:
+        if node in graph.between and node is not source:
+            counts[node] = sum(counts.get(operand, 0) for operand in graph.inputs(node))
+    return counts.get(output, 0) if source in graph.between else 0
 
 
 def top_paths(output: Value, source: Value, k: int, fold: Fold = ()) -> list[Path]:
@@ -131,19 +131,19 @@ def top_paths(output: Value, source: Value, k: int, fold: Fold = ()) -> list[Pat
     """
     if isinstance(k, bool) or not hasattr(k, "__index__") or operator.index(k) < 1:
         raise ValueError(f"top_paths gives the k largest, a whole number of at least 1, but k is {k!r}")
-    steps = Steps(output, [source], fold)
-    if source not in steps.between:
+    graph = FoldedGraph(output, [source], fold)
+    if source not in graph.between:
         return []
-    best: dict[Value, list[_Best]] = {source: [_Best(steps.one, source, -1, None)]}
-    for node in steps.order:
-        if node in steps.between and node is not source:
+    best: dict[Value, list[_Best]] = {source: [_Best(graph.one, source, -1, None)]}
+    for node in graph.order:
+        if node in graph.between and node is not source:
             found = [
                 _Best(partial * begun.product, node, slot, begun)
-                for slot, (each, partial) in enumerate(zip(steps.inputs(node), steps.partials(node), strict=True))
-                for begun in best.get(each, ())
+                for slot, (operand, partial) in enumerate(zip(graph.inputs(node), graph.partials(node), strict=True))
+                for begun in best.get(operand, ())
             ]
             best[node] = sorted(found, key=_size, reverse=True)[: operator.index(k)]
-    return [_path(steps, each) for each in best[output]]
+    return [_path(graph, path) for path in best[output]]
 
 
 class _Best(NamedTuple):
@@ -159,10 +159,10 @@ def _size(path: _Best) -> Any:
     return math.inf if path.product != path.product else abs(path.product)
 
 
-def _path(steps: Steps, last: _Best) -> Path:
-    nodes, slots, partials, product = [last.node], [], [], steps.one
+def _path(graph: FoldedGraph, last: _Best) -> Path:
+    nodes, slots, partials, product = [last.node], [], [], graph.one
     while last.begun is not None:
-        partial = steps.partials(last.node)[last.slot]
+        partial = graph.partials(last.node)[last.slot]
         nodes.append(last.begun.node)
         slots.append(last.slot)
         partials.append(partial)
@@ -171,8 +171,8 @@ def _path(steps: Steps, last: _Best) -> Path:
     return Path(tuple(nodes), tuple(slots), tuple(partials), product)
 
 
-def _choices(steps: Steps, node: Value, source: Value) -> Iterator[int]:
+def _choices(graph: FoldedGraph, node: Value, source: Value) -> Iterator[int]:
     """The slots by which a path can go on from a node; at the source it ends."""
     if node is source:
         return iter(())
-    return iter([slot for slot, each in enumerate(steps.inputs(node)) if each in steps.between])
+    return iter([slot for slot, operand in enumerate(graph.inputs(node)) if operand in graph.between])

@@ -15,14 +15,16 @@ from autograd.explaining.named_graph import NamedGraph
 from autograd.explaining.paths import Path, count_paths, paths
 from autograd.graph import leaves_of
 from autograd.rules.evaluate import evaluate_ieee
+from autograd.rules.formula_tree import Formula, Numeral, Route
 from autograd.rules.notation import TEXT
 from autograd.rules.op import Op
 from autograd.value import Value
 
-CLOSE = 2e-3  # an answer with three digits is right
-CANDIDATES = 50  # nodes of a large graph that are looked at
-MOST_PATHS = 12  # that an exercise asks to be summed, or that a slip is looked for among
-MOST_STEPS = 8  # of a path that an exercise asks about, or lines of a formula: more is no question but a chore
+RELATIVE_TOLERANCE = 2e-3  # an answer with three digits is right
+MAX_CANDIDATES = 50  # nodes of a large graph that are looked at
+MAX_PATHS = 12  # that an exercise asks to be summed, or that a slip is looked for among
+MAX_FACTORS = 8  # of a path that an exercise asks about: more is no question but a chore
+MAX_DEFINITIONS = 8  # lines of a formula: likewise
 
 
 class Slip(NamedTuple):
@@ -79,12 +81,12 @@ class Exercise:
         except AnswerError as error:
             return Feedback(False, str(error))
         if _close(given, self.answer):
-            return Feedback(True, f"Right: it is {TEXT.number(self.answer).text}.")
+            return Feedback(True, f"Right: it is {_text(Numeral(self.answer))}.")
         slips = [slip for slip in self._slips if _close(given, slip.answer) and not _close(slip.answer, self.answer)]
         if slips:
             nearest = min(slips, key=lambda slip: abs(slip.answer - given))
-            return Feedback(False, f"Not {TEXT.number(given).text}: {nearest.name}.")
-        return Feedback(False, f"Not {TEXT.number(given).text}. Look at the steps once more.")
+            return Feedback(False, f"Not {_text(Numeral(given))}: {nearest.name}.")
+        return Feedback(False, f"Not {_text(Numeral(given))}. Look at the steps once more.")
 
     def __repr__(self) -> str:
         return self.question
@@ -127,7 +129,7 @@ class Quiz(Sequence[Exercise]):
                 if feedback.right:
                     break
                 if attempt == 2:
-                    write(f"It is {TEXT.number(exercise.answer).text}.")
+                    write(f"It is {_text(Numeral(exercise.answer))}.")
         write(f"{right} of {len(self)} right.")
         return right
 
@@ -169,9 +171,9 @@ def quiz(output: Value, count: int = 5, seed: int | None = None) -> Quiz:
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise ValueError(f"quiz makes a number of exercises, at least 1, but count is {count!r}")
     graph = NamedGraph(output, [])
-    leaves = leaves_of(graph.steps.everything)
+    leaves = leaves_of(graph.folded.all_nodes)
     graph = NamedGraph(output, leaves)
-    made = [node for node in graph.steps.order if graph.steps.inputs(node) and node in graph.steps.between]
+    made = [node for node in graph.folded.order if graph.folded.inputs(node) and node in graph.folded.between]
     if not made:
         raise ValueError("quiz needs an expression with an operation on a Value: there is no derivative to ask for")
     rng = random.Random(seed)
@@ -197,21 +199,21 @@ def _in_turn(makers: list[Iterator[Exercise]]) -> Iterator[Exercise]:
 
 
 def _local_derivatives(graph: NamedGraph, made: list[Value], rng: random.Random) -> Iterator[Exercise]:
-    slots = [(node, slot) for node in made for slot, each in enumerate(node.inputs) if each in graph.steps.between]
+    slots = [(node, slot) for node in made for slot, each in enumerate(node.inputs) if each in graph.folded.between]
     rng.shuffle(slots)
-    slots.sort(key=lambda pair: abs(graph.steps.partials(pair[0])[pair[1]]) == 1)  # those that are 1 or -1 come last
+    slots.sort(key=lambda pair: abs(graph.folded.partials(pair[0])[pair[1]]) == 1)  # those that are 1 or -1 come last
     for node, slot in slots:
-        source, partial = node.inputs[slot], graph.steps.partials(node)[slot]
+        source, partial = node.inputs[slot], graph.folded.partials(node)[slot]
         which = f" in its operand {slot + 1}" if node.inputs.count(source) > 1 else ""
         question = (
-            f"{graph.name(TEXT, node)} = {_written(graph, node)}, where {_numbers(graph, node.inputs)}. "
-            f"What is the local derivative {graph.partial_derivative(TEXT, node, source)}{which}?"
+            f"{_text(graph.name(node))} = {_text(graph.written(node))}, where {_numbers(graph, node.inputs)}. "
+            f"What is the local derivative {_text(graph.partial_derivative(node, source))}{which}?"
         )
         slips = [Slip(-partial, "the sign is wrong"), *_at_the_output(node, slot)]
         slips += [
             Slip(other, "that is the derivative in the other operand") for k, other in enumerate(node.partials) if k != slot
         ]
-        slips += [Slip(node.data, f"that is the value of {graph.name(TEXT, node)}, not its derivative")]
+        slips += [Slip(node.data, f"that is the value of {_text(graph.name(node))}, not its derivative")]
         yield _exercise(graph, "local derivative", question, partial, slips)
 
 
@@ -230,10 +232,10 @@ def _path_products(graph: NamedGraph, leaves: list[Value], rng: random.Random) -
     found = _short_paths(graph, [node for node in leaves if node in near], rng) or _short_paths(graph, list(near), rng)
     rng.shuffle(found)
     for path in found:
-        factors = [graph.partial_derivative(TEXT, step, each) for step, each in pairwise(path.nodes)]
-        route = TEXT.route([graph.name(TEXT, node) for node in reversed(path.nodes)])
-        given = ", ".join(f"{name} = {TEXT.number(partial).text}" for name, partial in zip(factors, path.partials, strict=True))
-        of = graph.derivative(TEXT, path.nodes[0], path.nodes[-1])
+        factors = [_text(graph.partial_derivative(user, source)) for user, source in pairwise(path.nodes)]
+        route = _route(graph, path)
+        given = ", ".join(f"{name} = {_text(Numeral(partial))}" for name, partial in zip(factors, path.partials, strict=True))
+        of = _text(graph.derivative(path.nodes[0], path.nodes[-1]))
         question = f"Along the path {route} the local derivatives are {given}. What does this path contribute to {of}?"
         slips = [
             Slip(-path.product, "the sign is wrong"),
@@ -246,20 +248,20 @@ def _path_products(graph: NamedGraph, leaves: list[Value], rng: random.Random) -
 
 
 def _short_paths(graph: NamedGraph, nodes: list[Value], rng: random.Random) -> list[Path]:
-    sources = rng.sample(nodes, min(len(nodes), CANDIDATES))
-    ways = (path for source in sources for path in islice(paths(graph.output, source), MOST_PATHS))
-    return [path for path in ways if 1 < len(path.partials) <= MOST_STEPS]
+    sources = rng.sample(nodes, min(len(nodes), MAX_CANDIDATES))
+    ways = (path for source in sources for path in islice(paths(graph.output, source), MAX_PATHS))
+    return [path for path in ways if 1 < len(path.partials) <= MAX_FACTORS]
 
 
 def _near(graph: NamedGraph) -> dict[Value, None]:
     """The nodes that a short path leads to from the output."""
     near = reached = {graph.output: None}
-    for _ in range(MOST_STEPS):
+    for _ in range(MAX_FACTORS):
         reached = {
             each: None
             for node in reached
-            for each in graph.steps.inputs(node)
-            if each in graph.steps.between and each not in near
+            for each in graph.folded.inputs(node)
+            if each in graph.folded.between and each not in near
         }
         near = near | reached
     return near
@@ -267,44 +269,41 @@ def _near(graph: NamedGraph) -> dict[Value, None]:
 
 def _adjoints(graph: NamedGraph, leaves: list[Value], rng: random.Random) -> Iterator[Exercise]:
     """Of the leaves, and of the steps that the formula gives a name."""
-    definitions = graph.definitions(TEXT)
-    if len(definitions) > MOST_STEPS:
+    definitions = graph.definitions()
+    if len(definitions) > MAX_DEFINITIONS:
         return
-    defined = {name for name, _ in definitions}
-    named = [node for node in graph.steps.order if node not in leaves and graph.name(TEXT, node) in defined]
+    named = [node for node in graph.defined if node not in leaves]
     asked = [
-        node for node in [*leaves, *named] if 1 <= count_paths(graph.output, node) <= MOST_PATHS and node is not graph.output
+        node for node in [*leaves, *named] if 1 <= count_paths(graph.output, node) <= MAX_PATHS and node is not graph.output
     ]
     rng.shuffle(asked)
     asked.sort(key=lambda node: count_paths(graph.output, node) == 1)  # sums first
-    formula = "; ".join(f"{name} = {written}" for name, written in definitions)
+    formula = "; ".join(f"{_text(name)} = {_text(written)}" for name, written in definitions)
     for node in asked:
-        question = f"{formula}, where {_numbers(graph, leaves)}. What is {graph.derivative(TEXT, graph.output, node)}?"
+        question = f"{formula}, where {_numbers(graph, leaves)}. What is {_text(graph.derivative(graph.output, node))}?"
         [exact] = grad(graph.output, [node])
         yield _exercise(graph, "adjoint", question, exact, list(_slips_of_a_sum(graph, node, exact)))
 
 
 def _slips_of_a_sum(graph: NamedGraph, node: Value, exact: Any) -> Iterator[Slip]:
     yield Slip(-exact, "the sign is wrong")
-    edges = [(user, slot) for user in reversed(graph.steps.order) for slot, each in enumerate(user.inputs) if each is node]
+    edges = [(user, slot) for user in reversed(graph.folded.order) for slot, each in enumerate(user.inputs) if each is node]
     users = [user for user, _ in edges]
     adjoints = dict(zip(users, grad(graph.output, users), strict=True))
-    contributions = [graph.steps.partials(user)[slot] * adjoints[user] for user, slot in edges]
+    contributions = [graph.folded.partials(user)[slot] * adjoints[user] for user, slot in edges]
     ways = list(paths(graph.output, node))
     if len(ways) > 1:
         for path in ways:
-            route = TEXT.route([graph.name(TEXT, each) for each in reversed(path.nodes)])
             overwritten = len(contributions) > 1 and _close(exact - path.product, contributions[-1])
             yield Slip(
                 exact - path.product,
-                f"the path {route} is {'overwritten (=) or ' * overwritten}forgotten; contributions are added (+=)",
+                f"the path {_route(graph, path)} is {'overwritten (=) or ' * overwritten}forgotten; contributions are added (+=)",
             )
         yield Slip(contributions[-1], "the contributions are added (+=), and here the last overwrote the others (=)")
         for path in ways:
-            route = TEXT.route([graph.name(TEXT, each) for each in reversed(path.nodes)])
-            yield Slip(path.product, f"that is the path {route} alone; the contributions of all paths are added")
+            yield Slip(path.product, f"that is the path {_route(graph, path)} alone; the contributions of all paths are added")
     yield Slip(
-        sum(graph.steps.partials(user)[slot] for user, slot in edges),
+        sum(graph.folded.partials(user)[slot] for user, slot in edges),
         "the upstream factor is missing: a local derivative is multiplied by the gradient that arrives from the output",
     )
 
@@ -314,14 +313,18 @@ def _exercise(graph: NamedGraph, kind: str, question: str, answer: Any, slips: S
     return Exercise(kind, question, answer, slips, names)
 
 
-def _written(graph: NamedGraph, node: Value) -> str:
-    return graph.written(TEXT, node, [graph.piece(TEXT, each) for each in graph.steps.inputs(node)]).text
+def _route(graph: NamedGraph, path: Path) -> str:
+    return _text(Route([graph.name(node) for node in reversed(path.nodes)]))
 
 
 def _numbers(graph: NamedGraph, nodes: Sequence[Value]) -> str:
     named = [node for node in dict.fromkeys(nodes) if node in graph.names]
-    return ", ".join(f"{graph.name(TEXT, node)} = {TEXT.number(node.data).text}" for node in named)
+    return ", ".join(f"{_text(graph.name(node))} = {_text(Numeral(node.data))}" for node in named)
+
+
+def _text(formula: Formula) -> str:
+    return TEXT.write(formula)
 
 
 def _close(x: Any, y: Any) -> bool:
-    return math.isclose(x, y, rel_tol=CLOSE, abs_tol=1e-9) or (x != x and y != y)
+    return math.isclose(x, y, rel_tol=RELATIVE_TOLERANCE, abs_tol=1e-9) or (x != x and y != y)

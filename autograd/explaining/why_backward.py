@@ -12,22 +12,25 @@ from autograd.derivatives import grad
 from autograd.explaining.derivation import (
     Derivation,
     Line,
+    Phrase,
+    Prose,
     Section,
-    among_words,
+    Side,
     equation,
+    listed,
+    phrase,
     product,
-    symbols,
     total,
     value,
-    words,
 )
 from autograd.explaining.named_graph import NamedGraph
 from autograd.graph import leaves_of, topological_order
-from autograd.rules.notation import MOST, TEXT, Notation
+from autograd.rules.formula_tree import Name, Numeral, Product, Route, side_by_side
+from autograd.rules.notation import TEXT
 from autograd.value import Value
 
-LINES = 30  # of a pass, or of gradients, that are shown
-VISITS = 10_000  # that a walk without a memory is followed for
+MAX_LINES = 30  # of a pass, or of gradients, that are shown
+MAX_VISITS = 10_000  # that a walk without a memory is followed for
 
 
 def why_order(output: Value) -> Derivation:
@@ -75,7 +78,7 @@ def why_order(output: Value) -> Derivation:
       In a topological order every node stands after its inputs; in reverse, as backward() goes, after all
       its users. So when a node's turn comes its gradient is complete, and it passes on once and for all.
     """
-    return Derivation(_Order(_Graph(output)).sections)
+    return Derivation(_Order(_Graph(output)).sections())
 
 
 def why_plus(output: Value) -> Derivation:
@@ -114,7 +117,7 @@ def why_plus(output: Value) -> Derivation:
     Why contributions are added
       The output depends on a node along each of its uses, so the gradient is a sum; = keeps the last.
     """
-    return Derivation(_Plus(_Graph(output)).sections)
+    return Derivation(_Plus(_Graph(output)).sections())
 
 
 # --- the graph, and a backward pass over it in any way ------------------------------------------------------------------
@@ -126,40 +129,40 @@ class _Graph:
     def __init__(self, output: Value) -> None:
         order = topological_order(output) if isinstance(output, Value) else []
         self.named = NamedGraph(output, leaves_of(order))
-        self.output, self.steps = output, self.named.steps
-        self.backwards = [node for node in reversed(self.steps.order) if node in self.steps.between]
+        self.output, self.folded = output, self.named.folded
+        self.backwards = [node for node in reversed(self.folded.order) if node in self.folded.between]
         self.edges = {
-            node: [(slot, each) for slot, each in enumerate(self.steps.inputs(node)) if each in self.steps.between]
+            node: [(slot, source) for slot, source in enumerate(self.folded.inputs(node)) if source in self.folded.between]
             for node in self.backwards
         }
         self.passing = [node for node in self.backwards if self.edges[node]]
         self.users: dict[Value, list[Value]] = {node: [] for node in self.backwards}  # with multiplicity
         for node in self.passing:
-            for _, each in self.edges[node]:
-                self.users[each].append(node)
+            for _, source in self.edges[node]:
+                self.users[source].append(node)
         self.right = dict(zip(self.backwards, grad(output, self.backwards), strict=True))
 
-    def name(self, notation: Notation, node: Value) -> str:
-        """The name of a node among words."""
-        return among_words(notation, self.named.name(notation, node))
+    def name(self, node: Value) -> Name | Numeral:
+        """The name of a node."""
+        return self.named.name(node)
 
     def behind(self, nodes: Iterable[Value]) -> list[Value]:
         """All that some of the nodes pass on to, directly or not."""
-        behind = {each for node in nodes for _, each in self.edges[node]}
+        behind = {source for node in nodes for _, source in self.edges[node]}
         for node in self.backwards:
             if node in behind:
-                behind.update(each for _, each in self.edges[node])
+                behind.update(source for _, source in self.edges[node])
         return [node for node in self.backwards if node in behind]
 
-    def as_met(self, remembering: bool = True) -> list[Value]:
+    def as_visited(self, remembering: bool = True) -> list[Value]:
         """The nodes that pass on, in the order in which a walk meets them; without a memory it meets some again and again."""
-        order, met, rest = [], set(), [self.output]
+        order, visited, rest = [], set(), [self.output]
         while rest:
             node = rest.pop()
-            if self.edges.get(node) and not (remembering and node in met):
-                met.add(node)
+            if self.edges.get(node) and not (remembering and node in visited):
+                visited.add(node)
                 order.append(node)
-                rest += [each for _, each in reversed(self.edges[node])]
+                rest += [source for _, source in reversed(self.edges[node])]
         return order
 
 
@@ -179,49 +182,46 @@ class _Pass:
 
     def __init__(self, graph: _Graph, order: Iterable[Value], combine: Callable[[Any, Any], Any] = add) -> None:
         self.graph = graph
-        self.gradients: dict[Value, Any] = {graph.output: graph.steps.one}
-        self.made: list[_Contribution] = []
+        self.gradients: dict[Value, Any] = {graph.output: graph.folded.one}
+        self.contributions: list[_Contribution] = []
         for node in order:
             gradient = self.gradients[node]
-            for slot, each in graph.edges[node]:
-                partial = graph.steps.partials(node)[slot]
-                self.made.append(_Contribution(node, slot, each, partial, gradient, partial * gradient))
-                self.gradients[each] = combine(self.gradients.get(each, graph.steps.zero), self.made[-1].amount)
+            for slot, source in graph.edges[node]:
+                partial = graph.folded.partials(node)[slot]
+                amount = partial * gradient
+                self.contributions.append(_Contribution(node, slot, source, partial, gradient, amount))
+                self.gradients[source] = combine(self.gradients.get(source, graph.folded.zero), amount)
 
-    def lines(self, notation: Notation, sign: str, remarks: Mapping[int, str]) -> Iterator[Line]:
+    def lines(self, relation: str, remarks: Mapping[int, Phrase]) -> Iterator[Line | Prose]:
         """The contributions one by one, with a remark on some."""
-        yield self.gradient(notation, self.graph.output, self.graph.steps.one)
+        yield Line(self.gradient(self.graph.output, self.graph.folded.one))
         named = self.graph.named
-        for k, each in enumerate(self.made[:LINES]):
-            of = notation.adjoint(named.name(notation, each.user))
-            factors = symbols(notation, [named.partial_derivative(notation, each.user, each.to), of])
-            numbers = product(notation, [each.partial, each.gradient])
-            right = equation(notation, factors, numbers, value(notation, each.amount))
-            remark = words(f"  ({remarks[k]})", notation.prose) if k in remarks else ""
-            yield Line(notation.adjoint(named.name(notation, each.to)) + sign + right + remark)
-        if len(self.made) > LINES:
-            yield _words(f"{len(self.made) - LINES} more contributions are left out.")
+        for number, (user, _, to, partial, gradient, amount) in enumerate(self.contributions[:MAX_LINES]):
+            factors = Product([named.partial_derivative(user, to), named.adjoint(user)])
+            sides = equation(factors, product([partial, gradient]), value(amount), relation=relation)
+            yield Line([Side("", [named.adjoint(to)]), *sides], remark=remarks.get(number, []))
+        if len(self.contributions) > MAX_LINES:
+            yield Prose([f"{len(self.contributions) - MAX_LINES} more contributions are left out."])
 
-    def gradient(self, notation: Notation, node: Value, number: Any, terms: Sequence[Any] = (), remark: str = "") -> Line:
+    def gradient(self, node: Value, number: Any, terms: Sequence[Any] = ()) -> list[Side]:
         """A gradient, where there are terms as their sum."""
-        parts = [*([total(notation, terms)] if terms else []), value(notation, number)]
-        shown = equation(notation, notation.adjoint(self.graph.named.name(notation, node)), *parts)
-        return Line(shown + (words(f"  ({remark})", notation.prose) if remark else ""))
+        return equation(self.graph.named.adjoint(node), *([total(terms)] if terms else []), value(number))
 
-    def compared(self, notation: Notation, doubtful: Sequence[Value]) -> Iterator[Line]:
+    def compared(self, doubtful: Sequence[Value]) -> Iterator[Line | Prose]:
         """The gradients that are wrong beside the derivatives, those of leaves first."""
         right = self.graph.right
         wrong = [node for node in reversed(doubtful) if not _same(self.gradients[node], right[node])]
-        for node in sorted(wrong, key=lambda node: bool(self.graph.edges[node]))[:LINES]:
-            got, derivative = self.gradients[node], self.graph.named.derivative(notation, self.graph.output, node)
-            so_it_is = equation(notation, derivative, value(notation, right[node]))
-            text = self.gradient(notation, node, got).text + notation.prose(", but ") + so_it_is
-            if notation.number(got) == notation.number(right[node]):  # they differ in digits that are not shown
-                text += notation.prose(", and the difference is ") + notation.number(right[node] - got).text
-            yield Line(text)
-        if len(wrong) > LINES:
-            yield _words(f"{len(wrong) - LINES} more gradients are wrong.")
-        yield _words("All others are right." if wrong else "All are right all the same: with these numbers it does not show.")
+        for node in sorted(wrong, key=lambda node: bool(self.graph.edges[node]))[:MAX_LINES]:
+            *first, (relation, got) = self.gradient(node, self.gradients[node])
+            (_, derivative), *last = equation(self.graph.named.derivative(self.graph.output, node), value(right[node]))
+            sides = [*first, Side(relation, phrase("{}, but {}", got, derivative)), *last]
+            if TEXT.number(self.gradients[node]) == TEXT.number(right[node]):  # they differ in digits that are not shown
+                difference = Numeral(right[node] - self.gradients[node])
+                sides[-1] = Side(sides[-1].relation, phrase("{}, and the difference is {}", sides[-1].phrase, difference))
+            yield Line(sides)
+        if len(wrong) > MAX_LINES:
+            yield Prose([f"{len(wrong) - MAX_LINES} more gradients are wrong."])
+        yield Prose(["All others are right." if wrong else "All are right all the same: with these numbers it does not show."])
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -231,10 +231,6 @@ def _same(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def _words(text: str) -> Line:
-    return Line(text, is_prose=True)
-
-
 # --- in another order ---------------------------------------------------------------------------------------------------
 
 
@@ -242,78 +238,84 @@ class _Order:
     """What ``why_order`` says, section by section."""
 
     def __init__(self, graph: _Graph) -> None:
-        self.graph, self.met = graph, graph.as_met()
-        self.naive = _Pass(graph, self.met)
-        self.place = {node: k for k, node in enumerate(self.met)}
-        self.late = [k for k, each in enumerate(self.naive.made) if self._is_late(each)]
-        self.early = sorted({self.naive.made[k].to for k in self.late}, key=self.place.__getitem__)
+        self.graph, self.visited = graph, graph.as_visited()
+        self.naive = _Pass(graph, self.visited)
+        self.place = {node: place for place, node in enumerate(self.visited)}
+        self.late = [number for number, made in enumerate(self.naive.contributions) if self._is_late(made)]
+        self.early = sorted({self.naive.contributions[number].to for number in self.late}, key=self.place.__getitem__)
 
     def _is_late(self, contribution: _Contribution) -> bool:
         return contribution.to in self.place and self.place[contribution.to] < self.place[contribution.user]
 
-    def sections(self, notation: Notation) -> Iterator[Section]:
-        lines = [_words("A node passes its gradient on when it is first met; then its inputs are visited in turn.")]
-        if self.met:
-            ends = self.met if len(self.met) <= 2 * MOST else self.met[:MOST] + self.met[-MOST:]
-            lines.append(Line(notation.route([self.graph.named.name(notation, node) for node in ends])))
+    def sections(self) -> Iterator[Section]:
+        lines: list[Line | Prose] = [
+            Prose(["A node passes its gradient on when it is first met; then its inputs are visited in turn."])
+        ]
+        if self.visited:
+            lines.append(Line(equation(Route(side_by_side(self.visited, self.graph.name)))))
         remarks = {
-            k: f"too late: {self.graph.name(notation, self.naive.made[k].to)} has passed on" for k in self.late if k < LINES
+            number: phrase("  (too late: {} has passed on)", self.graph.name(self.naive.contributions[number].to))
+            for number in self.late
+            if number < MAX_LINES
         }
-        yield Section("The backward pass in a naive order", [*lines, *self.naive.lines(notation, notation.adds, remarks)])
+        yield Section(["The backward pass in a naive order"], [*lines, *self.naive.lines("+=", remarks)])
         if self.early:
             node = self.early[0]
-            yield Section(f"Where it first goes wrong: {self.graph.name(notation, node)}", list(self.too_early(notation, node)))
-            yield Section("The gradients", list(self.naive.compared(notation, self.graph.behind(self.early))))
+            yield Section(phrase("Where it first goes wrong: {}", self.graph.name(node)), list(self.too_early(node)))
+            yield Section(["The gradients"], list(self.naive.compared(self.graph.behind(self.early))))
         else:
-            yield Section("Why it happens to be right here", [_words(each) for each in self.by_luck(notation)])
-            yield from self.forgetting(notation)
+            yield Section(["Why it happens to be right here"], list(self.by_luck()))
+            yield from self.forgetting()
         why = (
             "In a topological order every node stands after its inputs; in reverse, as backward() goes, after all its users. "
             "So when a node's turn comes its gradient is complete, and it passes on once and for all."
         )
-        yield Section("Why the order matters", [_words(why)])
+        yield Section(["Why the order matters"], [Prose([why])])
 
-    def too_early(self, notation: Notation, node: Value) -> Iterator[Line]:
+    def too_early(self, node: Value) -> Iterator[Line | Prose]:
         """Who had contributed when the node passed on, and what came after."""
-        came = [each for each in self.naive.made if each.to is node]
-        before, after = ([each for each in came if self._is_late(each) is late] for late in (False, True))
-        name = self.graph.name(notation, node)
-        users = [list(dict.fromkeys(self.graph.name(notation, each.user) for each in part)) for part in (before, after)]
-        by_then, to_come = (", ".join(TEXT.abridged(each)) for each in users)
-        yield _words(f"{name} passes on too early. Contributed by then: {by_then}; still to come: {to_come}.")
-        then = [each.amount for each in before]
-        end = then + [each.amount for each in after]
-        yield self.naive.gradient(notation, node, reduce(add, then), then, f"when {name} passes on")
-        yield self.naive.gradient(notation, node, self.naive.gradients[node], end, "in the end")
+        arrived = [contribution for contribution in self.naive.contributions if contribution.to is node]
+        before, after = ([each for each in arrived if self._is_late(each) is late] for late in (False, True))
+        name = self.graph.name(node)
+        by_then, to_come = (
+            listed(list(dict.fromkeys(self.graph.name(contribution.user) for contribution in part))) for part in (before, after)
+        )
+        yield Prose(phrase("{} passes on too early. Contributed by then: {}; still to come: {}.", name, by_then, to_come))
+        then = [contribution.amount for contribution in before]
+        end = then + [contribution.amount for contribution in after]
+        yield Line(self.naive.gradient(node, reduce(add, then), then), remark=phrase("  (when {} passes on)", name))
+        yield Line(self.naive.gradient(node, self.naive.gradients[node], end), remark=["  (in the end)"])
         if len(self.early) > 1:
-            yield _words(f"{len(self.early)} nodes in all pass on too early.")
+            yield Prose([f"{len(self.early)} nodes in all pass on too early."])
 
-    def by_luck(self, notation: Notation) -> Iterator[str]:
+    def by_luck(self) -> Iterator[Prose]:
         """Why no node passes on before all its users have."""
-        users = {node: len(set(self.graph.users[node])) for node in self.met}
-        shared = [node for node in self.met if users[node] > 1]
+        num_users = {node: len(set(self.graph.users[node])) for node in self.visited}
+        shared = [node for node in self.visited if num_users[node] > 1]
         if not shared:
-            yield "No node that passes on has several users, so each has its whole gradient when it is met."
+            yield Prose(["No node that passes on has several users, so each has its whole gradient when it is met."])
             return
-        yield f"A node with several users is met after all of them, as {self.graph.name(notation, shared[0])} after its {users[shared[0]]}."
-        yield "Nothing in the walk sees to that: it follows the order in which the operands are written."
+        after = f"A node with several users is met after all of them, as {{}} after its {num_users[shared[0]]}."
+        yield Prose(phrase(after, self.graph.name(shared[0])))
+        yield Prose(["Nothing in the walk sees to that: it follows the order in which the operands are written."])
 
-    def forgetting(self, notation: Notation) -> Iterator[Section]:
+    def forgetting(self) -> Iterator[Section]:
         """A walk that does not remember which nodes it has met, where that makes a difference."""
         visits = {self.graph.output: 1}
         for node in self.graph.passing:
-            for _, each in self.graph.edges[node]:
-                visits[each] = min(visits.get(each, 0) + visits[node], VISITS + 1)
-        again = [node for node in self.met if visits[node] > 1]
+            for _, source in self.graph.edges[node]:
+                visits[source] = min(visits.get(source, 0) + visits[node], MAX_VISITS + 1)
+        again = [node for node in self.visited if visits[node] > 1]
         if again:
-            name, often = self.graph.name(notation, again[0]), visits[again[0]]
-            if sum(visits[node] for node in self.met) > VISITS:
-                lines = [_words(f"Then {name} is the first to pass on again; in all there are more than {VISITS} visits.")]
+            name, often = self.graph.name(again[0]), visits[again[0]]
+            if sum(visits[node] for node in self.visited) > MAX_VISITS:
+                many = f"Then {{}} is the first to pass on again; in all there are more than {MAX_VISITS} visits."
+                lines: list[Line | Prose] = [Prose(phrase(many, name))]
             else:
-                forgetful = _Pass(self.graph, self.graph.as_met(remembering=False))
-                lines = [_words(f"Then {name} passes its gradient on {often} times, once for each way that leads to it.")]
-                lines += forgetful.compared(notation, self.graph.behind(again))
-            yield Section("And if the walk forgets which nodes it has met", lines)
+                forgetful = _Pass(self.graph, self.graph.as_visited(remembering=False))
+                times = f"Then {{}} passes its gradient on {often} times, once for each way that leads to it."
+                lines = [Prose(phrase(times, name)), *forgetful.compared(self.graph.behind(again))]
+            yield Section(["And if the walk forgets which nodes it has met"], lines)
 
 
 # --- with = for += ------------------------------------------------------------------------------------------------------
@@ -327,32 +329,35 @@ class _Plus:
         self.overwriting = _Pass(graph, graph.passing, combine=lambda gradient, amount: amount)
         latest: dict[Value, _Contribution] = {}
         self.lost: dict[int, _Contribution] = {}  # by the place of the contribution that overwrites it
-        for k, each in enumerate(self.overwriting.made):
-            if each.to in latest:
-                self.lost[k] = latest[each.to]
-            latest[each.to] = each
+        for number, contribution in enumerate(self.overwriting.contributions):
+            if contribution.to in latest:
+                self.lost[number] = latest[contribution.to]
+            latest[contribution.to] = contribution
 
-    def sections(self, notation: Notation) -> Iterator[Section]:
-        remarks = {k: f"overwrites {TEXT.number(each.amount).text}" for k, each in self.lost.items() if k < LINES}
-        lines = list(self.overwriting.lines(notation, notation.equals, remarks))
-        yield Section("The backward pass with = in place of +=", lines)
+    def sections(self) -> Iterator[Section]:
+        remarks: dict[int, Phrase] = {
+            number: [f"  (overwrites {TEXT.write(Numeral(lost.amount))})"]
+            for number, lost in self.lost.items()
+            if number < MAX_LINES
+        }
+        yield Section(["The backward pass with = in place of +="], list(self.overwriting.lines("=", remarks)))
         if not self.lost:
             same = "No node is used twice: none gets more than one contribution c, and 0 + c is c."
             but = "After a second backward() there is a difference: leaves add up over passes, and = forgets the first."
-            yield Section("Why nothing changes here", [_words(same), _words(but)])
+            yield Section(["Why nothing changes here"], [Prose([same]), Prose([but])])
             return
-        k, first = next(iter(self.lost.items()))
-        title = f"Where a contribution is first lost: {self.graph.name(notation, first.to)}"
-        yield Section(title, list(self.overwritten(notation, first, self.overwriting.made[k])))
-        yield Section("The gradients", list(self.overwriting.compared(notation, self.graph.backwards)))
+        number, first = next(iter(self.lost.items()))
+        title = phrase("Where a contribution is first lost: {}", self.graph.name(first.to))
+        yield Section(title, list(self.overwritten(first, self.overwriting.contributions[number])))
+        yield Section(["The gradients"], list(self.overwriting.compared(self.graph.backwards)))
         why = "The output depends on a node along each of its uses, so the gradient is a sum; = keeps the last."
-        yield Section("Why contributions are added", [_words(why)])
+        yield Section(["Why contributions are added"], [Prose([why])])
 
-    def overwritten(self, notation: Notation, first: _Contribution, second: _Contribution) -> Iterator[Line]:
+    def overwritten(self, first: _Contribution, second: _Contribution) -> Iterator[Line | Prose]:
         """Both contributions, and what becomes of them in either way."""
-        name, users = self.graph.name(notation, first.to), len(self.graph.users[first.to])
-        by = [f"{self.graph.name(notation, each.user)} (operand {each.slot + 1})" for each in (first, second)]
-        yield _words(f"{name} is used {users} times. What {by[0]} contributes is overwritten by what {by[1]} does.")
+        users = f"{{}} is used {len(self.graph.users[first.to])} times. "
+        by = f"What {{}} (operand {first.slot + 1}) contributes is overwritten by what {{}} (operand {second.slot + 1}) does."
+        yield Prose(phrase(users + by, *map(self.graph.name, (first.to, first.user, second.user))))
         both = [first.amount, second.amount]
-        yield self.overwriting.gradient(notation, first.to, second.amount, remark="after these two, with =")
-        yield self.overwriting.gradient(notation, first.to, reduce(add, both), both, "with +=")
+        yield Line(self.overwriting.gradient(first.to, second.amount), remark=["  (after these two, with =)"])
+        yield Line(self.overwriting.gradient(first.to, reduce(add, both), both), remark=["  (with +=)"])

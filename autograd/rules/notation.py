@@ -1,255 +1,275 @@
 """How formulas and numbers are written: in plain text, as Python reads it, and in LaTeX.
 
-A text of the table is a tree of operators and calls; a notation turns it into a ``Piece``, a string that knows how tightly it
-binds, so that parentheses stand where they are needed and nowhere else.
+A formula is a tree; a notation writes it as a ``Piece``, which knows how tightly its outermost operation binds. So parentheses
+stand where they are needed and nowhere else.
 """
 
 from __future__ import annotations
 
-import ast
+import math
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Context, Decimal
 from fractions import Fraction
-from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
-from autograd.rules.grammar import OPERATORS
+from autograd.rules.formula_tree import (
+    MAX_SIDE_BY_SIDE,
+    Adjoint,
+    Binary,
+    Call,
+    Derivative,
+    Elision,
+    Formula,
+    Name,
+    Negative,
+    Numeral,
+    PartialDerivative,
+    Product,
+    Route,
+    Sum,
+    Tangent,
+)
 from autograd.rules.numbers import Number
-from autograd.rules.op import OPS, Op
+from autograd.rules.op import OPS
 
-SUM, SIGN, PRODUCT, POWER, ATOM = range(1, 6)  # how tightly: a sum least, a name most
-DIGITS = 6  # that a number is shown with
-LONGEST = 10**20  # a numerator or denominator below it is written out
-MOST = 16  # factors, terms or arguments that are shown side by side
-
+SUM, SIGN, PRODUCT, POWER, ATOM = range(1, 6)  # precedence: a sum binds least, a name most
+NUM_DIGITS = 6  # that a number is shown with
+MAX_WRITTEN_INT = 10**20  # a numerator or denominator below it is written out
 
 T = TypeVar("T")
 
 
 class Piece(NamedTuple):
-    """A written expression, and how tightly its outermost operation binds."""
+    """A written formula: its text, its precedence, and the places before its outermost signs, where a line may be broken."""
 
     text: str
-    binds: int = ATOM
+    precedence: int = ATOM
+    breaks: Sequence[int] = ()
 
 
 class Notation:
-    """A way to write expressions; ``TEXT`` and ``LATEX`` are the two.
+    """A way to write formulas; ``TEXT`` and ``LATEX`` are two.
 
-    >>> TEXT.operation(OPS["mul"], [Piece("a + b", SUM), Piece("c")]).text
+    It consists of signs, of templates with ``{}`` for what they hold, and of the methods that raise NotImplementedError here.
+
+    >>> a, b, c = map(Name, "abc")
+    >>> TEXT.write(Binary("mul", Binary("add", a, b), c))
     '(a + b)*c'
-    >>> LATEX.operation(OPS["tanh"], [Piece("x")]).text
-    '\\\\tanh\\\\left(x\\\\right)'
+    >>> LATEX.write(Binary("div", Call("tanh", [a]), PartialDerivative(b, c)))
+    '\\\\frac{\\\\tanh\\\\left(a\\\\right)}{\\\\frac{\\\\partial b}{\\\\partial c}}'
     """
 
-    equals, approximately, times, star, plus, adds, leads_to, and_so_on = " = ", " ≈ ", "·", "*", " + ", " += ", " → ", "…"
+    relations: ClassVar[Mapping[str, str]] = {"=": " = ", "≈": " ≈ ", "+=": " += "}
+    operators: ClassVar[Mapping[str, str]] = {"add": " + ", "sub": " - ", "mul": "*", "div": "/"}
+    minus, times, comma, leads_to, and_so_on = "-", "·", ", ", " → ", "…"
+
+    parentheses, power, fraction = "({})", "{}**{}", ""
+    least_exponent = SUM  # an exponent that stands above the line needs no parentheses
+    derivative, partial_derivative = "d{}/d{}", "∂{}/∂{}"
+    adjoint, tangent = "{}.grad", "{}.tangent"
 
     def number(self, value: Number) -> Piece:
-        """A number with ``DIGITS`` digits; Fractions are exact, unless they are very long. Zero has no sign."""
+        """A number with ``NUM_DIGITS`` digits; Fractions are exact, unless they are very long. Zero has no sign."""
         raise NotImplementedError
 
-    def name(self, label: str) -> str:
-        """A label as a name."""
+    def name(self, label: str, accent: str = "{}") -> str:
+        """A label as a name, with a template around its letters."""
         raise NotImplementedError
 
-    def derivative(self, output: str, source: str) -> str:
-        """The (total) derivative of one name in another, over all paths."""
-        raise NotImplementedError
-
-    def partial_derivative(self, output: str, source: str) -> str:
-        """The local derivative of a step in one of its inputs, the others held fixed."""
-        raise NotImplementedError
-
-    def adjoint(self, name: str) -> str:
-        """The gradient that a node has collected."""
-        raise NotImplementedError
-
-    def tangent(self, name: str) -> str:
-        """The rate at which a node changes with the source."""
-        raise NotImplementedError
-
-    def prose(self, text: str) -> str:
+    def prose(self, words: str, bold: bool = False) -> str:
         """Words between formulas."""
-        return text
-
-    def call(self, name: str, arguments: Sequence[Piece], component: str = "") -> Piece:
-        """A function of the table, or what a user's operation or a scope is called; of several results the one so named."""
         raise NotImplementedError
 
-    def binary(self, operator: str, left: Piece, right: Piece) -> Piece:
-        """A sum, difference, product, quotient or power, by the name of its row."""
-        binds = SUM if operator in ("add", "sub") else PRODUCT
-        sign = {"add": self.plus, "sub": " - ", "mul": self.star, "div": "/"}[operator]
-        text = self.at_least(min(binds, SIGN), left) + sign + self.at_least(max(binds, SIGN) + 1, right)
-        begins_with_minus = left.binds == SIGN  # -a*b is no right operand of a sum
-        return Piece(text, min(binds, SIGN) if begins_with_minus else binds)
+    def call(self, function: str, arguments: Sequence[str], component: str) -> Piece:
+        """A function of the table, or what a user's operation or a scope is called."""
+        raise NotImplementedError
 
-    def in_parentheses(self, text: str) -> str:
-        """The text as an operand that binds as tightly as can be."""
-        return f"({text})"
+    def width(self, text: str) -> int:
+        """About how many characters wide a written formula is."""
+        raise NotImplementedError
 
-    def at_least(self, binds: int, piece: Piece) -> str:
-        """The piece as an operand where only what binds so tightly may stand without parentheses."""
-        return piece.text if piece.binds >= binds else self.in_parentheses(piece.text)
+    def write(self, formula: Formula) -> str:
+        """The formula as a string."""
+        return self.piece(formula).text
 
-    def operation(self, op: Op, operands: Sequence[Piece]) -> Piece:
-        """What the learner wrote: an operator where the row is one, else a call by name."""
-        tree = _parsed(op.value)
-        pieces = [*operands, *([] if op.c is None else [self.number(op.c)])]
-        if isinstance(tree, ast.BinOp | ast.UnaryOp) and not any(
-            isinstance(each, ast.Call | ast.Constant) for each in ast.walk(tree)
-        ):
-            return self.expression(tree, dict(zip((*op.operands, "c"), pieces, strict=False)))
-        return self.call(op.name, pieces)
+    def piece(self, formula: Formula) -> Piece:
+        """The formula as an operand of a larger one."""
+        match formula:
+            case Name(label):
+                return Piece(self.name(label))
+            case Numeral(value):
+                return self.number(value)
+            case Negative(operand):
+                return Piece(self.minus + self.operand(self.piece(operand), POWER), SIGN)
+            case Binary("power", base, exponent):
+                written = self.operand(self.piece(base), ATOM), self.operand(self.piece(exponent), self.least_exponent)
+                return Piece(self.power.format(*written), POWER)
+            case Binary("div", numerator, denominator) if self.fraction:
+                return Piece(self.fraction.format(self.write(numerator), self.write(denominator)), POWER)
+            case Binary(operator, left, right):
+                return self._binary(operator, self.piece(left), self.piece(right))
+            case Call(function, arguments, component):
+                return self.call(function, list(map(self.write, arguments)), self.write(component) if component else "")
+            case Product([factor]) | Sum([factor]):
+                return self.piece(factor)
+            case Product([first, *rest]):
+                factors = [self.operand(self.piece(first), PRODUCT)]
+                factors += [self.operand(self.piece(factor), PRODUCT + 1) for factor in rest]
+                return _chain(self.times, factors, PRODUCT)
+            case Sum([first, *rest]):
+                terms = [self.write(first), *(self.operand(self.piece(term), PRODUCT) for term in rest)]
+                return _chain(self.operators["add"], terms, SUM)
+            case Route(nodes):
+                return _chain(self.leads_to, map(self.write, nodes), SUM)
+            case Derivative(output, source):
+                return Piece(self.derivative.format(self.write(output), self.write(source)))
+            case PartialDerivative(node, source):
+                return Piece(self.partial_derivative.format(self.write(node), self.write(source)))
+            case Adjoint(node):
+                return Piece(self._accented(self.adjoint, node))
+            case Tangent(node):
+                return Piece(self._accented(self.tangent, node))
+            case Elision():
+                return Piece(self.and_so_on)
+        raise TypeError(f"a formula is made of the classes of formula_tree, but got {formula!r}")
 
-    def expression(self, tree: ast.expr, names: Mapping[str, Piece]) -> Piece:
-        """A text of the table with names for its operands."""
-        match tree:
-            case ast.Name(id=name):
-                return names[name] if name in names else Piece(self.name(name))
-            case ast.Constant(value=value):
-                return self.number(value)  # type: ignore[arg-type]
-            case ast.UnaryOp(operand=operand):
-                return Piece("-" + self.at_least(POWER, self.expression(operand, names)), SIGN)
-            case ast.BinOp(left=left, op=operator, right=right):
-                return self.binary(OPERATORS[type(operator)], self.expression(left, names), self.expression(right, names))
-            case ast.Call(func=ast.Name(id=name), args=arguments):
-                pieces = [self.expression(each, names) for each in arguments]
-                match _parsed(OPS[name].value):
-                    case ast.IfExp(test=ast.Compare(ops=[ast.Eq()]), orelse=general):  # but for one point it is a formula
-                        return self.expression(general, dict(zip(OPS[name].operands, pieces, strict=True)))
-                return self.call(name, pieces)
-        raise TypeError(f"a value with a choice is written by its name, not as {ast.unparse(tree)!r}")
+    def operand(self, piece: Piece, at_least: int) -> str:
+        """The text of a piece where only what binds at least so tightly stands without parentheses."""
+        return piece.text if piece.precedence >= at_least else self.parentheses.format(piece.text)
 
-    def partial(self, op: Op, index: int, operands: Sequence[Piece], out: Piece) -> Piece:
-        """A local derivative in symbols: the row's text, with its constant put in."""
-        return self.expression(_simplified(op, index), {**dict(zip(op.operands, operands, strict=True)), "out": out})
+    def _binary(self, operator: str, left: Piece, right: Piece) -> Piece:
+        outermost = SUM if operator in ("add", "sub") else PRODUCT
+        left_text = self.operand(left, min(outermost, SIGN))
+        text = left_text + self.operators[operator] + self.operand(right, max(outermost, SIGN) + 1)
+        breaks = left.breaks if (left.precedence == SUM) is (outermost == SUM) else ()  # those of signs of the same kind
+        breaks = breaks if operator == "div" else (*breaks, len(left_text))
+        begins_with_minus = left.precedence == SIGN  # -a*b is no right operand of a sum
+        return Piece(text, min(outermost, SIGN) if begins_with_minus else outermost, breaks)
 
-    def product(self, factors: Sequence[Piece]) -> str:
-        """Factors side by side; of very many the first and the last."""
-        first = PRODUCT if len(factors) > 1 else SUM
-        return self.times.join(
-            self.abridged([self.at_least(PRODUCT + 1 if k else first, each) for k, each in enumerate(factors)])
-        )
+    def _accented(self, accent: str, node: Formula) -> str:
+        return self.name(node.label, accent) if isinstance(node, Name) else accent.format(self.write(node))
 
-    def sum(self, terms: Sequence[Piece]) -> str:
-        """Terms side by side; of very many the first and the last."""
-        return self.plus.join(self.abridged([self.at_least(PRODUCT if k else SUM, each) for k, each in enumerate(terms)]))
 
-    def route(self, names: Sequence[str]) -> str:
-        """Nodes in the order of a path."""
-        return self.leads_to.join(self.abridged(names))
-
-    def abridged(self, parts: Sequence[str]) -> Sequence[str]:
-        """The parts, or where there are more than ``MOST`` the first and the last of them."""
-        return parts if len(parts) <= MOST else [*parts[: MOST // 2], self.and_so_on, *parts[-MOST // 2 :]]
+def _chain(sign: str, parts: Iterable[str], precedence: int) -> Piece:
+    """The parts with a sign between any two, before which a line may be broken."""
+    text, breaks = "", []
+    for number, part in enumerate(parts):
+        if number:
+            breaks.append(len(text))
+            text += sign
+        text += part
+    return Piece(text, precedence, breaks)
 
 
 class _Text(Notation):
+    least_exponent = ATOM
+
     def number(self, value: Number) -> Piece:
         shown = str(value) if is_written_out(value) else rounded(value)
         if shown.startswith("-"):
             return Piece(shown, SUM if "/" in shown else SIGN)
         return Piece(shown, PRODUCT if "/" in shown else ATOM)
 
-    def name(self, label: str) -> str:
-        return label if re.fullmatch(r"(?!(?:inf|nan)$)[^\W\d]\w*'*(\[\w+(,\w+)*\])?", label) else f"«{label}»"
+    def name(self, label: str, accent: str = "{}") -> str:
+        plain = re.fullmatch(r"(?!(?:inf|nan)$)[^\W\d]\w*'*(\[\w+(,\w+)*\])?", label)
+        return accent.format(label if plain else f"«{label}»")
 
-    def derivative(self, output: str, source: str) -> str:
-        return f"d{output}/d{source}"
+    def prose(self, words: str, bold: bool = False) -> str:
+        return words
 
-    def partial_derivative(self, output: str, source: str) -> str:
-        return f"∂{output}/∂{source}"
-
-    def adjoint(self, name: str) -> str:
-        return f"{name}.grad"
-
-    def tangent(self, name: str) -> str:
-        return f"{name}.tangent"
-
-    def call(self, name: str, arguments: Sequence[Piece], component: str = "") -> Piece:
-        name = name if re.fullmatch(r"[^\W\d][\w.]*", name) else f"«{name}»"
+    def call(self, function: str, arguments: Sequence[str], component: str) -> Piece:
+        name = function if re.fullmatch(r"[^\W\d][\w.]*", function) else f"«{function}»"
         which = f"[{component}]" if component else ""
-        return Piece(f"{name}{which}({', '.join(self.abridged([each.text for each in arguments]))})")
+        return Piece(f"{name}{which}({self.comma.join(arguments)})")
 
-    def binary(self, operator: str, left: Piece, right: Piece) -> Piece:
-        if operator == "power":
-            return Piece(f"{self.at_least(ATOM, left)}**{self.at_least(ATOM, right)}", POWER)
-        return super().binary(operator, left, right)
+    def width(self, text: str) -> int:
+        return len(text)
 
 
 class _Latex(Notation):
-    approximately, times, star, adds = r" \approx ", r" \cdot ", r" \cdot ", r" \mathrel{+}= "
-    leads_to, and_so_on = r" \to ", r"\ldots"
+    relations: ClassVar[Mapping[str, str]] = {"=": " = ", "≈": r" \approx ", "+=": r" \mathrel{+}= "}
+    operators: ClassVar[Mapping[str, str]] = {"add": " + ", "sub": " - ", "mul": r" \cdot "}
+    times, leads_to, and_so_on = r" \cdot ", r" \to ", r"\ldots"
+
+    parentheses, power, fraction = r"\left({}\right)", "{{{}}}^{{{}}}", r"\frac{{{}}}{{{}}}"
+    derivative = r"\frac{{\mathrm{{d}} {}}}{{\mathrm{{d}} {}}}"
+    partial_derivative = r"\frac{{\partial {}}}{{\partial {}}}"
+    adjoint, tangent = r"\bar{{{}}}", r"\dot{{{}}}"
 
     def number(self, value: Number) -> Piece:
-        shown, binds = self._size(abs(value))
-        return Piece(f"-{shown}", SIGN) if value < 0 else Piece(shown, binds)
+        size, precedence = self._size(abs(value))
+        return Piece(f"-{size}", SIGN) if value < 0 else Piece(size, precedence)
 
-    @staticmethod
-    def _size(size: Any) -> tuple[str, int]:
+    def _size(self, size: Any) -> tuple[str, int]:
         if is_written_out(size):
             size = Fraction(size)
             if size.denominator == 1:
                 return str(size), ATOM
-            return rf"\frac{{{size.numerator}}}{{{size.denominator}}}", POWER
+            return self.fraction.format(size.numerator, size.denominator), POWER
         mantissa, _, exponent = rounded(size).partition("e")
         if exponent:
             return rf"{mantissa} \cdot 10^{{{int(exponent)}}}", PRODUCT
         return {"inf": r"\infty", "nan": r"\mathrm{NaN}"}.get(mantissa, mantissa), ATOM
 
-    def name(self, label: str) -> str:
-        match = re.fullmatch(
-            r"(ŷ|y_?hat|[A-Za-z\u0391-\u03A9\u03B1-\u03C9]+?)(\d*)((?:_[A-Za-z0-9]+)*)('*)(?:\[(\w+(?:,\w+)*)\])?",
-            label.translate(_SUBSCRIPTS),
-        )
-        if match is None:
-            return self.prose(label)
-        stem, digits, subscripts, primes, indices = match.groups()
-        indices = indices or ""
-        below = [each for each in [digits * (not indices), *subscripts.split("_"), *indices.split(",")] if each]
-        above = rf"^{{({digits})}}" if digits and indices else ""
-        return _stem(stem) + primes + above + (f"_{{{','.join(map(escaped, below))}}}" if below else "")
+    def name(self, label: str, accent: str = "{}") -> str:
+        name = indexed(label)
+        if name is None:
+            return accent.format(self.prose(label))
+        above = rf"^{{({name.layer})}}" if name.layer else ""
+        below = f"_{{{','.join(map(escaped, name.indices))}}}" if name.indices else ""
+        return accent.format(_stem(name.stem)) + name.primes + above + below
 
-    def derivative(self, output: str, source: str) -> str:
-        return rf"\frac{{\mathrm{{d}} {output}}}{{\mathrm{{d}} {source}}}"
-
-    def partial_derivative(self, output: str, source: str) -> str:
-        return rf"\frac{{\partial {output}}}{{\partial {source}}}"
-
-    def adjoint(self, name: str) -> str:
-        return _accented("bar", name)
-
-    def tangent(self, name: str) -> str:
-        return _accented("dot", name)
-
-    def prose(self, text: str, command: str = "text") -> str:
-        runs = [_symbols(run) if _SYMBOL.match(run) else rf"\{command}{{{escaped(run)}}}" for run in _SYMBOL.split(text) if run]
+    def prose(self, words: str, bold: bool = False) -> str:
+        command = "textbf" if bold else "text"
+        runs = [
+            _symbols(run) if _SYMBOL.match(run) else rf"\{command}{{{escaped(run)}}}" for run in _SYMBOL.split(words) if run
+        ]
         return runs[0] if len(runs) == 1 else f"{{{''.join(runs)}}}"
 
-    def call(self, name: str, arguments: Sequence[Piece], component: str = "") -> Piece:
-        template = OPS[name].latex if name in OPS else self.prose(name)
+    def call(self, function: str, arguments: Sequence[str], component: str) -> Piece:
+        template = OPS[function].latex if function in OPS else self.prose(function)
         if "{x}" in template:
-            slots = {"{x}": arguments[0].text, "{y}": arguments[-1].text}
+            slots = {"{x}": arguments[0], "{y}": arguments[-1]}
             return Piece(re.sub("{[xy]}", lambda slot: slots[slot.group()], template), POWER)
         which = f"_{{{component}}}" if component else ""
-        return Piece(rf"{template}{which}\left({', '.join(self.abridged([each.text for each in arguments]))}\right)", POWER)
+        return Piece(template + which + self.parentheses.format(self.comma.join(arguments)), POWER)
 
-    def binary(self, operator: str, left: Piece, right: Piece) -> Piece:
-        if operator == "power":
-            return Piece(f"{{{self.at_least(ATOM, left)}}}^{{{right.text}}}", POWER)
-        if operator == "div":
-            return Piece(rf"\frac{{{left.text}}}{{{right.text}}}", POWER)
-        return super().binary(operator, left, right)
-
-    def in_parentheses(self, text: str) -> str:
-        return rf"\left({text}\right)"
+    def width(self, text: str) -> int:
+        return len(re.sub(r"\\[A-Za-z]+|[\\{}_^& ]", "", text))  # both parts of a fraction count, which makes up for its ∂
 
 
 TEXT, LATEX = _Text(), _Latex()
 
+
+# --- labels -------------------------------------------------------------------------------------------------------------
+
+
+class Indexed(NamedTuple):
+    """A label as mathematics reads it: ``w1[2,3]`` is w with the indices 2 and 3, of layer 1."""
+
+    stem: str
+    primes: str
+    layer: str
+    indices: Sequence[str]
+
+
+def indexed(label: str) -> Indexed | None:
+    """The parts of a label, if it is letters with indices.
+
+    >>> indexed("w1[2,3]"), indexed("y_hat"), indexed("my value")
+    (Indexed(stem='w', primes='', layer='1', indices=['2', '3']), Indexed(stem='y_hat', primes='', layer='', indices=[]), None)
+    """
+    match = _INDEXED.fullmatch(label.translate(_SUBSCRIPTS))
+    if match is None:
+        return None
+    stem, digits, subscripts, primes, inside = match.groups()
+    indices = [*subscripts.split("_"), *inside.split(",")] if inside else [digits, *subscripts.split("_")]
+    return Indexed(stem, primes, digits if inside else "", [index for index in indices if index])
+
+
+_INDEXED = re.compile(r"(ŷ|y_?hat|[A-Za-z\u0391-\u03A9\u03B1-\u03C9]+?)(\d*)((?:_[A-Za-z0-9]+)*)('*)(?:\[(\w+(?:,\w+)*)\])?")
 _GREEK = re.compile(
     "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|upsilon|phi|chi|psi|omega|"
     "Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Upsilon|Phi|Psi|Omega"
@@ -273,78 +293,46 @@ def _stem(letters: str) -> str:
     return typeset.strip() if len(letters) == 1 else rf"\mathrm{{{typeset}}}"
 
 
-def _accented(accent: str, name: str) -> str:
-    """A name with an accent on its letters, before its indices."""
-    return re.sub(r"^(\{?\\text\{.*\}|\\[A-Za-z]+(\{[^{}]*\})?|.)", lambda stem: rf"\{accent}{{{stem.group()}}}", name)
-
-
 def _greek(letter: str) -> str:
     _, size, _, name = unicodedata.name(letter).replace("FINAL ", "").replace("LAMDA", "LAMBDA").lower().split()
     name = name.capitalize() if size == "capital" else name
     return rf"\{name} " if _GREEK.fullmatch(name) else letter  # omicron, and capitals that are as Latin ones
 
 
+def escaped(text: str) -> str:
+    """The text with the signs that LaTeX reads as commands made harmless, and quoted as it quotes."""
+    marks = {"«": "“", "»": "”", "^": r"\^{}", "~": r"\~{}", **{sign: "\\" + sign for sign in "#$%&_{}"}}
+    return "".join(marks.get(sign, sign) for sign in text)
+
+
+# --- numbers ------------------------------------------------------------------------------------------------------------
+
+
 def ends(things: Sequence[T]) -> Sequence[T]:
-    """As many from both ends of a long row as decide what ``abridged`` makes of it: the others need not be written."""
-    return things if len(things) <= 2 * MOST else [*things[:MOST], *things[-MOST:]]
+    """As many from both ends of a long row as decide what is shown of it."""
+    return things if len(things) <= 2 * MAX_SIDE_BY_SIDE else [*things[:MAX_SIDE_BY_SIDE], *things[-MAX_SIDE_BY_SIDE:]]
 
 
 def is_written_out(value: Number) -> bool:
     """Whether an exact number is shown with all its digits."""
-    return isinstance(value, int | Fraction) and abs(value.numerator) < LONGEST and value.denominator < LONGEST
+    return isinstance(value, int | Fraction) and abs(value.numerator) < MAX_WRITTEN_INT and value.denominator < MAX_WRITTEN_INT
 
 
 def rounded(value: Number) -> str:
-    """A number with ``DIGITS`` digits."""
+    """A number with ``NUM_DIGITS`` digits."""
     if isinstance(value, float):
-        return f"{value + 0:.{DIGITS}g}"  # + 0: there is no sign before 0
-    exact = Context(prec=DIGITS).divide(Decimal(value.numerator), Decimal(value.denominator))  # it may be beyond the floats
-    return f"{exact.normalize():g}"
+        return f"{value + 0:.{NUM_DIGITS}g}"  # + 0: there is no sign before 0
+    quotient = Context(prec=NUM_DIGITS).divide(Decimal(value.numerator), Decimal(value.denominator))  # maybe beyond the floats
+    return f"{quotient.normalize():g}"
 
 
-def escaped(text: str) -> str:
-    """The text with the signs that LaTeX reads as commands made harmless, and quoted as it quotes."""
-    marks = {"«": "“", "»": "”", "^": r"\^{}", "~": r"\~{}", **{each: "\\" + each for each in "#$%&_{}"}}
-    return "".join(marks.get(each, each) for each in text)
+def prints_exactly(value: Number) -> bool:
+    """Whether the digits shown are all of them, but for what rounding made of 0.1 + 0.2.
 
-
-# --- texts of the table --------------------------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=1024)
-def _parsed(text: str) -> ast.expr:
-    return ast.parse(text, mode="eval").body
-
-
-@lru_cache(maxsize=1024)
-def _simplified(op: Op, index: int) -> ast.expr:
-    """A partial with the constant of its family put in, and what can be computed then computed: 3 * x ** 2."""
-    tree = ast.parse(op.partials[index], mode="eval").body
-    return tree if op.c is None else _Simplify(op.c).visit(tree)
-
-
-class _Simplify(ast.NodeTransformer):
-    def __init__(self, c: Any) -> None:
-        self._c = c
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return ast.Constant(self._c) if node.id == "c" else node
-
-    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
-        test = compile(ast.Expression(node.test), "<row>", "eval")
-        chosen = eval(test, {"__builtins__": {}, "c": self._c})  # of a row's text, on c alone
-        return self.visit(node.body if chosen else node.orelse)  # type: ignore[no-any-return]
-
-    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        self.generic_visit(node)
-        match node:
-            case ast.BinOp(left=ast.Constant(value=a), right=ast.Constant(value=b), op=ast.Add() | ast.Sub() | ast.Mult()):
-                computed = {ast.Add: a + b, ast.Sub: a - b, ast.Mult: a * b}  # type: ignore[operator]
-                return ast.Constant(computed[type(node.op)])
-            case ast.BinOp(left=base, right=ast.Constant(value=1), op=ast.Pow() | ast.Mult()):
-                return base
-            case ast.BinOp(right=ast.Constant(value=0), op=ast.Pow()):
-                return ast.Constant(1)
-            case ast.BinOp(left=ast.Constant(value=1), right=factor, op=ast.Mult()):
-                return factor
-        return node
+    >>> prints_exactly(0.1 + 0.2), prints_exactly(1 / 3)
+    (True, False)
+    """
+    if not isinstance(value, float):
+        return is_written_out(value) or Fraction(rounded(value)) == value
+    shown = float(f"{value:.{NUM_DIGITS}g}")
+    return shown == value or value != value or abs(shown - value) <= 4 * math.ulp(value)

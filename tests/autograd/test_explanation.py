@@ -323,30 +323,32 @@ def test_every_statement_that_is_left_is_true(expression):
 
 
 def swapped(function):
-    return lambda self, notation, node, operands: function(self, notation, node, operands[::-1])
+    return lambda self, node, operands: function(self, node, operands[::-1])
 
 
 def at_the_other_slot(function):
-    return lambda self, notation, node, slot, in_numbers=False: function(
-        self, notation, node, len(node.inputs) - 1 - slot, in_numbers
-    )
+    return lambda self, node, slot, in_numbers=False: function(self, node, len(node.inputs) - 1 - slot, in_numbers)
+
+
+def without_the_first(function):
+    return lambda items, write: function(items[1:] or items, write)
 
 
 BUGS = {  # what is replaced, and by what made of it
-    "no parentheses": ("rules.notation.Notation.at_least", lambda f: lambda self, binds, piece: piece.text),
-    "too few parentheses": ("rules.notation.Notation.at_least", lambda f: lambda self, binds, piece: f(self, binds - 1, piece)),
+    "no parentheses": ("rules.notation.Notation.operand", lambda f: lambda self, piece, at_least: piece.text),
+    "too few parentheses": ("rules.notation.Notation.operand", lambda f: lambda self, piece, at_least: f(self, piece, at_least - 1)),
     "the sign of a number lost": ("rules.notation._Text.number", lambda f: lambda self, number: f(self, abs(number))),
-    "numbers rounded too far": ("rules.notation.DIGITS", lambda digits: 4),
-    "operands swapped": ("explaining.named_graph.NamedGraph.written", swapped),
+    "numbers rounded too far": ("rules.notation.NUM_DIGITS", lambda digits: 4),
+    "operands swapped": ("explaining.named_graph.NamedGraph._applied", swapped),
     "the formula of the other operand": ("explaining.named_graph.NamedGraph.local_derivative", at_the_other_slot),
-    "a derivative upside down": ("rules.notation._Text.partial_derivative", lambda f: lambda self, output, source: f(self, source, output)),
-    "the number of the other operand": ("explaining.folded.Steps.partials", lambda f: lambda self, node: f(self, node)[::-1]),
-    "a term forgotten": ("explaining.chain_rule.total", lambda f: lambda notation, numbers: f(notation, numbers[1:])),
-    "a factor forgotten": ("explaining.chain_rule.product", lambda f: lambda notation, numbers: f(notation, numbers[1:] or numbers)),
-    "a named factor forgotten": ("explaining.chain_rule.symbols", lambda f: lambda notation, factors: f(notation, factors[1:] or factors)),
+    "a derivative upside down": ("rules.notation._Text.partial_derivative", lambda template: "∂{1}/∂{0}"),
+    "the number of the other operand": ("explaining.folded.FoldedGraph.partials", lambda f: lambda self, node: f(self, node)[::-1]),
+    "a term forgotten": ("explaining.chain_rule.total", lambda f: lambda numbers: f(numbers[1:] or numbers)),
+    "a factor forgotten": ("explaining.chain_rule.product", lambda f: lambda numbers: f(numbers[1:] or numbers)),
+    "a named factor forgotten": ("explaining.chain_rule.side_by_side", without_the_first),
     "a path forgotten": ("explaining.chain_rule.paths", lambda f: lambda *arguments: list(f(*arguments))[1:] or list(f(*arguments))),
-    "a path told backwards": ("rules.notation.Notation.route", lambda f: lambda self, names: f(self, names[::-1])),
-    "= for ≈": ("explaining.derivation.shown_exactly", lambda f: lambda number: True),
+    "a path told backwards": ("explaining.chain_rule.Route", lambda f: lambda nodes: f(nodes[::-1])),
+    "= for ≈": ("explaining.derivation.prints_exactly", lambda f: lambda number: True),
     "the wrong operand named": ("explaining.named_graph.NamedGraph.operand", lambda f: lambda self, node, slot: f(self, node, 1 - slot) if f(self, node, slot) else ""),
     "added without need": ("explaining.chain_rule._Explanation._accumulated", lambda f: lambda self, *rest: [*f(self, *rest)] * 2),
 }  # fmt: skip

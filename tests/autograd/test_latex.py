@@ -15,8 +15,9 @@ import pytest
 
 import autograd
 from autograd import OPS, Op, Value, apply, explain, scope
-from autograd.explaining.derivation import Derivation, Line, Section, equation
-from autograd.rules.notation import LATEX, SUM, TEXT, Piece
+from autograd.explaining.derivation import Derivation, Line, Prose, Section, equation
+from autograd.rules.formula_tree import Adjoint, Binary, Name, Numeral, Product, Sum, Tangent
+from autograd.rules.notation import LATEX, TEXT
 from tests.autograd.classics import CLASSICS, derivation, named
 
 TYPESET = Path(__file__).with_name("typeset.cjs")
@@ -122,10 +123,8 @@ def strange():
     binomial = Op("binomial", "x * (x - 1) / 2 * y", ("(2 * x - 1) / 2 * y", "x * (x - 1) / 2"), latex=r"\binom{{x}}{{y}}")
     yield explain(apply(binomial, named("yhat", x * 1), y) ** 2)
     words = "100 % of {these} words_and $signs$ are \\prose; " * 5
-    line = Line(equation(LATEX, LATEX.name("y"), LATEX.name("x")) + LATEX.prose("  (a remark: 50 %)"))
-    yield Derivation(
-        lambda notation: [Section("A title_with 100 % {signs}", [Line(words, is_prose=True), line], LATEX.name("y"))]
-    )
+    line = Line(equation(Name("y"), Name("x")), remark=["  (a remark: 50 %)"])
+    yield Derivation([Section(["A title_with 100 % {signs}"], [Prose([words]), line], Name("y"))])
 
 
 def corpus():
@@ -134,15 +133,16 @@ def corpus():
     for label in LABELS:
         yield from formulas_of(of_label(label))[:: 1 if "$" in label or "\\" in label else 99]
         yield of_scope(label).to_latex(), True
-        yield LATEX.adjoint(LATEX.name(label)) + LATEX.adds + LATEX.tangent(LATEX.name(label)), False
+        yield LATEX.write(Adjoint(Name(label))) + LATEX.relations["+="] + LATEX.write(Tangent(Name(label))), False
     for shown in strange():
         yield from formulas_of(shown)
     for op in ROWS:
         yield of_row(op).to_latex(), True
     for number in NUMBERS:
-        written = LATEX.number(number)
-        yield LATEX.product([written, written]) + LATEX.plus + LATEX.sum([written, written]), True
-        yield LATEX.binary("power", written, LATEX.binary("div", written, Piece("a + b", SUM))).text, False
+        numeral = Numeral(number)
+        yield LATEX.write(Sum([Product([numeral, numeral]), Sum([numeral, numeral])])), True
+        quotient = Binary("div", numeral, Binary("add", Name("a"), Name("b")))
+        yield LATEX.write(Binary("power", numeral, quotient)), False
 
 
 @needs_node
@@ -223,9 +223,10 @@ def test_an_accent_stands_on_the_letter_and_not_on_its_index():
         "yhat_1": r"\bar{\hat{y}}_{1}",
         "lambda": r"\bar{\lambda}",
         "a b": r"\bar{\text{a b}}",
+        "→ a": r"\bar{{\to \text{ a}}}",
     }.items():
-        assert LATEX.adjoint(LATEX.name(name)) == latex
-    assert LATEX.tangent("v_{5}") == r"\dot{v}_{5}"
+        assert LATEX.write(Adjoint(Name(name))) == latex
+    assert LATEX.write(Tangent(Name("v5"))) == r"\dot{v}_{5}"
 
 
 def test_round_is_local_and_straight_is_total_in_every_notation():
@@ -257,7 +258,7 @@ def test_notebooks_get_markdown_and_latex():
 
 def test_words_are_no_markdown_and_no_html():
     words = "of «*a* <b> $c$ [d](e) `f`_g»."
-    markdown = Derivation(lambda notation: [Section("A title", [Line(words, is_prose=True)])]).to_markdown()
+    markdown = Derivation([Section(["A title"], [Prose([words])])]).to_markdown()
     assert markdown == "**A title**\n\n" + r"of «\*a\* \<b\> \$c\$ \[d\](e) \`f\`\_g»." + "\n"
     in_dollars(markdown)
 

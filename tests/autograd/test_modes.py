@@ -16,6 +16,7 @@ import nn
 from autograd import Value, compare_modes, explain_forward, grad, jvp, paths, scope, topological_order
 from autograd.errors import ClosureError
 from autograd.explaining.costs import Cost
+from autograd.rules.formula_tree import Name, PartialDerivative, Product, Tangent
 from autograd.rules.notation import LATEX
 from tests.strategies import for_all
 
@@ -91,8 +92,7 @@ def test_every_printed_tangent_is_that_of_dual_numbers_in_names_and_in_numbers(s
 
 
 def test_the_derivative_has_the_bits_of_jvp(monkeypatch):
-    monkeypatch.setattr("autograd.rules.notation.DIGITS", 17)
-    monkeypatch.setattr("autograd.explaining.derivation.DIGITS", 17)
+    monkeypatch.setattr("autograd.rules.notation.NUM_DIGITS", 17)
     x, y = Value(0.1, "x"), Value(0.7, "y")
     h = (x * y + x / 3).tanh()
     output = autograd.softmax([h * x, h - y, x.exp() * 0.3])[1].log() + 0.1 * h + 1e-3 * h * x
@@ -107,8 +107,8 @@ def test_it_says_what_it_is_and_how_it_differs():
     assert "v1.tangent = ∂v1/∂w·w.tangent = 2·1 = 2" in text
     for words in ("Forward mode", "dual number", "one pass for each source", "backward() goes", "one pass for each output"):
         assert words in text
-    v1, w = LATEX.name("v1"), "w"
-    in_latex = [LATEX.tangent(v1), rf"{LATEX.partial_derivative(v1, w)} \cdot \dot{{w}}", r"2 \cdot 1", "2"]
+    v1, w = Name("v1"), Name("w")
+    in_latex = [LATEX.write(Tangent(v1)), LATEX.write(Product([PartialDerivative(v1, w), Tangent(w)])), r"2 \cdot 1", "2"]
     assert " = ".join(in_latex) in derivation.to_latex()
     assert "x.tangent" not in text
     assert "$$" in derivation.to_markdown()

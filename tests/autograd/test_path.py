@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import nn
 from autograd import Constant, Value, count_paths, grad, paths, scope, softmax, top_paths, topological_order
 from autograd.errors import ClosureError
-from autograd.explaining.folded import Steps
+from autograd.explaining.folded import FoldedGraph
 from tests.strategies import for_all
 
 OPERATIONS = [
@@ -179,7 +179,7 @@ def two_scopes():
 
 def test_a_folded_scope_is_one_step_with_its_own_derivative():
     out, x, w, _, _, y = two_scopes()
-    steps = Steps(out, [x, w], fold="outer")
+    steps = FoldedGraph(out, [x, w], fold="outer")
     assert steps.inputs(y) == (x, w)
     assert steps.partials(y) == (316, 104)  # y = v² + x² with v = x²w + 1 = 13: 2v·2xw + 2x and 2v·x²
     assert [node.label for node in steps.order if node.label] == ["x", "w"]
@@ -188,7 +188,7 @@ def test_a_folded_scope_is_one_step_with_its_own_derivative():
 
 def test_inner_scopes_leave_what_is_used_outside_visible():
     out, x, _, u, v, y = two_scopes()
-    steps = Steps(out, [x], fold="outer/inner")
+    steps = FoldedGraph(out, [x], fold="outer/inner")
     assert u in steps.order
     assert v in steps.order
     assert steps.inputs(v) == (u, steps.inputs(v)[1])
@@ -226,7 +226,7 @@ def test_constants_inside_a_folded_scope_are_not_seen():
     x = Value(2.0)
     with scope("s"):
         y = 3 * x + 4
-    steps = Steps(y * 7, [x], fold=1)
+    steps = FoldedGraph(y * 7, [x], fold=1)
     assert steps.inputs(y) == (x,)
     assert [node.data for node in steps.order if type(node) is Constant] == [7]
 
@@ -236,7 +236,7 @@ def test_softmax_folds_to_its_jacobian():
     with scope("softmax"):
         p = softmax(logits)
     out = p[0] * 10 + p[1] + p[2] * 5
-    steps = Steps(out, logits, fold="softmax")
+    steps = FoldedGraph(out, logits, fold="softmax")
     for i, each in enumerate(p):
         assert steps.inputs(each) == tuple(logits)
         # S4.i13: p_i (delta_ij - p_j); the shift by the largest logit is detached and cancels to rounding

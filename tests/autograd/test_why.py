@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import nn
 from autograd import Constant, Value, explain_forward, topological_order, why_order, why_plus
 from autograd.errors import ClosureError
+from autograd.rules.formula_tree import Adjoint, Derivative, Name
 from autograd.rules.notation import LATEX
 from tests.strategies import for_all
 
@@ -442,8 +443,8 @@ def test_latex_and_markdown_say_the_same(why):
     n.label = "n_1"
     derivation = why(n + n * 5)
     latex = derivation.to_latex()
-    assert LATEX.adjoint(LATEX.name("n_1")) in latex
-    assert LATEX.derivative(LATEX.name("v2"), "x") + " = 24" in latex
+    assert LATEX.write(Adjoint(Name("n_1"))) in latex
+    assert LATEX.write(Derivative(Name("v2"), Name("x"))) + " = 24" in latex
     assert latex.count("{") - latex.count(r"\{") == latex.count("}") - latex.count(r"\}")
     assert r"\text{, but }" in latex
     assert derivation.to_markdown().count("**") == 2 * str(derivation).count("\n\n") + 2

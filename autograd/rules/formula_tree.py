@@ -1,0 +1,222 @@
+"""A formula as a tree: what is said, before a notation writes it.
+
+The texts of the table are such trees, with the names or numbers of a graph in place of their operands.
+
+>>> from autograd.ops import MUL, TANH
+>>> operation(TANH, [operation(MUL, [Name("w"), Numeral(2)])])
+Call(function='tanh', arguments=(Binary(operator='mul', left=Name(label='w'), right=Numeral(value=2)),), component=None)
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+from autograd.rules.grammar import OPERATORS
+from autograd.rules.numbers import Number
+from autograd.rules.op import OPS, Op
+
+MAX_SIDE_BY_SIDE = 16  # factors, terms, arguments or names
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+class Name(NamedTuple):
+    """A node, by its label."""
+
+    label: str
+
+
+class Numeral(NamedTuple):
+    """A number."""
+
+    value: Number
+
+
+class Negative(NamedTuple):
+    """``-operand``."""
+
+    operand: Formula
+
+
+class Binary(NamedTuple):
+    """A sum, difference, product, quotient or power of two operands: the operator is the name of its row."""
+
+    operator: str
+    left: Formula
+    right: Formula
+
+
+class Call(NamedTuple):
+    """A function of the table, a user's operation or a folded scope; of several results the component so named."""
+
+    function: str
+    arguments: Sequence[Formula]
+    component: Formula | None = None
+
+
+class Product(NamedTuple):
+    """The factors of a path, side by side."""
+
+    factors: Sequence[Formula]
+
+
+class Sum(NamedTuple):
+    """The contributions of paths, side by side."""
+
+    terms: Sequence[Formula]
+
+
+class Route(NamedTuple):
+    """Nodes in the order of a path."""
+
+    nodes: Sequence[Formula]
+
+
+class Derivative(NamedTuple):
+    """The total derivative of a node with respect to another, over all paths: with a straight d."""
+
+    output: Formula
+    source: Formula
+
+
+class PartialDerivative(NamedTuple):
+    """The local derivative of a node with respect to one of its inputs, the others held fixed: with a round ∂."""
+
+    node: Formula
+    source: Formula
+
+
+class Adjoint(NamedTuple):
+    """The gradient that a node has collected."""
+
+    node: Formula
+
+
+class Tangent(NamedTuple):
+    """The rate at which a node changes with the source."""
+
+    node: Formula
+
+
+class Elision(NamedTuple):
+    """What is left out of a long row: …"""
+
+
+Formula: TypeAlias = (
+    Name
+    | Numeral
+    | Negative
+    | Binary
+    | Call
+    | Product
+    | Sum
+    | Route
+    | Derivative
+    | PartialDerivative
+    | Adjoint
+    | Tangent
+    | Elision
+)
+
+
+def elide_middle(items: Sequence[T], write: Callable[[T], S], elision: S) -> list[S]:
+    """What ``write`` makes of each item; of more than ``MAX_SIDE_BY_SIDE`` only of the first and the last.
+
+    >>> "".join(elide_middle("abcdefghijklmnopqrstuvwxyz", str.upper, "..."))
+    'ABCDEFGH...STUVWXYZ'
+    """
+    if len(items) <= MAX_SIDE_BY_SIDE:
+        return [write(item) for item in items]
+    half = MAX_SIDE_BY_SIDE // 2
+    return [*map(write, items[:half]), elision, *map(write, items[-half:])]
+
+
+def side_by_side(items: Sequence[T], write: Callable[[T], Formula]) -> list[Formula]:
+    """The same for formulas."""
+    return elide_middle(items, write, Elision())
+
+
+# --- texts of the table -------------------------------------------------------------------------------------------------
+
+
+def operation(op: Op, operands: Sequence[Formula]) -> Formula:
+    """What the learner wrote: an operator where the row is one, else a call by name."""
+    tree = _parsed(op.value)
+    arguments = [*operands, *([] if op.c is None else [Numeral(op.c)])]
+    is_operator = isinstance(tree, ast.BinOp | ast.UnaryOp)
+    if is_operator and not any(isinstance(part, ast.Call | ast.Constant) for part in ast.walk(tree)):
+        return _substituted(tree, dict(zip((*op.operands, "c"), arguments, strict=False)))
+    return Call(op.name, tuple(arguments))
+
+
+def partial(op: Op, slot: int, operands: Sequence[Formula], out: Formula) -> Formula:
+    """A local derivative in symbols: the row's text, with its constant put in.
+
+    >>> from autograd.ops import POW
+    >>> partial(POW.at(2), 0, [Name("x")], Name("y"))
+    Binary(operator='mul', left=Numeral(value=2), right=Name(label='x'))
+    """
+    return _substituted(_simplified(op, slot), {**dict(zip(op.operands, operands, strict=True)), "out": out})
+
+
+def _substituted(tree: ast.expr, formulas: Mapping[str, Formula]) -> Formula:
+    """A text of the table with formulas in place of its names."""
+    match tree:
+        case ast.Name(id=name):
+            return formulas.get(name, Name(name))
+        case ast.Constant(value=value):
+            return Numeral(value)  # type: ignore[arg-type]
+        case ast.UnaryOp(operand=operand):
+            return Negative(_substituted(operand, formulas))
+        case ast.BinOp(left=left, op=operator, right=right):
+            return Binary(OPERATORS[type(operator)], _substituted(left, formulas), _substituted(right, formulas))
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            written = [_substituted(argument, formulas) for argument in arguments]
+            match _parsed(OPS[name].value):
+                case ast.IfExp(test=ast.Compare(ops=[ast.Eq()]), orelse=general):  # a formula everywhere but at one point
+                    return _substituted(general, dict(zip(OPS[name].operands, written, strict=True)))
+            return Call(name, tuple(written))
+    raise TypeError(f"a value with a choice is written by its name, not as {ast.unparse(tree)!r}")
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+@lru_cache(maxsize=1024)
+def _simplified(op: Op, slot: int) -> ast.expr:
+    """A partial with the constant of its family put in, and what can be computed then computed: 3 * x ** 2."""
+    tree = ast.parse(op.partials[slot], mode="eval").body
+    return tree if op.c is None else _Simplify(op.c).visit(tree)
+
+
+class _Simplify(ast.NodeTransformer):
+    def __init__(self, c: Any) -> None:
+        self._c = c
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.Constant(self._c) if node.id == "c" else node
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        test = compile(ast.Expression(node.test), "<row>", "eval")
+        chosen = eval(test, {"__builtins__": {}, "c": self._c})  # a row's text, which reads c alone
+        return self.visit(node.body if chosen else node.orelse)  # type: ignore[no-any-return]
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        match node:
+            case ast.BinOp(left=ast.Constant(value=a), right=ast.Constant(value=b), op=ast.Add() | ast.Sub() | ast.Mult()):
+                computed = {ast.Add: a + b, ast.Sub: a - b, ast.Mult: a * b}  # type: ignore[operator]
+                return ast.Constant(computed[type(node.op)])
+            case ast.BinOp(left=base, right=ast.Constant(value=1), op=ast.Pow() | ast.Mult()):
+                return base
+            case ast.BinOp(right=ast.Constant(value=0), op=ast.Pow()):
+                return ast.Constant(1)
+            case ast.BinOp(left=ast.Constant(value=1), right=factor, op=ast.Mult()):
+                return factor
+        return node
