@@ -74,14 +74,14 @@ def test_a_program_saved_and_loaded(tmp_path):
         loaded([[1.0]], [1.0])
 
 
-SAVED = """{"format": "chainrule tape", "version": 1, "parameters": 4, "inputs": 3, "constants": [0.1], "rows": [["mul", 0, 4],
+OLD_FILE = """{"format": "chainrule tape", "version": 1, "parameters": 4, "inputs": 3, "constants": [0.1], "rows": [["mul", 0, 4],
 ["add", 2, 8], ["mul", 1, 5], ["add", 9, 10], ["tanh", 11], ["mul", 3, 12], ["sub", 13, 6], ["pow", 14, {"c": 2}],
 ["leaky_relu", 4, {"c": 0.01}], ["mul", 7, 16], ["add", 15, 17]], "outputs": [18], "names": ["w0", "w1", "w2", "w3", "x[0]", "x[1]",
 "y"], "shapes": [[2], []], "output_shape": [], "reduction": "sum", "numbers": [0.5, -0.25, 0.125, 2.0]}"""
 
 
 def test_a_file_saved_when_instructions_were_called_rows_loads_and_is_written_the_same(tmp_path):
-    (tmp_path / "loss.json").write_text(SAVED, encoding="utf-8")
+    (tmp_path / "loss.json").write_text(OLD_FILE, encoding="utf-8")
     program = load(tmp_path / "loss.json", executor="plain")
 
     def loss(x, y):
@@ -89,7 +89,7 @@ def test_a_file_saved_when_instructions_were_called_rows_loads_and_is_written_th
 
     xs, ys = [[0.5, 1.0], [-2.0, 0.25]], [1.0, -1.0]
     assert program(xs, ys).value == pytest.approx(sum(map(loss, xs, ys)), rel=1e-14)
-    assert program.to_json() == SAVED.replace("\n", " ")
+    assert program.to_json() == OLD_FILE.replace("\n", " ")
 
 
 def test_a_row_of_your_own_must_be_made_before(tmp_path):
