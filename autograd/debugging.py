@@ -1,7 +1,7 @@
 """debug: inside it, every node knows the line of your code that made it.
 
-Every node asks for the open scopes when it is made, through a name in ``value.py``. Inside ``debug()`` that name stands for a
-function that asks Python for the line as well; outside it stands for what it always was, so nothing has to be decided.
+Every node asks for the open scopes when it is made, through the hook ``current_scope``. Inside ``debug()`` a function stands there
+that asks Python for the line as well.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from threading import Lock
 from types import TracebackType
 from typing import NamedTuple
 
-from autograd import value
+from autograd.hooks import exchange
 from autograd.scopes import Scope, current_scope
 
 PACKAGES = os.path.dirname(os.path.dirname(__file__))
@@ -69,7 +69,7 @@ class debug:  # noqa: N801  (used as a statement: `with debug():`)
         _depth.set(_depth.get() + 1)
         with debug._lock:
             debug._blocks += 1
-            vars(value)["current_scope"] = _current_place
+            exchange("current_scope", _current_place)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -77,7 +77,7 @@ class debug:  # noqa: N801  (used as a statement: `with debug():`)
         with debug._lock:
             debug._blocks -= 1
             if not debug._blocks:
-                vars(value)["current_scope"] = current_scope
+                exchange("current_scope", current_scope)
 
 
 def _current_place() -> Scope:

@@ -1,15 +1,17 @@
-"""Closure: an operation that has no row in the table, because the user made its node by hand."""
+"""micrograd's way with a node, and a microgpt's: operations made by hand, and the names with which those programs read a graph."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
+
+from autograd.rules.numbers import Number, number
 
 if TYPE_CHECKING:
     from autograd.value import Value
 
 
-def _passes_nothing_on() -> None:
+def _pass_nothing_on() -> None:
     """The backward pass of a closure until the user assigns one."""
 
 
@@ -39,6 +41,77 @@ class Closure:
         symbol: str,
         inputs: tuple[Value, ...],
         partials: tuple[Any, ...] = (),
-        backward: Callable[[], None] = _passes_nothing_on,
+        backward: Callable[[], None] = _pass_nothing_on,
     ) -> None:
         self.symbol, self.inputs, self.partials, self.backward = symbol, inputs, partials, backward
+
+
+def closure_of(children: Iterable[Value], op: str | Iterable[Number]) -> Closure:
+    """The closure that ``Value(data, children, op)`` asks for: ``op`` is a name, or the local derivatives.
+
+    Raises:
+        TypeError: if the children are no Values, or a local derivative is no number.
+        ValueError: if there is not one local derivative for each child.
+    """
+    if isinstance(children, Micrograd):
+        raise TypeError("the children of a Value are a tuple, even if there is only one: Value(data, (x,), op)")
+    inputs = tuple(children)
+    for child in inputs:
+        if not isinstance(child, Micrograd):
+            raise TypeError(f"the children of a Value are Values, but got {child!r} of type {type(child).__name__}")
+    if isinstance(op, str):
+        return Closure(op, inputs)
+    partials = tuple(map(number, op))
+    if len(partials) != len(inputs):
+        raise ValueError(f"a Value needs a local derivative for each child, but got {len(partials)} for {len(inputs)} children")
+    return Closure("", inputs, partials)
+
+
+def step_back(node: Value) -> Callable[[], None]:
+    """The function that passes the node's gradient on, as the node is now; a function that wraps it may take its place."""
+    if isinstance(node.op, Closure) and not node.op.partials:
+        return node.op.backward
+    edges = tuple(zip(node.inputs, node.partials, strict=True))
+
+    def backward() -> None:
+        for source, partial in edges:
+            source.grad += partial * node.grad
+
+    return backward
+
+
+def make_closure(node: Value, backward: Callable[[], None]) -> None:
+    """Let a node be the result of a closure, with this backward pass; its inputs stay what they were."""
+    node.op = Closure(node._op, node.inputs, backward=backward)
+    node._x = node._y = node._dx = node._dy = None
+
+
+class Micrograd:
+    """The names by which micrograd's programs (``_prev``, ``_op``, ``_backward``) and a microgpt's read a ``Value``, which inherits them."""
+
+    __slots__ = ()
+
+    @property
+    def _prev(self: Any) -> set[Value]:
+        return set(self.inputs)
+
+    @property
+    def _op(self: Any) -> str:
+        return str(self.op.symbol) if self.op else ""
+
+    @property
+    def _backward(self: Any) -> Callable[[], None]:
+        """Passes this node's gradient on to its inputs. Assign a function to make the operation a closure."""
+        return step_back(self)
+
+    @_backward.setter
+    def _backward(self: Any, function: Callable[[], None]) -> None:
+        make_closure(self, function)
+
+    @property
+    def _children(self: Any) -> tuple[Value, ...]:
+        return tuple(self.inputs)
+
+    @property
+    def _local_grads(self: Any) -> tuple[Any, ...]:
+        return tuple(self.partials)

@@ -1,4 +1,8 @@
-"""Value: a number that remembers how it was made. The chain rule is in ``backward``, at the end of the class."""
+"""Value: a number that remembers how it was made. The chain rule is in ``backward``, at the end of the class.
+
+The names of micrograd's programs (``_prev``, ``_backward``, ...) stand in ``micrograd.py``. Two names here are hooks: ``new_node`` and
+``current_scope`` are looked up at each operation, and ``hooks.py`` exchanges them while ``debug()`` or a trace is open.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,11 @@ from typing import Any, TypeAlias, TypeVar, Union, overload
 
 from autograd import ops
 from autograd.graph import topological_order
-from autograd.micrograd import Closure
+from autograd.micrograd import Closure, Micrograd, closure_of, step_back
 from autograd.rules.evaluate import evaluate
 from autograd.rules.numbers import Number, number
 from autograd.rules.op import Op
-from autograd.scopes import Scope, current_scope  # debug() puts a function of its own in the place of current_scope
+from autograd.scopes import Scope, current_scope
 from autograd.text import counted
 
 Operand: TypeAlias = Union["Value", int, float, Fraction]
@@ -20,7 +24,7 @@ Evaluate: TypeAlias = Callable[..., tuple[Any, ...]]
 T = TypeVar("T", "Value", float)  # a function of one scalar gives a Value for a Value, a number for a number
 
 
-class Value:
+class Value(Micrograd):
     """A number in a computation graph, with its gradient.
 
     Arithmetic on ``Value`` objects computes and records: the result knows its operation, its inputs, and the local
@@ -68,7 +72,7 @@ class Value:
             label, _children = _children, ()
         self.data = number(data)
         self.grad = type(self.data)()  # the zero of its own kind: Fraction(0) for a Fraction
-        self.op = _closure(_children, _op) if _op or _children else None
+        self.op = closure_of(_children, _op) if _op or _children else None
         if label:
             self.label = label
         self.scope = current_scope()
@@ -170,29 +174,6 @@ class Value:
             "autograd's (autograd.exp, not math.exp); for its number alone say .data"
         )
 
-    # --- micrograd's names, and microgpt's --------------------------------------------------------------------------
-
-    @property
-    def _prev(self) -> set[Value]:
-        return set(self.inputs)
-
-    @property
-    def _op(self) -> str:
-        return self.op.symbol if self.op else ""
-
-    @property
-    def _backward(self) -> Callable[[], None]:
-        """Passes this node's gradient on to its inputs. Assign a function to make the operation a closure."""
-        return step_back(self)
-
-    @_backward.setter
-    def _backward(self, function: Callable[[], None]) -> None:
-        self.op = Closure(self._op, self.inputs, backward=function)
-        self._x = self._y = self._dx = self._dy = None
-
-    _children = inputs
-    _local_grads = partials
-
     # --- the chain rule ---------------------------------------------------------------------------------------------
 
     def backward(self) -> None:
@@ -244,37 +225,9 @@ class Constant(Value):
     __slots__ = ()
 
 
-def step_back(node: Value) -> Callable[[], None]:
-    """What passes the node's gradient on, as the node is now: a function that wraps it may take its place."""
-    if isinstance(node.op, Closure) and not node.op.partials:
-        return node.op.backward
-    edges = tuple(zip(node.inputs, node.partials, strict=True))
-
-    def backward() -> None:
-        for source, partial in edges:
-            source.grad += partial * node.grad
-
-    return backward
-
-
-def _closure(children: Iterable[Value], op: str | Iterable[Number]) -> Closure:
-    if isinstance(children, Value):
-        raise TypeError("the children of a Value are a tuple, even if there is only one: Value(data, (x,), op)")
-    inputs = tuple(children)
-    for each in inputs:
-        if not isinstance(each, Value):
-            raise TypeError(f"the children of a Value are Values, but got {each!r} of type {type(each).__name__}")
-    if isinstance(op, str):
-        return Closure(op, inputs)
-    partials = tuple(map(number, op))
-    if len(partials) != len(inputs):
-        raise ValueError(f"a Value needs a local derivative for each child, but got {len(partials)} for {len(inputs)} children")
-    return Closure("", inputs, partials)
-
-
 # --- recording ------------------------------------------------------------------------------------------------------
 
-_new = object.__new__
+new_node = object.__new__
 
 
 def apply1(op: Op, x: Value, otherwise: Evaluate = evaluate) -> Value:
@@ -290,7 +243,7 @@ def apply1(op: Op, x: Value, otherwise: Evaluate = evaluate) -> Value:
     >>> node.data, node.partials
     (1.0, (1.0,))
     """
-    node = _new(Value)
+    node = new_node(Value)
     node.op = op
     node.scope = current_scope()
     node._x = x
@@ -327,7 +280,7 @@ def apply2(op: Op, x: Any, y: Any, otherwise: Evaluate = evaluate) -> Value:
         y = _constant(y)
         if y is NotImplemented:
             return NotImplemented  # type: ignore[no-any-return]
-    node = _new(Value)
+    node = new_node(Value)
     node.op = op
     node.scope = current_scope()
     node._x = x

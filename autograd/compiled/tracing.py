@@ -16,12 +16,12 @@ from functools import lru_cache
 from threading import RLock
 from typing import Any, NoReturn
 
-from autograd import value
 from autograd.compiled.tape import NO_OPERAND, Instruction, Shape, Tape
 from autograd.debugging import SKIPPED, Line, caller, debug, users_line
 from autograd.errors import ClosureError, TracingError
 from autograd.functional import argument_names
 from autograd.graph import label_of, topological_order
+from autograd.hooks import exchange
 from autograd.micrograd import Closure
 from autograd.text import shape_in_words
 from autograd.value import Constant, Value, as_value
@@ -220,9 +220,9 @@ def _new_node(kind: type[Value]) -> Value:
 def _traced(parameters: Sequence[Value]) -> Iterator[None]:
     """In here, and in this thread, new nodes are ``Traced`` and the parameters have no number. One thread traces at a time."""
     with _lock, debug():
-        kinds, makes_nodes = [type(parameter) for parameter in parameters], vars(value)["_new"]
+        kinds = [type(parameter) for parameter in parameters]
         token = _tracing.set(True)
-        vars(value)["_new"] = _new_node
+        made_nodes_before = exchange("new_node", _new_node)
         try:
             for parameter, kind in zip(parameters, kinds, strict=True):
                 parameter.__class__ = _traced_class(kind)  # type: ignore[arg-type]
@@ -230,7 +230,7 @@ def _traced(parameters: Sequence[Value]) -> Iterator[None]:
         finally:
             for parameter, kind in zip(parameters, kinds, strict=True):
                 parameter.__class__ = kind
-            vars(value)["_new"] = makes_nodes
+            exchange("new_node", made_nodes_before)
             _tracing.reset(token)
 
 

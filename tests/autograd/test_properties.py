@@ -573,7 +573,7 @@ def newest_for_output(monkeypatch: pytest.MonkeyPatch) -> None:
         made.append(object.__new__(cls))
         return made[-1]
 
-    monkeypatch.setattr(value, "_new", new)
+    monkeypatch.setattr(value, "new_node", new)
     monkeypatch.setattr(Value, "backward", lambda self: TRUE_PASS(made[-1]))
 
 

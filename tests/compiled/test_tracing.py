@@ -353,7 +353,7 @@ def test_any_shapes():
 
 
 def test_tracing_leaves_nothing_behind():
-    make, before = value_module._new, vars(value_module)["current_scope"]
+    make, before = value_module.new_node, vars(value_module)["current_scope"]
 
     class Mine(Value):
         __slots__ = ()
@@ -365,7 +365,7 @@ def test_tracing_leaves_nothing_behind():
         except TracingError:
             pass
         assert type(p) is Mine
-        assert value_module._new is make is object.__new__
+        assert value_module.new_node is make is object.__new__
         assert vars(value_module)["current_scope"] is before
         assert type(p * 2) is Value
 

@@ -1,0 +1,37 @@
+"""What may be exchanged while code runs: how a node is made, and where.
+
+Each operation calls ``new_node`` and ``current_scope``, by names that it looks up in ``value.py``. ``debug()`` and the tracing of a
+compiled function put functions of their own there, and put back what stood there before. A flag that each operation has to ask
+would make every program slower; a name that is looked up anyway costs nothing.
+
+    new_node(kind)     makes an empty node of a class          exchanged while a function is traced: nodes without numbers
+    current_scope()    the names of the open scopes            exchanged inside debug(): scopes that know the line of code
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from autograd import value
+
+HOOKS = ("new_node", "current_scope")
+
+
+def exchange(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Put a function in the place of a hook, for all threads.
+
+    Returns:
+        The function that stood there.
+
+    >>> from autograd import Value
+    >>> before = exchange("current_scope", lambda: ("everywhere",))
+    >>> y = 2 * Value(1.0)
+    >>> exchange("current_scope", before) is before, y.scope, (2 * y).scope
+    (False, ('everywhere',), ())
+    """
+    if name not in HOOKS:
+        raise ValueError(f"a hook is {' or '.join(HOOKS)}, but got {name!r}")
+    before: Callable[..., Any] = vars(value)[name]
+    vars(value)[name] = function
+    return before
