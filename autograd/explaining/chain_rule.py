@@ -12,7 +12,6 @@ from autograd.checking.stale_data import stale_data
 from autograd.explaining.derivation import (
     Derivation,
     Line,
-    Numbers,
     Phrase,
     Prose,
     Section,
@@ -22,7 +21,6 @@ from autograd.explaining.derivation import (
     phrase,
     product,
     total,
-    value,
 )
 from autograd.explaining.folded import Fold, FoldedGraph
 from autograd.explaining.named_graph import NamedGraph
@@ -188,7 +186,7 @@ class _Explanation:
         if leaves and level:
             yield Prose(["where"])
         yield from self._abridged(leaves, "number").lines(
-            lambda leaf: [Line(equation(graph.name(leaf), value(leaf.data)), level)], level
+            lambda leaf: [Line(equation(graph.name(leaf), Numeral(leaf.data)), level)], level
         )
         if self.more_leaves:
             yield Prose(
@@ -196,8 +194,7 @@ class _Explanation:
             )
 
     def _definition(self, node: Value) -> Line:
-        name, written = self.graph.definition(node)
-        return Line(equation(name, Numbers(written, self.graph.constants_of_line(node))))
+        return Line(equation(*self.graph.definition(node)))
 
     # --- the steps ---------------------------------------------------------------------------------------------------
 
@@ -210,19 +207,12 @@ class _Explanation:
 
     def _operation(self, node: Value) -> Iterator[Line]:
         graph, inputs = self.graph, self.folded.inputs(node)
-        formulas = [
-            Numbers(graph.written(node), graph.constants(node)),
-            Numbers(graph.written(node, in_numbers=True), (*(source.data for source in inputs), *graph.constants(node))),
-        ]
-        yield Line(equation(graph.name(node), *formulas, value(node.data)))
+        written = graph.written(node), graph.written(node, in_numbers=True)
+        yield Line(equation(graph.name(node), *written, Numeral(node.data)))
         for slot, source in enumerate(inputs):
             if source in self.folded.between:
-                formulas = [
-                    Numbers(formula, graph.numbers_in(node, slot, in_numbers))
-                    for in_numbers in (False, True)
-                    for formula in graph.local_derivative(node, slot, in_numbers)
-                ]
-                partial = value(self.folded.partials(node)[slot])
+                formulas = [*graph.local_derivative(node, slot), *graph.local_derivative(node, slot, in_numbers=True)]
+                partial = Numeral(self.folded.partials(node)[slot])
                 yield Line(equation(graph.partial_derivative(node, source), *formulas, partial), 1, self._which(node, slot))
 
     def _which(self, node: Value, slot: int) -> Phrase:
@@ -234,7 +224,7 @@ class _Explanation:
     def by_paths(self, source: Value, derivative: Derivative) -> Iterator[Line | Prose]:
         """Each path as a product of named factors, then of numbers; then their sum."""
         count, shown = self.counts.get(source, 0), self.shown[source]
-        result = value(self.adjoints.get(source, self.folded.zero))
+        result = Numeral(self.adjoints.get(source, self.folded.zero))
         if count == 1:
             yield Line(equation(derivative, *self._product(shown[0])))
             return
@@ -254,7 +244,7 @@ class _Explanation:
     def _product(self, path: Path) -> list[Any]:
         factors = side_by_side(list(pairwise(path.nodes)), lambda edge: self.graph.partial_derivative(*edge))
         written = [Product(factors), product(path.partials)] if factors else []
-        return [*written, value(path.product)]
+        return [*written, Numeral(path.product)]
 
     def _operands(self, path: Path) -> Phrase:
         """Which way the path goes where a node is read twice."""
@@ -281,7 +271,7 @@ class _Explanation:
     def by_accumulation(self) -> Iterator[Line | Prose]:
         """The backward pass: every node, once it has all its contributions, passes them on."""
         graph = self.graph
-        yield Line(equation(graph.adjoint(self.output), graph.derivative(self.output, self.output), value(self.folded.one)))
+        yield Line(equation(graph.adjoint(self.output), graph.derivative(self.output, self.output), Numeral(self.folded.one)))
         edges_to: dict[Value, list[_Edge]] = {}
         for edge in self.edges:
             edges_to.setdefault(edge.source, []).append(edge)
@@ -294,12 +284,12 @@ class _Explanation:
         sides = equation(
             Product([self.graph.partial_derivative(user, source), self.graph.adjoint(user)]),
             product([self.folded.partials(user)[slot], self.adjoints[user]]),
-            value(contribution),
+            Numeral(contribution),
             relation="+=",
         )
         yield Line([Side("", [adjoint]), *sides], remark=self._which(user, slot))
         if len(edges) > 1 and edge is edges[-1]:
-            yield Line(equation(adjoint, total([arrived.contribution for arrived in edges]), value(self.adjoints[source])), 1)
+            yield Line(equation(adjoint, total([arrived.contribution for arrived in edges]), Numeral(self.adjoints[source])), 1)
 
     def _abridged(self, items: Sequence[T], what: str, on_the_way: Container[T] | None = None) -> _Abridged[T]:
         return _Abridged(items, self.max_steps, what, on_the_way)

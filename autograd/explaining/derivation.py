@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, pairwise, zip_longest
 from textwrap import wrap
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from autograd.rules.formula_tree import Formula, Numeral, Product, Sum, elide_middle, side_by_side
-from autograd.rules.notation import LATEX, TEXT, Notation, ends, prints_exactly
+from autograd.rules.formula_tree import Formula, Numeral, Product, Sum, elide_middle, numbers_in, side_by_side
+from autograd.rules.notation import LATEX, TEXT, Notation, prints_exactly
 from autograd.rules.numbers import Number
 
 LINE_WIDTH_CHARS = 100  # of a line that can be broken, without its indentation
@@ -79,44 +79,26 @@ def listed(formulas: Sequence[Formula]) -> Phrase:
 # --- equations ----------------------------------------------------------------------------------------------------------
 
 
-class Numbers(NamedTuple):
-    """A side of an equation in which numbers stand: ``≈`` stands before it if one of them had to be rounded."""
-
-    formula: Formula
-    values: Sequence[Any]
-
-
-def equation(first: Formula, *sides: Formula | Numbers, relation: str = "") -> list[Side]:
+def equation(first: Formula, *sides: Formula, relation: str = "") -> list[Side]:
     """``first = side = side``; the sign is ≈ wherever a number shown is not the exact one.
 
     >>> from autograd.rules.formula_tree import Name
-    >>> [side.relation for side in equation(Name("y"), Name("x"), value(1 / 3))]
+    >>> [side.relation for side in equation(Name("y"), Name("x"), Numeral(1 / 3))]
     ['', '=', '≈']
     """
-    chain, rounded = [Side(relation, [first])], False
-    for side in sides:
-        if isinstance(side, Numbers):
-            before, rounded = rounded, not all(map(prints_exactly, side.values))
-            chain.append(Side("≈" if before or rounded else "=", [side.formula]))
-        else:
-            rounded = False
-            chain.append(Side("=", [side]))
-    return chain
+    rounded = [False, *(not all(map(prints_exactly, numbers_in(side))) for side in sides)]
+    relations = [relation, *("≈" if any(pair) else "=" for pair in pairwise(rounded))]
+    return [Side(relation, [side]) for relation, side in zip(relations, (first, *sides), strict=True)]
 
 
-def value(number: Number) -> Numbers:
-    """A number as the end of an equation."""
-    return Numbers(Numeral(number), [number])
-
-
-def product(numbers: Sequence[Number]) -> Numbers:
+def product(numbers: Sequence[Number]) -> Formula:
     """Numbers multiplied: ``2·(-3)``."""
-    return Numbers(Product(side_by_side(numbers, Numeral)), ends(numbers))
+    return Product(side_by_side(numbers, Numeral))
 
 
-def total(numbers: Sequence[Number]) -> Numbers:
+def total(numbers: Sequence[Number]) -> Formula:
     """Numbers added: ``2 + (-3)``."""
-    return Numbers(Sum(side_by_side(numbers, Numeral)), ends(numbers))
+    return Sum(side_by_side(numbers, Numeral))
 
 
 # --- how it is written --------------------------------------------------------------------------------------------------
@@ -128,7 +110,7 @@ class Derivation:
     It is told at once: numbers that are assigned later do not change it.
 
     >>> from autograd.rules.formula_tree import Derivative, Name
-    >>> line = Line(equation(Derivative(Name("y"), Name("x")), value(2)))
+    >>> line = Line(equation(Derivative(Name("y"), Name("x")), Numeral(2)))
     >>> derivation = Derivation([Section(["A title"], [line])])
     >>> print(derivation)
     A title

@@ -9,7 +9,7 @@ from typing import Any
 
 from autograd.checking.graph_facts import Subject
 from autograd.checking.stale_data import stale_data
-from autograd.explaining.derivation import Derivation, Line, Numbers, Prose, Section, equation, phrase, total, value
+from autograd.explaining.derivation import Derivation, Line, Prose, Section, equation, phrase, total
 from autograd.explaining.folded import Fold
 from autograd.explaining.named_graph import NamedGraph
 from autograd.rules.formula_tree import Name, Numeral, Product, Sum, side_by_side
@@ -97,8 +97,8 @@ class _Forward:
             "dual number. What does not depend on {} has the tangent 0, and is left out."
         )
         yield Prose(phrase(words, source, source))
-        yield Line(equation(source, value(self.source.data)))
-        yield Line(equation(graph.tangent(self.source), value(self.folded.one)), 1)
+        yield Line(equation(source, Numeral(self.source.data)))
+        yield Line(equation(graph.tangent(self.source), Numeral(self.folded.one)), 1)
         left_out = max(0, len(self.operations) - MAX_OPERATIONS)
         yield from self.shown(self.operations[: MAX_OPERATIONS // 2])
         if left_out:
@@ -106,15 +106,15 @@ class _Forward:
         yield from self.shown(self.operations[MAX_OPERATIONS // 2 + left_out :])
         derivative = graph.derivative(self.output, self.source)
         if self.output in self.tangents:
-            yield Line(equation(derivative, graph.tangent(self.output), value(self.tangents[self.output])))
+            yield Line(equation(derivative, graph.tangent(self.output), Numeral(self.tangents[self.output])))
         else:
             yield Prose(phrase("{} does not depend on {}.", graph.name(self.output), source))
-            yield Line(equation(derivative, value(self.folded.zero)))
+            yield Line(equation(derivative, Numeral(self.folded.zero)))
 
     def shown(self, nodes: Sequence[Value]) -> Iterator[Line]:
         """Each operation with its number, and below it its tangent: by name, then in numbers."""
         for node in nodes:
-            yield Line(equation(self.graph.name(node), self.graph.written(node), value(node.data)))
+            yield Line(equation(self.graph.name(node), self.graph.written(node), Numeral(node.data)))
             yield self.tangent(node)
 
     def tangent(self, node: Value) -> Line:
@@ -124,6 +124,7 @@ class _Forward:
             arriving, lambda term: Product([self.graph.partial_derivative(node, term[0]), self.graph.tangent(term[0])])
         )
         numbers = side_by_side(arriving, lambda term: Product([Numeral(term[1]), Numeral(term[2])]))
-        in_numbers = Numbers(Sum(numbers), [number for _, *pair in arriving for number in pair])
         contributions = total([partial * tangent for _, partial, tangent in arriving])
-        return Line(equation(self.graph.tangent(node), Sum(named), in_numbers, contributions, value(self.tangents[node])), 1)
+        return Line(
+            equation(self.graph.tangent(node), Sum(named), Sum(numbers), contributions, Numeral(self.tangents[node])), 1
+        )

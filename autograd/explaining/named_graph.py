@@ -21,8 +21,6 @@ from autograd.rules.formula_tree import (
     partial,
     side_by_side,
 )
-from autograd.rules.grammar import names_in
-from autograd.rules.numbers import Number
 from autograd.rules.op import Op
 from autograd.value import Value
 
@@ -66,19 +64,6 @@ class NamedGraph:
             return []  # and not the formula
         *operands, out = [Numeral(read.data) if in_numbers else self.name(read) for read in (*node.inputs, node)]
         return [partial(node.op, slot, operands, out)]
-
-    def numbers_in(self, node: Value, slot: int, in_numbers: bool = False) -> tuple[Number, ...]:
-        """The numbers that stand in a local derivative: those of constants, or of all that it reads."""
-        assert isinstance(node.op, Op)
-        read = names_in(node.op.partials[slot])
-        pairs = zip((*node.op.operands, "out"), (*node.inputs, node), strict=True)
-        numbers = [each.data for name, each in pairs if name in read and (in_numbers or each not in self.names)]
-        return (*numbers, *_constant(node))
-
-    def constants(self, node: Value) -> tuple[Number, ...]:
-        """The numbers that stand in an operation among the names."""
-        inputs = self.folded.inputs(node)
-        return (*(each.data for each in inputs if each not in self.names), *_constant(node))
 
     def operand(self, node: Value, slot: int) -> str:
         """Which operand a slot is, in words, where the name alone does not tell: ``operand 1`` of x * x."""
@@ -149,11 +134,6 @@ class NamedGraph:
         ]  # no deeper than MAX_FORMULA_CHARS allows
         return self._applied(node, operands)
 
-    def constants_of_line(self, node: Value) -> tuple[Number, ...]:
-        """The numbers that stand in a line of the formula."""
-        inside = (each for each in self.folded.inputs(node) if self._stands_in_line(each))
-        return (*self.constants(node), *(number for each in inside for number in self.constants_of_line(each)))
-
     def leaves_in(self, nodes: Iterable[Value]) -> list[Value]:
         """The leaves whose names stand in the lines of these nodes, in the order of reading."""
         return list(dict.fromkeys(leaf for node in nodes for leaf in self._leaves(node) if leaf in self.names))
@@ -167,8 +147,3 @@ class NamedGraph:
 
     def _stands_in_line(self, node: Value) -> bool:
         return node not in self.defined and bool(self.folded.inputs(node))
-
-
-def _constant(node: Value) -> list[Number]:
-    """The constant of a family, the 3 of x**3, as it is shown."""
-    return [node.op.c] if isinstance(node.op, Op) and node.op.c is not None else []

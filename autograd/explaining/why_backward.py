@@ -21,7 +21,6 @@ from autograd.explaining.derivation import (
     phrase,
     product,
     total,
-    value,
 )
 from autograd.explaining.named_graph import NamedGraph
 from autograd.graph import leaves_of, topological_order
@@ -198,14 +197,14 @@ class _Pass:
         named = self.graph.named
         for number, (user, _, to, partial, gradient, amount) in enumerate(self.contributions[:MAX_LINES]):
             factors = Product([named.partial_derivative(user, to), named.adjoint(user)])
-            sides = equation(factors, product([partial, gradient]), value(amount), relation=relation)
+            sides = equation(factors, product([partial, gradient]), Numeral(amount), relation=relation)
             yield Line([Side("", [named.adjoint(to)]), *sides], remark=remarks.get(number, []))
         if len(self.contributions) > MAX_LINES:
             yield Prose([f"{len(self.contributions) - MAX_LINES} more contributions are left out."])
 
     def gradient(self, node: Value, number: Any, terms: Sequence[Any] = ()) -> list[Side]:
         """A gradient, where there are terms as their sum."""
-        return equation(self.graph.named.adjoint(node), *([total(terms)] if terms else []), value(number))
+        return equation(self.graph.named.adjoint(node), *([total(terms)] if terms else []), Numeral(number))
 
     def compared(self, doubtful: Sequence[Value]) -> Iterator[Line | Prose]:
         """The gradients that are wrong beside the derivatives, those of leaves first."""
@@ -213,7 +212,7 @@ class _Pass:
         wrong = [node for node in reversed(doubtful) if not _same(self.gradients[node], right[node])]
         for node in sorted(wrong, key=lambda node: bool(self.graph.edges[node]))[:MAX_LINES]:
             *first, (relation, got) = self.gradient(node, self.gradients[node])
-            (_, derivative), *last = equation(self.graph.named.derivative(self.graph.output, node), value(right[node]))
+            (_, derivative), *last = equation(self.graph.named.derivative(self.graph.output, node), Numeral(right[node]))
             sides = [*first, Side(relation, phrase("{}, but {}", got, derivative)), *last]
             if TEXT.number(self.gradients[node]) == TEXT.number(right[node]):  # they differ in digits that are not shown
                 difference = Numeral(right[node] - self.gradients[node])

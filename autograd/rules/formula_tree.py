@@ -10,7 +10,7 @@ Call(function='tanh', arguments=(Binary(operator='mul', left=Name(label='w'), ri
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -121,6 +121,20 @@ Formula: TypeAlias = (
     | Tangent
     | Elision
 )
+
+
+def numbers_in(formula: Formula | Sequence[Formula]) -> Iterator[Number]:
+    """The numbers that stand in a formula.
+
+    >>> list(numbers_in(Binary("add", Product([Numeral(2), Name("x")]), Numeral(3))))
+    [2, 3]
+    """
+    if isinstance(formula, Numeral):
+        yield formula.value
+    else:
+        for part in formula:
+            if isinstance(part, tuple | list):
+                yield from numbers_in(part)
 
 
 def elide_middle(items: Sequence[T], write: Callable[[T], S], elision: S) -> list[S]:

@@ -12,10 +12,9 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Context, Decimal
 from fractions import Fraction
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple
 
 from autograd.rules.formula_tree import (
-    MAX_SIDE_BY_SIDE,
     Adjoint,
     Binary,
     Call,
@@ -37,8 +36,6 @@ from autograd.rules.op import OPS
 SUM, SIGN, PRODUCT, POWER, ATOM = range(1, 6)  # precedence: a sum binds least, a name most
 NUM_DIGITS = 6  # that a number is shown with
 MAX_WRITTEN_INT = 10**20  # a numerator or denominator below it is written out
-
-T = TypeVar("T")
 
 
 class Piece(NamedTuple):
@@ -306,11 +303,6 @@ def escaped(text: str) -> str:
 
 
 # --- numbers ------------------------------------------------------------------------------------------------------------
-
-
-def ends(things: Sequence[T]) -> Sequence[T]:
-    """As many from both ends of a long row as decide what is shown of it."""
-    return things if len(things) <= 2 * MAX_SIDE_BY_SIDE else [*things[:MAX_SIDE_BY_SIDE], *things[-MAX_SIDE_BY_SIDE:]]
 
 
 def is_written_out(value: Number) -> bool:
