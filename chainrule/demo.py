@@ -18,7 +18,7 @@ from rich.table import Table
 import autograd
 import nn
 import viz
-from autograd import Value, scope, topological_order
+from autograd import Value, graph, scope, topological_order
 from autograd.compiled.program import Program
 from nn.data import DATASETS, Dataset, load, read_csv, split, standardise
 from nn.matrix import MatrixMLP
@@ -131,7 +131,7 @@ def _one_neuron(console: Console, model: nn.MLP, data: Dataset) -> Value:
             )
         output = neuron([x[j] for j in shown])
     output.backward()
-    names = {node: node.label or f"v{k}" for k, node in enumerate(topological_order(output), start=1)}
+    names = graph.names(topological_order(output))
     table = Table(title="One neuron: every local derivative, and the gradient they multiply up to", title_justify="left")
     for column, justify in (("node", "left"), ("formula", "left"), ("value", "right"), ("local derivatives", "left")):
         table.add_column(column, justify=justify, no_wrap=True)  # type: ignore[arg-type]
