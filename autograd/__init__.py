@@ -49,6 +49,7 @@ from autograd.functions import (
     tanh,
 )
 from autograd.graph import topological_order
+from autograd.hooks import is_traced
 from autograd.ops import OPS, Op
 from autograd.scopes import scope
 from autograd.value import Constant, Value, apply
@@ -108,6 +109,7 @@ __all__ = [
     "heaviside",
     "hessian",
     "hvp",
+    "is_traced",
     "jacobian",
     "jvp",
     "leaky_relu",

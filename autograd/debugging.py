@@ -18,11 +18,26 @@ from typing import NamedTuple
 from autograd.hooks import exchange
 from autograd.scopes import Scope, current_scope
 
-PACKAGES = os.path.dirname(os.path.dirname(__file__))
-SKIPPED = (os.path.join(PACKAGES, "autograd", ""), os.path.join(PACKAGES, "nn", ""), "<row ")
-"""How the file names of code begin that is not the user's: these packages, and the functions compiled from rows."""
+_foreign = [os.path.join(os.path.dirname(__file__), ""), "<row "]
+"""How the file names of code begin that is not the user's: this package, and the functions compiled from rows."""
 
 _depth: ContextVar[int] = ContextVar("debug", default=0)  # of the blocks that this thread is in
+
+
+def register_package(init: str) -> None:
+    """Let the code of a package count as not the user's; the package says ``register_package(__file__)`` in its ``__init__.py``."""
+    folder = os.path.join(os.path.dirname(init), "")
+    if folder not in _foreign:
+        _foreign.append(folder)
+
+
+def is_users_file(name: str) -> bool:
+    """Whether the code of a file is the user's own.
+
+    >>> is_users_file(__file__), is_users_file("<row tanh>"), is_users_file("notebook.py")
+    (False, False, True)
+    """
+    return not name.startswith(tuple(_foreign))
 
 
 class Line(NamedTuple):
@@ -45,7 +60,7 @@ class Place(tuple[str, ...]):
 class debug:  # noqa: N801  (used as a statement: `with debug():`)
     """Inside it, every node remembers the line of code that made it: ``node.made_at``.
 
-    The line is the innermost one that is yours: calls inside autograd and nn are skipped. Blocks nest, and each thread is inside
+    The line is the innermost one that is yours: calls inside autograd, nn and other registered packages are skipped. Blocks nest, and each thread is inside
     its own blocks only. A node made outside has ``made_at`` None, and costs what it did. ``diagnose`` quotes the line.
 
     >>> from autograd import Value
@@ -92,7 +107,7 @@ def _current_place() -> Scope:
 def users_line() -> Line | None:
     """The innermost line of code that is running and is the user's; None if there is no code of the user's at all."""
     frame = sys._getframe(1)
-    while frame.f_code.co_filename.startswith(SKIPPED):
+    while not is_users_file(frame.f_code.co_filename):
         if frame.f_back is None:
             return None
         frame = frame.f_back

@@ -1,4 +1,4 @@
-"""What may be exchanged while code runs: how a node is made, and where.
+"""What may be exchanged while code runs: how a node is made, and where; and whether that is so for a node.
 
 Each operation calls ``new_node`` and ``current_scope``, by names that it looks up in ``value.py``. ``debug()`` and the tracing of a
 compiled function put functions of their own there, and put back what stood there before. A flag that each operation has to ask
@@ -35,3 +35,19 @@ def exchange(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     before: Callable[..., Any] = vars(value)[name]
     vars(value)[name] = function
     return before
+
+
+def is_traced(x: object) -> bool:
+    """Whether x is a ``Value`` without a number, since ``autograd.compile`` is tracing the function that computes with it.
+
+    A function that looks at numbers, to check them perhaps, asks this first: reading the number of a traced ``Value`` is an error.
+
+    >>> import autograd
+    >>> def root(x):
+    ...     if not is_traced(x) and x < 0:
+    ...         raise ValueError("no root")
+    ...     return autograd.sqrt(x)
+    >>> root(autograd.Value(4.0)).data, autograd.compile(root).value([4.0, 9.0])
+    (2.0, 2.5)
+    """
+    return isinstance(x, value.Value) and bool(getattr(x, "_is_traced", False))

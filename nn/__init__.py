@@ -12,6 +12,7 @@ True
 The same network in NumPy, written by hand from the matrix equations, is ``nn.matrix`` (imported on its own: it needs NumPy).
 """
 
+from autograd import debugging as _debugging
 from nn import data as data
 from nn import elementary as elementary
 from nn.embedding import Embedding, one_vs_rest
@@ -33,6 +34,8 @@ from nn.textbooks.layouts import LAYOUTS, export_gradients, export_parameters, i
 from nn.training.batches import batches
 from nn.training.fit import Epoch, epochs, fit
 from nn.training.optimisers import SGD
+
+_debugging.register_package(__file__)
 
 __all__ = [
     "ACTIVATIONS",

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from autograd import Value, log, logsumexp, relu, sign, total
+from autograd import Value, is_traced, log, logsumexp, relu, sign, total
 from autograd.rules.numbers import number
 from autograd.value import Operand, as_value, data_of
 
@@ -101,7 +101,7 @@ def cross_entropy(probabilities: Outputs, target: Target) -> Value:
     Value(data=0.6931471805599453, grad=0.0)
     """
     pairs = _pairs("cross_entropy", probabilities, target, classes=True)
-    parts = ((p + (1 - sign(y)) if _is_unknown(y) else p, y) for p, y in pairs if not _is_number(y, 0))
+    parts = ((p + (1 - sign(y)) if is_traced(y) else p, y) for p, y in pairs if not _is_number(y, 0))
     return as_value(-total(log(p) if _is_number(y, 1) else y * log(p) for p, y in parts))
 
 
@@ -135,7 +135,7 @@ def hinge(outputs: Outputs, target: Target) -> Value:
     """
     pairs = _pairs("hinge", outputs, target)
     for _, y in pairs:
-        if not _is_unknown(y) and data_of(y) not in (1, -1):
+        if not is_traced(y) and data_of(y) not in (1, -1):
             found = f"{target!r} for {len(pairs)} outputs" if len(pairs) > 1 else repr(target)
             raise ValueError(f"hinge needs targets of -1 or 1, one for each output, but got {found}")
     return total(relu(1 + -y * a) for a, y in pairs)  # type: ignore[no-any-return]
@@ -161,11 +161,6 @@ def _pairs(name: str, outputs: Outputs, target: Target, classes: bool = False) -
     if len(targets) != len(outputs):
         raise ValueError(f"{name} needs one target for each output, but got {len(outputs)} outputs and {len(targets)} targets")
     return list(zip(outputs, targets, strict=True))
-
-
-def _is_unknown(target: Any) -> bool:
-    """Whether it is a Value without a number, as a target is while ``autograd.compile`` traces."""
-    return isinstance(target, Value) and target.data != target.data
 
 
 def _index(label: Any) -> int:

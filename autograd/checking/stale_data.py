@@ -41,6 +41,16 @@ def stale_data(subject: Subject) -> Iterator[Finding]:
         yield Finding("stale data", node, _message(subject, evidence, node, alternatives, readers.get(node, [])))
 
 
+def require_consistent(output: Value) -> None:
+    """Refuse a graph in which an operation disagrees with the present numbers of its operands.
+
+    Raises:
+        ValueError: saying which number was assigned.
+    """
+    for finding in stale_data(Subject(output)):
+        raise ValueError(f"the numbers of a derivation follow from each other, but {finding.message}")
+
+
 class _Evidence:
     """What the operations, computed again, say about who was assigned."""
 

@@ -17,11 +17,11 @@ from threading import RLock
 from typing import Any, NoReturn
 
 from autograd.compiled.tape import NO_OPERAND, Instruction, Shape, Tape
-from autograd.debugging import SKIPPED, Line, caller, debug, users_line
+from autograd.debugging import Line, caller, debug, is_users_file, users_line
 from autograd.errors import ClosureError, TracingError
 from autograd.functional import argument_names
 from autograd.graph import label_of, topological_order
-from autograd.hooks import exchange
+from autograd.hooks import exchange, is_traced
 from autograd.micrograd import Closure
 from autograd.text import shape_in_words
 from autograd.value import Constant, Value, as_value
@@ -53,24 +53,16 @@ def _refuse(did: str, instead: str) -> NoReturn:
 
 
 def _asked_by_user() -> bool:
-    return _tracing.get() and not caller(2).startswith(SKIPPED)
+    return _tracing.get() and is_users_file(caller(2))
 
 
 def _choice(sign: str) -> Callable[[Any, Any], Any]:
     def compare(self: Value, other: Any) -> Any:
-        if _is_unknown(self) or _is_unknown(other):
+        if is_traced(self) or is_traced(other):
             _refuse(f"{_called(self)} {sign} {_called(other)} was asked", CHOICES)
         return getattr(super(Traced, self), _COMPARISONS[sign])(other)
 
     return compare
-
-
-def _is_unknown(operand: Any) -> bool:
-    return (
-        _tracing.get()
-        and isinstance(operand, Traced)
-        and (isinstance(operand, TracedParameter) or operand.data != operand.data)
-    )
 
 
 def _called(operand: Any) -> str:
@@ -125,6 +117,11 @@ class Traced(Value):
         label = f", label={self.label!r}" if self.label else ""
         return f"Value(data={_data.__get__(self)}{label})"
 
+    @property
+    def _is_traced(self) -> bool:
+        number = _data.__get__(self)
+        return _tracing.get() and bool(number != number)
+
     __lt__, __le__, __gt__, __ge__ = map(_choice, _COMPARISONS)
 
     def __eq__(self, other: object) -> bool:
@@ -135,7 +132,7 @@ class Traced(Value):
     __hash__ = Value.__hash__
 
     def __bool__(self) -> bool:
-        if _is_unknown(self):
+        if is_traced(self):
             _refuse(f"whether {_called(self)} is true was asked", CHOICES)
         return bool(self.data)
 
@@ -189,6 +186,7 @@ class TracedParameter(Traced):
         return math.nan
 
     data = property(_hidden, Traced._set_number)
+    _is_traced = property(lambda self: _tracing.get())
 
 
 Traced.__name__ = TracedParameter.__name__ = "Value"  # the name that Python's own messages give them

@@ -7,8 +7,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from autograd.checking.graph_facts import Subject
-from autograd.checking.stale_data import stale_data
+from autograd.checking.stale_data import require_consistent
 from autograd.explaining.derivation import (
     Derivation,
     Line,
@@ -134,8 +133,7 @@ class _Explanation:
         self.shown = {source: self._shown_paths(source) for source in self.sources}
 
     def _require_consistent(self) -> None:
-        for finding in stale_data(Subject(self.output)):
-            raise ValueError(f"the numbers of a derivation follow from each other, but {finding.message}")
+        require_consistent(self.output)
         if self.fold and len(self.sources) > 1:  # a path from one of them would be told with the scope of another folded
             visible = FoldedGraph(self.output, [], self.fold).order
             for inside in self.folded.between.intersection(self.sources).difference(visible):

@@ -7,8 +7,7 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from autograd.checking.graph_facts import Subject
-from autograd.checking.stale_data import stale_data
+from autograd.checking.stale_data import require_consistent
 from autograd.explaining.derivation import Derivation, Line, Prose, Section, equation, phrase, total
 from autograd.explaining.folded import Fold
 from autograd.explaining.named_graph import NamedGraph
@@ -68,8 +67,7 @@ class _Forward:
         self.graph = NamedGraph(output, [source], fold)
         self.folded = folded = self.graph.folded
         self.output, self.source = output, source
-        for finding in stale_data(Subject(output)):
-            raise ValueError(f"the numbers of a derivation follow from each other, but {finding.message}")
+        require_consistent(output)
         self.operations = [node for node in folded.order if node in folded.between and node is not source]
         self.tangents: dict[Value, Any] = {source: folded.one}
         for node in self.operations:

@@ -18,7 +18,7 @@ import pytest
 import autograd
 import nn
 import viz
-from autograd import Value, debug, grad, scope, scopes, topological_order, value
+from autograd import Value, debug, debugging, grad, scope, scopes, topological_order, value
 
 
 def here():
@@ -235,3 +235,17 @@ def test_copies_keep_the_line():
         y = Value(2.0, "x") * 3
     for twin in (copy.copy(y), copy.deepcopy(y), pickle.loads(pickle.dumps(y))):
         assert twin.made_at == y.made_at
+
+
+def test_a_registered_package_is_not_the_users(tmp_path, monkeypatch):
+    package = tmp_path / "layers"
+    package.mkdir()
+    (package / "__init__.py").write_text("def square(x):\n    return x * x\n")
+    namespace = {}
+    exec(compile((package / "__init__.py").read_text(), str(package / "__init__.py"), "exec"), namespace)
+    monkeypatch.setattr(debugging, "_foreign", [*debugging._foreign])
+    with debug():
+        inside = namespace["square"](Value(2.0))
+        debugging.register_package(str(package / "__init__.py"))
+        outside = namespace["square"](Value(2.0))
+    assert (inside.made_at.file, outside.made_at.file) == (str(package / "__init__.py"), __file__)

@@ -455,3 +455,15 @@ def test_eager_code_does_not_know_of_tracing():
     assert type(w * 2) is Value
     assert not tracing._tracing.get()
     assert not isinstance(Value.__dict__["data"], property)
+
+
+def test_is_traced_tells_values_without_a_number_from_all_others():
+    p, seen = Value(1.0, "p"), []
+
+    def function(x):
+        seen.append([autograd.is_traced(each) for each in (x, p, p * x, Value(2.0) * 3, 2.0, None)])
+        return p * x
+
+    trace(function, [p], [()])
+    function(Value(float("nan")))
+    assert seen == [[True, True, True, False, False, False], [False] * 6]
