@@ -134,7 +134,7 @@ def check(text: str, assignments: tuple[str, ...]) -> int:
         report = autograd.check_gradients(f, inputs)
     rows: list[list[str | Text]] = []
     for checked in report.inputs:
-        columns_of_numbers = (checked.exact, checked.numeric, checked.complex_step)
+        columns_of_numbers = (checked.backward, checked.numeric, checked.complex_step)
         derivatives = ["-" if number is None else f"{number:.10g}" for number in columns_of_numbers]
         rows.append(
             [
@@ -145,6 +145,6 @@ def check(text: str, assignments: tuple[str, ...]) -> int:
                 Text(checked.verdict, COLOURS[checked.verdict]),
             ]
         )
-    headings = ["name", "at", "exact", "central differences", "complex step", "difference", "verdict"]
+    headings = ["name", "at", "backward", "central differences", "complex step", "difference", "verdict"]
     show(table(rows, headings), *[report.suspect] * bool(report.suspect))
     return 0 if report else 1

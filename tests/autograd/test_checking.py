@@ -214,7 +214,7 @@ def test_a_convention_between_both_sides_is_accepted_at_a_kink_and_said(f, at):
 @pytest.mark.parametrize("relu", [autograd.relu, autograd.leaky_relu])
 def test_a_kink_is_said_where_the_complex_step_takes_the_branch_that_is_taken(relu):
     x, y = check_gradients(lambda x, y: relu(x) * y, [0.0, 3.0]).inputs
-    assert x.complex_step == pytest.approx(x.exact, rel=1e-15)
+    assert x.complex_step == pytest.approx(x.backward, rel=1e-15)
     assert x.verdict == "kink"
     assert y.verdict == "agrees"
     assert check_gradients(lambda x, y: relu(x) * y, [0.0, 0.0]).inputs[0].verdict == "agrees"  # the same from both sides: 0
@@ -222,14 +222,14 @@ def test_a_kink_is_said_where_the_complex_step_takes_the_branch_that_is_taken(re
 
 def test_where_differences_see_nothing_a_complex_step_is_no_kink():
     [x] = check_gradients(autograd.sin, 1e15).inputs  # whose steps are many turns long
-    assert (x.complex_step, x.verdict) == (pytest.approx(x.exact, rel=1e-12), "agrees")
-    assert abs(x.numeric - x.exact) > 0.1
+    assert (x.complex_step, x.verdict) == (pytest.approx(x.backward, rel=1e-12), "agrees")
+    assert abs(x.numeric - x.backward) > 0.1
 
 
 def test_the_exponent_of_a_negative_base_is_not_judged():
     base, exponent = check_gradients(lambda x, y: x**y, [-2.0, 3.0]).inputs
-    assert (base.exact, base.complex_step, base.verdict) == (12.0, 12.0, "agrees")
-    assert math.isnan(exponent.exact)
+    assert (base.backward, base.complex_step, base.verdict) == (12.0, 12.0, "agrees")
+    assert math.isnan(exponent.backward)
     assert (exponent.numeric, exponent.complex_step, exponent.verdict) == (None, None, "unclear")
 
 
@@ -265,7 +265,7 @@ def test_at_a_kink_a_slope_may_be_off_by_a_part_in_ten_million_as_elsewhere(valu
 def test_differences_have_eleven_digits_where_f_is_smooth():
     for f, at in [(autograd.exp, 1.0), (autograd.sin, 0.5), (lambda x: x**3, 2.0), (autograd.tanh, -0.3)]:
         [check] = check_gradients(f, [at]).inputs
-        assert check.numeric == pytest.approx(check.exact, rel=1e-11)  # measured: 1e-12 at most
+        assert check.numeric == pytest.approx(check.backward, rel=1e-11)  # measured: 1e-12 at most
 
 
 @pytest.mark.usefixtures("differences_alone")
@@ -279,7 +279,7 @@ def test_differences_from_one_side_are_extrapolated_too():
 def test_steps_that_overflow_are_left_out():
     for sign in (1, -1):  # on either side
         [check] = check_gradients(lambda x, sign=sign: 1e-10 * (sign * x).exp().exp(), sign * math.log(708)).inputs
-        assert check.numeric == pytest.approx(check.exact, rel=1e-6)  # exp(709.8) is the largest
+        assert check.numeric == pytest.approx(check.backward, rel=1e-6)  # exp(709.8) is the largest
         assert check.verdict == "agrees"
 
 
@@ -352,7 +352,7 @@ def test_what_rounding_leaves_where_paths_cancel_is_measured_by_the_largest_deri
 
     beside = check_gradients(f, [1e-3, 1.0]).inputs
     alone = check_gradients(lambda y: f(1e-3, y), [1.0]).inputs
-    assert beside[1].exact == alone[0].exact != 0  # but 3e-17, far below the rounding of f, which is 1
+    assert beside[1].backward == alone[0].backward != 0  # but 3e-17, far below the rounding of f, which is 1
     assert [each.verdict for each in (*beside, *alone)] == ["agrees", "agrees", "unclear"]
 
 
@@ -412,7 +412,7 @@ def test_the_report_is_a_table():
     report = check_gradients(lambda x, y: x * y, [2.0, 3.0])
     lines = str(report).splitlines()
     assert lines == repr(report).splitlines()
-    assert lines[0].split() == ["input", "at", "exact", "numeric", "complex", "step", "difference", "verdict"]
+    assert lines[0].split() == ["input", "at", "backward", "numeric", "complex", "step", "difference", "verdict"]
     assert [line.split()[:5] + line.split()[6:] for line in lines[1:]] == [
         ["x", "2", "3", "3", "3", "agrees"],
         ["y", "3", "2", "2", "2", "agrees"],
