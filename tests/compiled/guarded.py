@@ -15,9 +15,9 @@ import numpy as np
 import autograd
 from autograd import Value, tanh, total
 from autograd.compiled.native import Native
-from autograd.compiled.native.kernels.memory import Stretch
+from autograd.compiled.native.kernels.memory import CopyBlock
 from autograd.compiled.native.machine import Machine
-from autograd.compiled.native.plan.batch import Batch
+from autograd.compiled.native.plan.batch import BatchLayout
 from autograd.compiled.native.plan.stream import Stream
 
 PAGE = mmap.PAGESIZE
@@ -79,10 +79,10 @@ def run(lanes, side):
 
 def plant(name):
     """A bug: a program that goes 8 bytes too far, at one end or the other, or has less memory than it takes."""
-    add, prepared, layout = Stream.add, Machine.prepared, Batch.__init__
+    add, prepared, layout = Stream.add, Machine.prepared, BatchLayout.__init__
 
     def one_more(self, kernel, *words):
-        add(self, kernel, *((words[0] + 8, *words[1:]) if kernel == Stretch(False) else words))
+        add(self, kernel, *((words[0] + 8, *words[1:]) if kernel == CopyBlock(False) else words))
 
     def too_early(self, phases):
         return prepared(self, [phase._replace(data=phase.data and phase.data - 8) for phase in phases])
@@ -94,7 +94,7 @@ def plant(name):
     bugs = {
         "writes behind": mock.patch.object(Stream, "add", one_more),
         "reads ahead": mock.patch.object(Machine, "prepared", too_early),
-        "small arena": mock.patch.object(Batch, "__init__", less),
+        "small arena": mock.patch.object(BatchLayout, "__init__", less),
     }
     return bugs[name] if name else nullcontext()
 

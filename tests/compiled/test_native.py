@@ -171,7 +171,7 @@ def test_each_example_of_every_batch(lanes):
     ("module", "name", "wrong"),
     [
         (memory, "_transposed", lambda code, square: square),  # each example gets what belongs to its neighbours
-        (batch, "Tally", lambda lanes: memory.Copy(lanes)),  # the last of a weight's places counts
+        (batch, "AddToTotal", lambda lanes: memory.Copy(lanes)),  # the last of a weight's places counts
     ],
 )
 def test_a_planted_bug_of_examples_apart_is_caught(monkeypatch, module, name, wrong):

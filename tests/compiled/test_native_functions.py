@@ -34,7 +34,7 @@ class Applied:
     def write(self):
         code = Code(self.name, "ptr %x, ptr %y", self.lanes)
         code.store(formula.Formula(code).of(f"{self.function}(x)", {"x": code.load("%x")}), "%y")
-        code.end("ret void")
+        code.emit("ret void")
         return code
 
 

@@ -17,10 +17,10 @@ from autograd import OPS, Op, Value, relu
 from autograd.compiled import executors
 from autograd.compiled.native import Native, bound
 from autograd.compiled.native.kernels import row_facts
-from autograd.compiled.native.kernels.memory import CELLS
+from autograd.compiled.native.kernels.memory import RESERVED_BYTES
 from autograd.compiled.native.llvm import jit
-from autograd.compiled.native.machine import Crew
-from autograd.compiled.native.plan.batch import Batch
+from autograd.compiled.native.machine import ThreadPool
+from autograd.compiled.native.plan.batch import BatchLayout
 from autograd.compiled.native.plan.stream import Arena
 from autograd.compiled.plain import Plain
 from autograd.compiled.tape import Instruction, Tape
@@ -96,10 +96,10 @@ def failing():
 
 @pytest.mark.parametrize("place", [0, 1])
 def test_what_a_call_in_a_thread_raises_is_raised_and_the_crew_goes_on(place):
-    crew, ran = Crew(1), []
+    pool, ran = ThreadPool(1), []
     with pytest.raises(ZeroDivisionError):
-        crew.run([failing if k == place else lambda: ran.append(1) for k in range(2)])
-    crew.run([lambda: ran.append(2)] * 2)
+        pool.run([failing if k == place else lambda: ran.append(1) for k in range(2)])
+    pool.run([lambda: ran.append(2)] * 2)
     assert sorted(ran) == [1, 2, 2]
 
 
@@ -144,8 +144,8 @@ def test_slots_take_turns():
     tapes = [network("tanh", (2, *[16] * depth))[0] for depth in (2, 8)]
     sizes = []
     for tape in tapes:
-        arena = Arena(CELLS)
-        layout = Batch(arena, tape, 8)
+        arena = Arena(RESERVED_BYTES)
+        layout = BatchLayout(arena, tape, 8)
         sizes.append(max([*layout._primal.values(), *layout._adjoint.values()]) - min(layout._primal.values()))
     assert sizes[1] < 4 * sizes[0]  # of 16 x 8 layers only the activations stay
 
@@ -156,7 +156,7 @@ LIGHT = {"relu": True, "abs": True, "step": True, "tanh": False, "sigmoid": Fals
 def test_light_operations_run_with_a_matrix():
     assert {name: row_facts.is_light(OPS[name]) for name in LIGHT} == LIGHT
     tape, _ = network("relu", (2, 8, 8))
-    layout = Batch(Arena(CELLS), tape, 8)
+    layout = BatchLayout(Arena(RESERVED_BYTES), tape, 8)
     with_activation = [[str(step) for step in unit] for unit in layout._forward if len(unit) > 1]
     assert with_activation == [["matrix 8 x 2 with bias", "8 x ReLU"], ["matrix 8 x 8 with bias", "8 x ReLU"]]
     assert sum(len(unit) > 1 for unit in layout._backward) == 2
@@ -164,7 +164,7 @@ def test_light_operations_run_with_a_matrix():
 
 def test_what_only_an_activation_reads_gets_no_memory():
     tape, _ = network("relu", (2, 8, 8))
-    layout = Batch(Arena(CELLS), tape, 8)
+    layout = BatchLayout(Arena(RESERVED_BYTES), tape, 8)
     relus = [step for unit in layout._forward for step in unit[1:]]
     assert len(relus) == 2
     assert all(slot not in layout._primal for step in relus for slot in step.x)

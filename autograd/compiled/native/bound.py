@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd.compiled.native import machine
-from autograd.compiled.native.llvm.jit import UNROLL
+from autograd.compiled.native.llvm.ir import WORD_BYTES
+from autograd.compiled.native.llvm.jit import BLOCK_VECTORS
 from autograd.compiled.native.machine import Machine, Phase
 from autograd.compiled.native.plan.batch import split
-from autograd.compiled.native.plan.stream import WORD, Stream
+from autograd.compiled.native.plan.stream import Stream
 
 if TYPE_CHECKING:
     from autograd.compiled.executor import Array
@@ -32,7 +33,7 @@ class BatchBound:
         varies = any(self._tape.per_example[slot] for slot in self._tape.outputs)
         self._examples = examples if varies else examples[:1]  # equal examples are run once
         runs = len(self._examples)
-        self._lanes = min(lanes for lanes in UNROLL if lanes >= min(runs, native.lanes))
+        self._lanes = min(lanes for lanes in BLOCK_VECTORS if lanes >= min(runs, native.lanes))
         self._share = (self._count / runs) / (self._count if mean else 1)
         self._layout = native.layout(self._lanes)[1]
         self._parts = split(runs, self._lanes, self._layout.unroll)
@@ -88,7 +89,9 @@ class BatchBound:
             by_example = iter(self._out_of_lanes(results).T)
             shared = self._machines[0].doubles
             for column, slot in enumerate(tape.outputs):
-                outputs[:, column] = next(by_example) if varies[slot] else shared[self._layout.shared.primal[slot] // WORD]
+                outputs[:, column] = (
+                    next(by_example) if varies[slot] else shared[self._layout.shared.primal[slot] // WORD_BYTES]
+                )
         return outputs
 
     def _out_of_lanes(self, results: Array) -> Array:
@@ -115,8 +118,8 @@ class BatchBound:
         return np.full(self._count, value), gradients
 
     @cached_property
-    def _apart(self) -> ApartBound:
-        return ApartBound(self._native, self._examples, self._lanes, self._allocate)
+    def _apart(self) -> PerExampleBound:
+        return PerExampleBound(self._native, self._examples, self._lanes, self._allocate)
 
     # --- the phases of a call ----------------------------------------------------------------------------------------
 
@@ -161,7 +164,7 @@ class BatchBound:
         columns = sum(self._tape.per_example[slot] for slot in self._tape.outputs)
         partial, singles, blocks = self._parts
         size = (bool(partial) + singles + blocks * layout.unroll) * lanes * columns
-        results = self._allocate(size * WORD).view(np.float64)
+        results = self._allocate(size * WORD_BYTES).view(np.float64)
         before = Phase(stream(layout, "before", 1, layout.before))
         return self._calls("outputs", block, before, results=results.ctypes.data, columns=columns), results
 
@@ -178,7 +181,7 @@ class BatchBound:
         """A call for each thread: the first takes what does not fill a block, and all take their part of the blocks."""
         layout, (partial, singles, blocks) = self._layout, self._parts
         lanes, inputs, data = self._lanes, self._tape.inputs, self._data.ctypes.data
-        row, out = lanes * inputs * WORD, lanes * columns * WORD
+        row, out = lanes * inputs * WORD_BYTES, lanes * columns * WORD_BYTES
         loose: list[Phase] = []  # what does not fill a block
         if partial:
             stream = block(f"{name} partial", 1, layout.partial, True)
@@ -203,7 +206,7 @@ class BatchBound:
         return calls
 
 
-class ApartBound:
+class PerExampleBound:
     """A batch of which each example wants a gradient of its own."""
 
     def __init__(self, native: Native, examples: Array, lanes: int, allocate: Callable[[int], Any]) -> None:
@@ -229,9 +232,9 @@ class ApartBound:
         layout, lanes = self._layout, self._lanes
         (partial, _, vectors), data = split(self._count, lanes, 1), self._data.ctypes.data
         columns = -(-(1 + self._tape.num_differentiated) // lanes) * lanes
-        results = self._allocate(max(self._count, lanes) * columns * WORD).view(np.float64)
-        out, row = results.ctypes.data, columns * WORD
-        vector = lanes * self._tape.inputs * WORD
+        results = self._allocate(max(self._count, lanes) * columns * WORD_BYTES).view(np.float64)
+        out, row = results.ctypes.data, columns * WORD_BYTES
+        vector = lanes * self._tape.inputs * WORD_BYTES
         stream = self._native.stream(layout, "apart", 1, layout.apart)
         phases = [Phase(self._native.stream(layout, "before", 1, layout.before))]
         if partial:
@@ -261,10 +264,10 @@ def in_lanes(examples: Array, lanes: int, unroll: int, allocate: Callable[[int],
         stop = start + count * size
         parts.append(examples[start:stop].reshape(count, size, inputs).transpose(0, 2, 1))
         start = stop
-    data: Array = allocate(sum(part.size for part in parts) * WORD).view(np.float64)
+    data: Array = allocate(sum(part.size for part in parts) * WORD_BYTES).view(np.float64)
     np.concatenate([part.ravel() for part in parts], out=data)
     return data
 
 
 def _slice(place: int, count: int) -> slice:
-    return slice(place // WORD, place // WORD + count)
+    return slice(place // WORD_BYTES, place // WORD_BYTES + count)

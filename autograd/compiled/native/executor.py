@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from autograd.compiled.native import machine
 from autograd.compiled.native.bound import BatchBound
-from autograd.compiled.native.kernels.memory import CELLS
-from autograd.compiled.native.llvm.jit import UNROLL, Halt, assembly, assembly_text, native_lanes
-from autograd.compiled.native.machine import Crew
-from autograd.compiled.native.plan.batch import Batch
+from autograd.compiled.native.kernels.memory import RESERVED_BYTES
+from autograd.compiled.native.llvm.jit import BLOCK_VECTORS, Halt, assembly, assembly_text, native_lanes
+from autograd.compiled.native.machine import ThreadPool
+from autograd.compiled.native.plan.batch import BatchLayout
 from autograd.compiled.native.plan.stream import Arena, Stream
 from autograd.compiled.tape import Tape
 
@@ -42,11 +42,11 @@ class Native:
 
     def __init__(self, tape: Tape, lanes: int | None = None, threads: int | None = None) -> None:
         self.tape, self.lanes, self.threads = tape, lanes or native_lanes(), threads or 1
-        if self.lanes not in UNROLL:
-            raise ValueError(f"vectors have {', '.join(map(str, UNROLL))} lanes, but got {lanes!r}")
-        self._layouts: dict[tuple[int, bool], tuple[Arena, Batch]] = {}
-        self._streams: dict[tuple[Batch, str, int], Stream] = {}
-        self._crew: Crew | None = None
+        if self.lanes not in BLOCK_VECTORS:
+            raise ValueError(f"vectors have {', '.join(map(str, BLOCK_VECTORS))} lanes, but got {lanes!r}")
+        self._layouts: dict[tuple[int, bool], tuple[Arena, BatchLayout]] = {}
+        self._streams: dict[tuple[BatchLayout, str, int], Stream] = {}
+        self._pool: ThreadPool | None = None
         self._lock = threading.Lock()
 
     def bind(self, examples: Array, mean: bool = True, allocate: Callable[[int], Any] = machine.zeros) -> Bound:
@@ -70,15 +70,15 @@ class Native:
 
     # --- layouts and their streams, made when they are needed ---------------------------------------------------------
 
-    def layout(self, lanes: int, apart: bool = False) -> tuple[Arena, Batch]:
+    def layout(self, lanes: int, apart: bool = False) -> tuple[Arena, BatchLayout]:
         """The layout of blocks; ``apart`` for a gradient of each example."""
         key = lanes, apart
         if key not in self._layouts:
-            arena = Arena(CELLS)
-            self._layouts[key] = arena, Batch(arena, self.tape, lanes, apart)
+            arena = Arena(RESERVED_BYTES)
+            self._layouts[key] = arena, BatchLayout(arena, self.tape, lanes, apart)
         return self._layouts[key]
 
-    def stream(self, layout: Batch, name: str, vectors: int, *write: Callable[[Stream], None]) -> Stream:
+    def stream(self, layout: BatchLayout, name: str, vectors: int, *write: Callable[[Stream], None]) -> Stream:
         """The stream of this name, written at first use."""
         key = layout, name, vectors
         if key not in self._streams:
@@ -91,6 +91,6 @@ class Native:
             calls[0]()
             return
         with self._lock:
-            if self._crew is None:
-                self._crew = Crew(self.threads - 1)
-            self._crew.run(calls)
+            if self._pool is None:
+                self._pool = ThreadPool(self.threads - 1)
+            self._pool.run(calls)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from autograd.compiled.native.kernels.memory import GRADIENT, SELF, THETA, VALUE, Driver
+from autograd.compiled.native.kernels.memory import ARENA, GRADIENT, THETA, VALUE, Driver
+from autograd.compiled.native.llvm.ir import WORD_BYTES
 from autograd.compiled.native.llvm.jit import library
-from autograd.compiled.native.plan.stream import LINE, WORD, Arena, Stream
+from autograd.compiled.native.plan.stream import CACHE_LINE_BYTES, Arena, Stream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,8 +38,8 @@ class Phase(NamedTuple):
 
 def zeros(size: int) -> NDArray[np.uint8]:
     """So many bytes, all 0, that begin with a cache line."""
-    memory = np.zeros(size + LINE, dtype=np.uint8)
-    start = -memory.ctypes.data % LINE
+    memory = np.zeros(size + CACHE_LINE_BYTES, dtype=np.uint8)
+    start = -memory.ctypes.data % CACHE_LINE_BYTES
     return memory[start : start + size]
 
 
@@ -47,14 +48,14 @@ class Machine:
 
     def __init__(self, arena: Arena, parameters: int, allocate: Callable[[int], NDArray[np.uint8]] = zeros) -> None:
         self._allocate = allocate
-        self._memory = allocate(-(-arena.size // LINE) * LINE)
+        self._memory = allocate(-(-arena.size // CACHE_LINE_BYTES) * CACHE_LINE_BYTES)
         self.doubles: Array = self._memory.view(np.float64)
         arena.fill(self.doubles)
-        self.theta, self.gradient = (allocate(parameters * WORD).view(np.float64) for _ in range(2))
+        self.theta, self.gradient = (allocate(parameters * WORD_BYTES).view(np.float64) for _ in range(2))
         self._value = ctypes.c_double.from_address(self._memory.ctypes.data + VALUE)
         words = self._memory.view(np.int64)
-        words[SELF // WORD] = self._memory.ctypes.data
-        words[THETA // WORD], words[GRADIENT // WORD] = self.theta.ctypes.data, self.gradient.ctypes.data
+        words[ARENA // WORD_BYTES] = self._memory.ctypes.data
+        words[THETA // WORD_BYTES], words[GRADIENT // WORD_BYTES] = self.theta.ctypes.data, self.gradient.ctypes.data
 
     @property
     def value(self) -> float:
@@ -67,7 +68,7 @@ class Machine:
         known = library().addresses([Driver(), *(kernel for phase in phases for kernel in phase.stream.kernels)])
         for stream, times, *rest in phases:
             words += [stream.words(known).ctypes.data, times, *rest]
-        context = self._allocate(len(words) * WORD).view(np.int64)
+        context = self._allocate(len(words) * WORD_BYTES).view(np.int64)
         context[:] = words
         address = ctypes.c_void_p(context.ctypes.data)
         run, keep = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(known[Driver().name]), (self, context, phases)
@@ -78,8 +79,8 @@ class Machine:
         return call
 
 
-class Crew:
-    """Threads that wait for work, and end with the crew."""
+class ThreadPool:
+    """Threads that wait for work, and end with the pool."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -89,8 +90,8 @@ class Crew:
         self._process = os.getpid()
         self._work: list[Queue] = [SimpleQueue() for _ in range(self._count)]
         for queue in self._work:
-            threading.Thread(target=_labour, args=(queue,), daemon=True).start()
-        weakref.finalize(self, _dismiss, self._work)
+            threading.Thread(target=_worker, args=(queue,), daemon=True).start()
+        weakref.finalize(self, _stop_workers, self._work)
 
     def run(self, calls: Sequence[Callable[[], None]]) -> None:
         """All calls at the same time: the first here, each other in a thread of its own. What one raises is raised here."""
@@ -108,7 +109,7 @@ class Crew:
                 raise error
 
 
-def _labour(queue: Queue) -> None:
+def _worker(queue: Queue) -> None:
     while work := queue.get():
         call, done = work
         try:
@@ -119,6 +120,6 @@ def _labour(queue: Queue) -> None:
             done.put(None)
 
 
-def _dismiss(queues: Sequence[Queue]) -> None:
+def _stop_workers(queues: Sequence[Queue]) -> None:
     for queue in queues:
         queue.put(None)

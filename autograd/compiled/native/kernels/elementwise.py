@@ -15,22 +15,20 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from autograd.compiled.native.kernels.row_facts import read_backward
-from autograd.compiled.native.llvm.formula import LARGEST_PRODUCT, Formula, spelled
-from autograd.compiled.native.llvm.ir import Code, Number
+from autograd.compiled.native.llvm.formula import MAX_PRODUCT_EXPONENT, Formula, spelled
+from autograd.compiled.native.llvm.ir import WORD_BYTES, Code, Number
 from autograd.compiled.native.llvm.jit import ARGUMENTS, next_kernel
 from autograd.rules.grammar import names_in
 from autograd.rules.op import Op
 
-WORD = 8  # bytes of a word of the stream, and of a double
-
 
 def fixed_constant(op: Op) -> float | None:
     """The constant of a family if the kernel is made for it: small powers are products. Others are read from the stream."""
-    fixed = op.c is not None and op.c in range(LARGEST_PRODUCT + 1)
+    fixed = op.c is not None and op.c in range(MAX_PRODUCT_EXPONENT + 1)
     return float(op.c) if fixed and op.c is not None else None
 
 
-class RowKernel(NamedTuple):
+class ElementwiseKernel(NamedTuple):
     """``actions`` is empty for the forward kernel, else it says for each operand what becomes of its adjoint."""
 
     op: Op
@@ -57,10 +55,10 @@ class RowKernel(NamedTuple):
         code = Code(self.name, ARGUMENTS, self.lanes, fused=True)
         count, vectors = code.word("%pc", 1), code.word("%pc", 2)
         constants: dict[str, Number] = {}
-        start = 3 * WORD
+        start = 3 * WORD_BYTES
         if op.is_family:
             constants["c"] = self.constant if self.constant is not None else code.broadcast(code.at("%pc", start))
-            start += WORD * (self.constant is None)
+            start += WORD_BYTES * (self.constant is None)
         place = code.variable("ptr", code.at("%pc", start))
         with code.repeat(count):
             row = code.let(f"load ptr, ptr {place}")
@@ -69,8 +67,8 @@ class RowKernel(NamedTuple):
                 self._vector(code, op, constants, addresses, 0)
             else:
                 with code.repeat(vectors) as u:
-                    self._vector(code, op, constants, addresses, code.times(u, self.lanes * WORD))
-            code.end(f"store ptr {code.at(row, len(self.fields) * WORD)}, ptr {place}")
+                    self._vector(code, op, constants, addresses, code.times(u, self.lanes * WORD_BYTES))
+            code.emit(f"store ptr {code.at(row, len(self.fields) * WORD_BYTES)}, ptr {place}")
         next_kernel(code, code.let(f"load ptr, ptr {place}"))
         return code
 

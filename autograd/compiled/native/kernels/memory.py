@@ -8,19 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from autograd.compiled.native.llvm.ir import Code
+from autograd.compiled.native.llvm.ir import WORD_BYTES, Code
 from autograd.compiled.native.llvm.jit import ARGUMENTS, next_kernel
 
-WORD = 8
-
-DATA, ARRAY, THETA, GRADIENT, SELF = 0, 8, 16, 24, 32
+DATA, RESULTS, THETA, GRADIENT, ARENA = 0, 8, 16, 24, 32
 """The offsets of the cells: a block's data, where its results go, the parameters, their gradient, and the arena itself."""
 
-TRASH, VALUE, CELLS = 40, 48, 56
+DISCARD, VALUE, RESERVED_BYTES = 40, 48, 56
 """The offsets of a place that nobody reads, and of a batch's value; and where the arena goes on."""
 
 
-class Stretch(NamedTuple):
+class CopyBlock(NamedTuple):
     """A whole stretch at once, from an array or to it. The instruction: kernel, bytes, the array's cell, the offset."""
 
     fetch: bool
@@ -37,8 +35,8 @@ class Stretch(NamedTuple):
         stretch = code.at("%base", code.word("%pc", 3))
         target, source = (stretch, array) if self.fetch else (array, stretch)
         code.declared["llvm.memcpy.p0.p0.i64"] = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
-        code.end(f"call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {source}, i64 {size}, i1 false)")
-        next_kernel(code, code.at("%pc", 4 * WORD))
+        code.emit(f"call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {source}, i64 {size}, i1 false)")
+        next_kernel(code, code.at("%pc", 4 * WORD_BYTES))
         return code
 
 
@@ -51,10 +49,10 @@ class Gather(NamedTuple):
         """Number by number."""
         code = Code(self.name, ARGUMENTS, lanes=1)
         count, stretch = code.word("%pc", 1), code.at("%base", code.word("%pc", 2))
-        table = code.at("%pc", 3 * WORD)
+        table = code.at("%pc", 3 * WORD_BYTES)
         with code.repeat(count) as i:
-            code.store(code.load(code.at("%base", code.word(table, i))), code.at(stretch, code.times(i, WORD)))
-        next_kernel(code, code.at(table, code.times(count, WORD)))
+            code.store(code.load(code.at("%base", code.word(table, i))), code.at(stretch, code.times(i, WORD_BYTES)))
+        next_kernel(code, code.at(table, code.times(count, WORD_BYTES)))
         return code
 
 
@@ -71,10 +69,14 @@ class Fill(NamedTuple):
     def write(self) -> Code:
         """Vector by vector."""
         code = Code(self.name, ARGUMENTS, self.lanes)
-        count, place, x = code.word("%pc", 1), code.at("%base", code.word("%pc", 2)), code.broadcast(code.at("%pc", 3 * WORD))
+        count, place, x = (
+            code.word("%pc", 1),
+            code.at("%base", code.word("%pc", 2)),
+            code.broadcast(code.at("%pc", 3 * WORD_BYTES)),
+        )
         with code.repeat(count) as i:
-            code.store(x, code.at(place, code.times(i, self.lanes * WORD)))
-        next_kernel(code, code.at("%pc", 4 * WORD))
+            code.store(x, code.at(place, code.times(i, self.lanes * WORD_BYTES)))
+        next_kernel(code, code.at("%pc", 4 * WORD_BYTES))
         return code
 
 
@@ -90,7 +92,7 @@ class Copy(NamedTuple):
 
     def write(self) -> Code:
         """Vector by vector."""
-        code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD
+        code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD_BYTES
         count, source, target = (
             code.word("%pc", 1),
             code.at("%base", code.word("%pc", 2)),
@@ -98,7 +100,7 @@ class Copy(NamedTuple):
         )
         with code.repeat(count) as i:
             code.store(code.load(code.at(source, code.times(i, vector))), code.at(target, code.times(i, vector)))
-        next_kernel(code, code.at("%pc", 4 * WORD))
+        next_kernel(code, code.at("%pc", 4 * WORD_BYTES))
         return code
 
 
@@ -115,15 +117,15 @@ class Examples(NamedTuple):
 
     def write(self) -> Code:
         """In the data stand the vectors of the first input, of the second, and so on."""
-        code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD
+        code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD_BYTES
         inputs, vectors, cell = (code.word("%pc", i) for i in range(1, 4))
-        data, table = code.load(code.at("%base", cell), "ptr"), code.at("%pc", 4 * WORD)
+        data, table = code.load(code.at("%base", cell), "ptr"), code.at("%pc", 4 * WORD_BYTES)
         with code.repeat(inputs) as i:
-            entry = code.at(table, code.times(i, 2 * WORD))
+            entry = code.at(table, code.times(i, 2 * WORD_BYTES))
             source, target = code.at(data, code.word(entry)), code.at("%base", code.word(entry, 1))
             with code.repeat(vectors) as u:
                 code.store(code.load(code.at(source, code.times(u, vector))), code.at(target, code.times(u, vector)))
-        next_kernel(code, code.at(table, code.times(inputs, 2 * WORD)))
+        next_kernel(code, code.at(table, code.times(inputs, 2 * WORD_BYTES)))
         return code
 
 
@@ -140,19 +142,19 @@ class Outputs(NamedTuple):
 
     def write(self) -> Code:
         """Output by output."""
-        code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD
+        code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD_BYTES
         outputs, vectors, cell = (code.word("%pc", i) for i in range(1, 4))
-        array, table = code.load(code.at("%base", cell), "ptr"), code.at("%pc", 4 * WORD)
+        array, table = code.load(code.at("%base", cell), "ptr"), code.at("%pc", 4 * WORD_BYTES)
         with code.repeat(outputs) as k:
             source = code.at("%base", code.word(table, k))
             target = code.at(array, code.times(code.let(f"mul nuw nsw i64 {k}, {vectors}"), vector))
             with code.repeat(vectors) as u:
                 code.store(code.load(code.at(source, code.times(u, vector))), code.at(target, code.times(u, vector)))
-        next_kernel(code, code.at(table, code.times(outputs, WORD)))
+        next_kernel(code, code.at(table, code.times(outputs, WORD_BYTES)))
         return code
 
 
-class Tally(NamedTuple):
+class AddToTotal(NamedTuple):
     """Add the values of a block to the sum of each lane. The instruction: kernel, vectors, the offsets of the values and the sum."""
 
     lanes: int
@@ -164,18 +166,18 @@ class Tally(NamedTuple):
 
     def write(self) -> Code:
         """Vector by vector."""
-        code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD
+        code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD_BYTES
         vectors, values, total = code.word("%pc", 1), *(code.at("%base", code.word("%pc", i)) for i in (2, 3))
         so_far = code.variable(code.type, code.load(total))
         with code.repeat(vectors) as u:
             x = code.load(code.at(values, code.times(u, vector)))
-            code.end(f"store {code.type} {code.binary('fadd', code.let(f'load {code.type}, ptr {so_far}'), x)}, ptr {so_far}")
+            code.emit(f"store {code.type} {code.binary('fadd', code.let(f'load {code.type}, ptr {so_far}'), x)}, ptr {so_far}")
         code.store(code.let(f"load {code.type}, ptr {so_far}"), total)
-        next_kernel(code, code.at("%pc", 4 * WORD))
+        next_kernel(code, code.at("%pc", 4 * WORD_BYTES))
         return code
 
 
-class Wipe(NamedTuple):
+class MaskToZero(NamedTuple):
     """Set vectors to 0 in lanes where the mask is 0, which hold no example: even a product of 0 and infinity may stand there. The
     instruction: kernel, n vectors, the offset of the mask, n offsets."""
 
@@ -189,14 +191,14 @@ class Wipe(NamedTuple):
     def write(self) -> Code:
         """Vector by vector."""
         code = Code(self.name, ARGUMENTS, self.lanes)
-        count, mask, table = code.word("%pc", 1), code.at("%base", code.word("%pc", 2)), code.at("%pc", 3 * WORD)
+        count, mask, table = code.word("%pc", 1), code.at("%base", code.word("%pc", 2)), code.at("%pc", 3 * WORD_BYTES)
         kind = f"<{self.lanes} x i1>" if self.lanes > 1 else "i1"
         used = code.let(f"fcmp une {code.type} {code.load(mask)}, {code.number(0.0)}")
         with code.repeat(count) as i:
             place = code.at("%base", code.word(table, i))
             x = code.let(f"select {kind} {used}, {code.type} {code.load(place)}, {code.type} {code.number(0.0)}")
             code.store(x, place)
-        next_kernel(code, code.at(table, code.times(count, WORD)))
+        next_kernel(code, code.at(table, code.times(count, WORD_BYTES)))
         return code
 
 
@@ -219,14 +221,14 @@ class Reduce(NamedTuple):
     def write(self) -> Code:
         """The halves of each sum are added; they are rows of a square, which are added as the columns of its transpose."""
         half = self.group
-        code, vector = Code(self.name, ARGUMENTS, half), self.lanes * WORD
-        groups, sums, table = code.word("%pc", 1), code.at("%base", code.word("%pc", 2)), code.at("%pc", 3 * WORD)
+        code, vector = Code(self.name, ARGUMENTS, half), self.lanes * WORD_BYTES
+        groups, sums, table = code.word("%pc", 1), code.at("%base", code.word("%pc", 2)), code.at("%pc", 3 * WORD_BYTES)
         with code.repeat(groups) as i:
             place = code.at(sums, code.times(i, half * vector))
-            words = code.at(table, code.times(i, half * WORD))
+            words = code.at(table, code.times(i, half * WORD_BYTES))
             square = [code.load(code.at(place, k * vector)) for k in range(half)]
             if self.lanes > 1:
-                others = [code.load(code.at(place, k * vector + half * WORD)) for k in range(half)]
+                others = [code.load(code.at(place, k * vector + half * WORD_BYTES)) for k in range(half)]
                 square = [code.binary("fadd", *both) for both in zip(square, others, strict=True)]
             while len(square) > 1:
                 square = [_folded(code, x, y, len(square)) for x, y in zip(square[::2], square[1::2], strict=True)]
@@ -234,7 +236,7 @@ class Reduce(NamedTuple):
                 target = code.at("%base", code.word(words, k))
                 total = code.let(f"fadd double {code.load(target, 'double')}, {code.lane(square[0], k)}")
                 code.store(total, target, "double")
-        next_kernel(code, code.at(table, code.times(groups, half * WORD)))
+        next_kernel(code, code.at(table, code.times(groups, half * WORD_BYTES)))
         return code
 
 
@@ -267,13 +269,13 @@ class Scatter(NamedTuple):
         """As many vectors as they have lanes are a square, which is transposed."""
         code, lanes = Code(self.name, ARGUMENTS, self.lanes), self.lanes
         groups, cell, row = (code.word("%pc", i) for i in (1, 2, 3))
-        array, table = code.load(code.at("%base", cell), "ptr"), code.at("%pc", 4 * WORD)
+        array, table = code.load(code.at("%base", cell), "ptr"), code.at("%pc", 4 * WORD_BYTES)
         with code.repeat(groups) as i:
-            words, place = code.at(table, code.times(i, lanes * WORD)), code.at(array, code.times(i, lanes * WORD))
+            words, place = code.at(table, code.times(i, lanes * WORD_BYTES)), code.at(array, code.times(i, lanes * WORD_BYTES))
             square = [code.load(code.at("%base", code.word(words, k))) for k in range(lanes)]
             for k, example in enumerate(_transposed(code, square)):
                 code.store(example, code.at(place, code.times(row, k)))
-        next_kernel(code, code.at(table, code.times(groups, lanes * WORD)))
+        next_kernel(code, code.at(table, code.times(groups, lanes * WORD_BYTES)))
         return code
 
 
@@ -307,13 +309,13 @@ class Driver(NamedTuple):
         code = Code(self.name, "ptr noalias %context", lanes=1)
         base, phases = code.load("%context", "ptr"), code.word("%context", 1)
         with code.repeat(phases) as k:
-            phase = code.at("%context", code.plus(code.times(k, 6 * WORD), 2 * WORD))
+            phase = code.at("%context", code.plus(code.times(k, 6 * WORD_BYTES), 2 * WORD_BYTES))
             stream, times = code.load(phase, "ptr"), code.word(phase, 1)
-            cells = [(DATA, code.word(phase, 2), code.word(phase, 3)), (ARRAY, code.word(phase, 4), code.word(phase, 5))]
+            cells = [(DATA, code.word(phase, 2), code.word(phase, 3)), (RESULTS, code.word(phase, 4), code.word(phase, 5))]
             with code.repeat(times) as i:
                 for cell, address, step in cells:
                     here = code.plus(address, code.let(f"mul nuw nsw i64 {i}, {step}"))
                     code.store(here, code.at(base, cell), "i64")
-                code.end(f"call void {code.load(stream, 'ptr')}(ptr {stream}, ptr {base})")
-        code.end("ret void")
+                code.emit(f"call void {code.load(stream, 'ptr')}(ptr {stream}, ptr {base})")
+        code.emit("ret void")
         return code

@@ -1,4 +1,4 @@
-"""What a kernel must know of a row of the table: what its derivatives read, and whether it is a few instructions."""
+"""What a kernel must know of a row of the table: which numbers its derivatives read, and whether it takes only a few instructions."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from autograd.rules.primitives import PRIMITIVES
 
 
 def read_backward(op: Op) -> set[str]:
-    """What the local derivatives of an operation need of x, y and out; those of a rectifier can be read off the result alone."""
+    """Which of x, y and out the local derivatives of an operation read. Those of a rectifier follow from the result alone."""
     names = {name for text in op.partials for name in names_in(text)} & {"x", "y", "out"}
     return {"out"} if names and op.is_rectifier else names
 
 
 def is_light(op: Op) -> bool:
-    """Whether the operation has one operand and is a few instructions, for the value and for the derivative."""
+    """Whether the operation has one operand, and its value and its derivative take a few instructions each."""
     return op.arity == 1 and not op.is_family and all(_is_light(text) for text in (op.value, *op.partials))
 
 

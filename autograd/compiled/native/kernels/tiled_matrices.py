@@ -22,13 +22,12 @@ from typing import NamedTuple
 
 from autograd.compiled.native.kernels.row_facts import read_backward
 from autograd.compiled.native.llvm.formula import Formula, spelled
-from autograd.compiled.native.llvm.ir import Code, Number
+from autograd.compiled.native.llvm.ir import WORD_BYTES, Code, Number
 from autograd.compiled.native.llvm.jit import ARGUMENTS, next_kernel
 from autograd.rules.grammar import names_in
 from autograd.rules.op import Op
 
-WORD = 8
-COLUMNS = 4  # of a tile of the transposed product
+TILE_COLUMNS = 4  # of a tile of the transposed product
 
 
 class Tile(NamedTuple):
@@ -44,7 +43,7 @@ class Tile(NamedTuple):
     @property
     def vector(self) -> int:
         """The bytes of a vector."""
-        return self.lanes * WORD
+        return self.lanes * WORD_BYTES
 
     @property
     def upright(self) -> bool:
@@ -68,7 +67,7 @@ class Tile(NamedTuple):
 
     def weight(self, code: Code, column: str, part: int) -> str:
         """The vector of a part's weights in the column that stands at this address."""
-        return code.load(column) if self.upright else code.broadcast(code.at(column, part * WORD))
+        return code.load(column) if self.upright else code.broadcast(code.at(column, part * WORD_BYTES))
 
     def take(self, code: Code, words: str, part: int) -> list[str]:
         """The vectors of a part's slots; ``words`` is the address of the offsets of the slots of all rows."""
@@ -99,7 +98,7 @@ def _read(code: Code, variable: str) -> str:
 
 
 def _write(code: Code, value: str, variable: str) -> None:
-    code.end(f"store {code.type} {value}, ptr {variable}")
+    code.emit(f"store {code.type} {value}, ptr {variable}")
 
 
 class MatrixForward(NamedTuple):
@@ -130,18 +129,18 @@ class MatrixForward(NamedTuple):
         """For each tile: take the starts, add the columns, store the results."""
         tile, code = self.tile, self.tile.code(self.name)
         tiles, columns, offset, cell = (code.word("%pc", i) for i in (1, 2, 3, 4))
-        data, operands = code.load(code.at("%base", cell), "ptr"), code.at("%pc", 5 * WORD)
-        results = code.variable("ptr", code.at(operands, code.times(columns, WORD)))
+        data, operands = code.load(code.at("%base", cell), "ptr"), code.at("%pc", 5 * WORD_BYTES)
+        results = code.variable("ptr", code.at(operands, code.times(columns, WORD_BYTES)))
         weights = code.variable("ptr", code.at("%base", offset))
         with code.repeat(tiles):
             row, weight = (code.let(f"load ptr, ptr {each}") for each in (results, weights))
             sums = tile.zeros(code, tile.parts)
             self._take_starts(code, sums, row, weight)
             if self.start == "shared":
-                weight = code.at(weight, tile.height * WORD)
+                weight = code.at(weight, tile.height * WORD_BYTES)
             with code.repeat(columns) as j:
                 x = tile.operand(code, code.at(data, code.word(operands, j)))
-                column = code.at(weight, code.times(j, tile.height * WORD))
+                column = code.at(weight, code.times(j, tile.height * WORD_BYTES))
                 for r in range(tile.parts):
                     w = tile.weight(code, column, r)
                     for u in range(tile.unroll):
@@ -154,14 +153,14 @@ class MatrixForward(NamedTuple):
                     formula = Formula(code)
                     activated = [formula.of(self.op.value, {"x": x}) for x in result]
                     tile.put(code, activated, self._words(code, row, "activated"), r)
-            code.end(f"store ptr {code.at(weight, code.times(columns, tile.height * WORD))}, ptr {weights}")
-            code.end(f"store ptr {code.at(row, len(self.fields) * tile.height * WORD)}, ptr {results}")
+            code.emit(f"store ptr {code.at(weight, code.times(columns, tile.height * WORD_BYTES))}, ptr {weights}")
+            code.emit(f"store ptr {code.at(row, len(self.fields) * tile.height * WORD_BYTES)}, ptr {results}")
         next_kernel(code, code.let(f"load ptr, ptr {results}"))
         return code
 
     def _words(self, code: Code, row: str, field: str) -> str:
         """The address of a field of the rows of a tile."""
-        return code.at(row, self.fields.index(field) * self.tile.height * WORD)
+        return code.at(row, self.fields.index(field) * self.tile.height * WORD_BYTES)
 
     def _take_starts(self, code: Code, sums: list[list[str]], row: str, weight: str) -> None:
         for r in range(self.tile.parts):
@@ -205,12 +204,12 @@ class MatrixOperands(NamedTuple):
         """For so many columns at a time: take what was there, add up the rows, store the sums."""
         code = self.tile.code(self.name)
         tiles, columns, weights, stride = (code.word("%pc", i) for i in (1, 2, 3, 4))
-        table = code.at("%pc", 5 * WORD)
-        rows = code.at(table, code.times(columns, self.words * WORD))
+        table = code.at("%pc", 5 * WORD_BYTES)
+        rows = code.at(table, code.times(columns, self.words * WORD_BYTES))
         base = code.at("%base", weights)
         with code.repeat(columns, step=self.width) as j:
-            self._columns(code, code.at(table, code.times(j, self.words * WORD)), rows, base, tiles, stride)
-        next_kernel(code, code.at(rows, code.times(tiles, self.tile.height * WORD)))
+            self._columns(code, code.at(table, code.times(j, self.words * WORD_BYTES)), rows, base, tiles, stride)
+        next_kernel(code, code.at(rows, code.times(tiles, self.tile.height * WORD_BYTES)))
         return code
 
     def _columns(self, code: Code, table: str, rows: str, base: str, tiles: str, stride: str) -> None:
@@ -225,7 +224,7 @@ class MatrixOperands(NamedTuple):
         with code.repeat(tiles) as t:
             distance = code.let(f"mul nuw nsw i64 {t}, {stride}")
             places = [code.at(weight, distance) for weight in weights]
-            row = code.at(rows, code.times(t, tile.height * WORD))
+            row = code.at(rows, code.times(t, tile.height * WORD_BYTES))
             for r in range(tile.parts):
                 adjoint = tile.take(code, row, r)
                 for c in range(width):
@@ -233,7 +232,7 @@ class MatrixOperands(NamedTuple):
                     for u in range(tile.unroll):
                         _write(code, code.multiply_add(w, adjoint[u], _read(code, sums[c][u])), sums[c][u])
         for c in range(width):
-            after = code.at(table, (self.words * c + 2) * WORD)
+            after = code.at(table, (self.words * c + 2) * WORD_BYTES)
             if tile.upright:
                 total = code.sum_of_lanes(code.load(before[c], "double"), _read(code, sums[c][0]))
                 code.store(total, code.at("%base", code.word(after)), "double")
@@ -276,17 +275,17 @@ class MatrixWeights(NamedTuple):
         """For each tile: take the adjoints of its rows, and give each weight its operand times them."""
         tile, code = self.tile, self.tile.code(self.name)
         tiles, columns, offset, origin, step, cell = (code.word("%pc", i) for i in range(1, 7))
-        data, operands = code.load(code.at("%base", cell), "ptr"), code.at("%pc", 7 * WORD)
-        rows = code.at(operands, code.times(columns, WORD))
+        data, operands = code.load(code.at("%base", cell), "ptr"), code.at("%pc", 7 * WORD_BYTES)
+        rows = code.at(operands, code.times(columns, WORD_BYTES))
         place, before = (code.variable("ptr", code.at("%base", each)) for each in (offset, origin))
         with code.repeat(tiles) as t:
-            row = code.at(rows, code.times(t, tile.height * WORD))
+            row = code.at(rows, code.times(t, tile.height * WORD_BYTES))
             adjoints = [tile.take(code, row, r) for r in range(tile.parts)]
             if self.start:
                 self._column(code, place, before, step, adjoints, [])
             with code.repeat(columns) as j:
                 self._column(code, place, before, step, adjoints, tile.operand(code, code.at(data, code.word(operands, j))))
-        next_kernel(code, code.at(rows, code.times(tiles, tile.height * WORD)))
+        next_kernel(code, code.at(rows, code.times(tiles, tile.height * WORD_BYTES)))
         return code
 
     def _column(self, code: Code, place: str, before: str, step: str, adjoints: list[list[str]], x: list[str]) -> None:
@@ -300,5 +299,5 @@ class MatrixWeights(NamedTuple):
                 totals[r] = code.multiply_add(x[u], adjoint, totals[r]) if x else code.binary("fadd", totals[r], adjoint)
         for r in range(tile.parts):
             code.store(totals[r], code.at(sums, r * tile.vector))
-        code.end(f"store ptr {code.at(sums, tile.height * tile.vector)}, ptr {place}")
-        code.end(f"store ptr {code.at(origin, step)}, ptr {before}")
+        code.emit(f"store ptr {code.at(sums, tile.height * tile.vector)}, ptr {place}")
+        code.emit(f"store ptr {code.at(origin, step)}, ptr {before}")

@@ -1,8 +1,8 @@
-"""The functions of the C library that machine code calls: those of ``math``, and where there are any their vector forms.
+"""The functions of the C library that machine code calls: those of ``math``, and their vector forms where they exist.
 
 Since glibc 2.22 (most functions: 2.35) Linux has ``libmvec``: ``_ZGVeN8v_exp`` computes eight exponentials at a time. The names
 are those of the Vector Function ABI: ``e`` is AVX-512, ``d`` AVX2, ``b`` SSE2, ``n`` NEON; then the lanes, and a ``v`` for each
-operand. Results are at most 4 units in the last place off.
+operand. Results are off by at most 4 units in the last place.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CONVENTIONS = {"aarch64": "aarch64_vector_pcs"}
 
 
 class VectorFunction(NamedTuple):
-    """A function of vectors: its name, and how it is called where that is not C's way."""
+    """A function of vectors: its name, and its calling convention unless that is C's."""
 
     name: str
     convention: str
@@ -29,7 +29,7 @@ class VectorFunction(NamedTuple):
 
 @cache
 def scalar_function(name: str) -> str:
-    """The C library's function under a name that LLVM does not know, or it would compute ``pow(x, 2)`` as ``x * x``."""
+    """The C library's function, under a name that LLVM does not know: it would compute ``pow(x, 2)`` as ``x * x``."""
     own = f"libm.{name}"
     _publish(own, getattr(_math_library(), name))
     return own
@@ -37,7 +37,7 @@ def scalar_function(name: str) -> str:
 
 @cache
 def vector_function(name: str, lanes: int) -> VectorFunction | None:
-    """The function for so many lanes at once, or None if the C library of this machine has none."""
+    """The function for vectors of ``lanes``, or None if the C library of this machine lacks it."""
     machine = platform.machine()
     family = FAMILIES.get(machine, {}).get(lanes)
     library = _vector_library()

@@ -1,10 +1,11 @@
-"""Formula: the texts of the table of derivatives as machine instructions, for one number or for a vector of them.
+"""Formula turns a text of the table of derivatives into machine instructions, for one number or for a vector of them.
 
-Third reader of a row beside Python's functions and the recorder of derivatives: the tree of ``"(1 + out) * (1 - out)"`` becomes
-two additions and a multiplication. A choice computes both sides and selects; a call of another row becomes its formula.
+It is the third reader of a row, beside Python's functions and the recorder of derivatives. The tree of ``"(1 + out) * (1 - out)"``
+becomes an addition, a subtraction and a multiplication. A choice computes both sides and selects one; a call of another row becomes
+the formula of that row.
 
-A single number takes the C library's functions, vectors of two lanes or more its vector functions where it has them (at most 4
-units in the last place off). Small whole powers are products.
+A single number takes the C library's functions. A vector of two lanes or more takes the functions of ``exp_tanh``, then the C
+library's vector functions where they exist (off by at most 4 units in the last place). Small integer powers are products.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ INSTRUCTIONS: dict[type[ast.AST], str] = {ast.Add: "fadd", ast.Sub: "fsub", ast.
 COMPARISONS: dict[type[ast.AST], str] = {
     ast.Lt: "olt", ast.LtE: "ole", ast.Gt: "ogt", ast.GtE: "oge", ast.Eq: "oeq", ast.NotEq: "une",
 }  # fmt: skip
-LARGEST_PRODUCT = 4  # whole powers up to this one are products
+MAX_PRODUCT_EXPONENT = 4  # integer powers up to this one are products
 
 
 class Formula:
-    """Writes the value of a text to ``code``, given what its names stand for: computed values, or constants.
+    """Writes to ``code`` how the value of a text is computed. A name in the text stands for a computed value or a constant.
 
     >>> code = Code("f", "ptr %p", lanes=1)
     >>> x = code.load("%p")
@@ -47,7 +48,7 @@ class Formula:
         self.code = code
 
     def of(self, text: str, names: Mapping[str, Number]) -> Number:
-        """The value of the text: a name in the code, or a constant if it reads nothing."""
+        """The value of the text: a name in the code, or a constant."""
         tree = Floats().visit(ast.parse(text, mode="eval").body)  # literals are floats, and ** is a call of pow
         return self._of(tree, names)
 
@@ -97,7 +98,7 @@ class Formula:
         return self._function(name, PRIMITIVES[name].llvm, arguments)
 
     def _power(self, x: Number, exponent: Number) -> Number:
-        if isinstance(exponent, float) and exponent in range(LARGEST_PRODUCT + 1):
+        if isinstance(exponent, float) and exponent in range(MAX_PRODUCT_EXPONENT + 1):
             product: Number = 1.0
             for _ in range(int(exponent)):
                 product = x if product == 1.0 else self._binary("fmul", product, x)
@@ -105,18 +106,18 @@ class Formula:
         return self._function("pow", "", [x, exponent])
 
     def _function(self, name: str, intrinsic: str, arguments: list[Number]) -> str:
-        """A primitive: an instruction of the machine, or a function of the C library for all lanes, or for one after the other."""
+        """A primitive: an instruction of the machine, or a function for all lanes at once, or one for lane after lane."""
         code = self.code
-        given = [code.number(argument) for argument in arguments]
+        operands = [code.number(argument) for argument in arguments]
         if intrinsic:
-            return code.call(f"{intrinsic}.{code.suffix}", *given)
+            return code.call(f"{intrinsic}.{code.suffix}", *operands)
         if code.lanes == 1:
-            return code.call(scalar_function(name), *given)
+            return code.call(scalar_function(name), *operands)
         if name in exp_tanh.FUNCTIONS:
-            return exp_tanh.FUNCTIONS[name](code, *given)
+            return exp_tanh.FUNCTIONS[name](code, *operands)
         if code.lanes <= native_lanes() and (vector := vector_function(name, code.lanes)):
-            return code.call(vector.name, *given, convention=vector.convention)
-        return self._lane_by_lane(scalar_function(name), given)
+            return code.call(vector.name, *operands, convention=vector.convention)
+        return self._lane_by_lane(scalar_function(name), operands)
 
     def _lane_by_lane(self, function: str, arguments: list[str]) -> str:
         code, result = self.code, "poison"
@@ -130,8 +131,8 @@ _SPELLED: dict[str, tuple[object, ...]] = {}
 
 
 def spelled(op: Op, constant: float | None = None) -> str:
-    """A name for an operation in the names of kernels, which no other has: a row of your own may be called ``pow2``, or have been
-    called as another is now."""
+    """The name of an operation in the names of kernels. No other operation has it, although the user may call a row ``pow2``, or give
+    a name again that another row had before."""
     name = op.name + ("" if constant is None else f"{constant:g}")
     texts = (op.name, op.value, op.partials)
     while _SPELLED.setdefault(name, texts) != texts:

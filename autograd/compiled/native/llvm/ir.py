@@ -1,7 +1,7 @@
-"""Code: the text of one function in LLVM's intermediate representation (IR), written line by line.
+"""Code writes one function in LLVM's intermediate representation (IR), line by line.
 
-Only what the kernels need: numbers are ``double`` or vectors of them, addresses are ``ptr``, words of the instruction stream
-are ``i64``. Variables that change live in memory (``alloca``), as in any naive compiler; LLVM's first pass moves them into
+It knows only what the kernels need: numbers are ``double`` or vectors of them, addresses are ``ptr``, and words of the instruction
+stream are ``i64``. Variables that change live in memory (``alloca``), as in any naive compiler; LLVM's first pass moves them into
 registers.
 """
 
@@ -11,18 +11,21 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+WORD_BYTES = 8
+"""The bytes of a word of the instruction stream, and of a double."""
+
 Number = float | str
 """A constant, or the name of a computed value: ``%v7``."""
 
 
 class Code:
-    """A function under construction; ``lanes`` is the width of its vectors. In ``fused`` code a product and a sum may become one
+    """A function under construction, whose vectors have ``lanes`` doubles. In ``fused`` code LLVM may join a product and a sum to one
     instruction with one rounding.
 
     >>> code = Code("twice", "ptr %x", lanes=2)
     >>> x = code.load("%x")
     >>> code.store(code.binary("fadd", x, x), "%x")
-    >>> code.end("ret void")
+    >>> code.emit("ret void")
     >>> print(code.text())
     define void @twice(ptr %x) {
     begin:
@@ -40,19 +43,19 @@ class Code:
         self.declared: dict[str, str] = {}  # the functions that it calls: name -> declaration
         self._variables: list[str] = []
         self._lines: list[str] = []
-        self._made = 0
+        self._names = 0  # how many names were handed out
 
     def text(self) -> str:
-        """The function; what it calls must be declared in the module."""
+        """The text of the function. The module must declare what it calls: ``declared``."""
         body = "\n".join(f"  {line}" if not line.endswith(":") else line for line in [*self._variables, *self._lines])
         return f"define void @{self.name}({self.arguments}) {{\nbegin:\n{body}\n}}"
 
     # --- instructions -----------------------------------------------------------------------------------------------
 
     def fresh(self, prefix: str = "%v") -> str:
-        """A name that nothing has yet."""
-        self._made += 1
-        return f"{prefix}{self._made}"
+        """A name that nothing else has."""
+        self._names += 1
+        return f"{prefix}{self._names}"
 
     def let(self, instruction: str) -> str:
         """Write ``%v = instruction`` and return the new name."""
@@ -60,7 +63,7 @@ class Code:
         self._lines.append(f"{name} = {instruction}")
         return name
 
-    def end(self, instruction: str) -> None:
+    def emit(self, instruction: str) -> None:
         """Write an instruction that has no result."""
         self._lines.append(instruction)
 
@@ -69,15 +72,15 @@ class Code:
         return self.let(f"{operation}{self.flags} {self.type} {self.number(x)}, {self.number(y)}")
 
     def multiply_add(self, x: str, y: str, z: str) -> str:
-        """``x * y + z``, in one instruction and with one rounding where the machine has that."""
+        """``x * y + z``: one instruction with one rounding, if the machine has it."""
         return self.call(f"llvm.fmuladd.{self.suffix}", x, y, z)
 
     def call(self, function: str, *arguments: str, convention: str = "") -> str:
-        """Call a function of numbers that depends on its arguments alone."""
+        """Call a function whose result depends on nothing but its arguments."""
         return self._call(self.type, function, arguments, convention)
 
     def sum_of_lanes(self, x: str, lanes: str) -> str:
-        """A double and all lanes of a vector, added in any order."""
+        """The sum of a double and all lanes of a vector, added in any order."""
         if self.lanes == 1:
             return self.binary("fadd", x, lanes)
         function = f"llvm.vector.reduce.fadd.{self.suffix}"
@@ -85,17 +88,17 @@ class Code:
         return self.let(f"call reassoc double @{function}(double {x}, {self.type} {lanes})")
 
     def call_of_doubles(self, function: str, *arguments: str) -> str:
-        """The same for single doubles, in a function that has vectors."""
+        """Call a function of single doubles, whatever the width of the vectors."""
         return self._call("double", function, arguments, "")
 
     def _call(self, kind: str, function: str, arguments: Sequence[str], convention: str) -> str:
         types = ", ".join([kind] * len(arguments))
         self.declared[function] = f"declare {convention} {kind} @{function}({types}) memory(none) nounwind willreturn"
-        given = ", ".join(f"{kind} {argument}" for argument in arguments)
-        return self.let(f"call {convention} {kind} @{function}({given})")
+        operands = ", ".join(f"{kind} {argument}" for argument in arguments)
+        return self.let(f"call {convention} {kind} @{function}({operands})")
 
     def number(self, x: Number) -> str:
-        """An operand: a computed value as it is, a constant in all lanes."""
+        """A number as an operand is written: a computed value by its name, a constant in all lanes."""
         if isinstance(x, str):
             return x
         bits = f"0x{struct.pack('>d', x).hex().upper()}"
@@ -103,7 +106,7 @@ class Code:
 
     @property
     def suffix(self) -> str:
-        """What LLVM appends to the name of a function that it has for several types."""
+        """What LLVM appends to the name of a function that exists for several types."""
         return f"v{self.lanes}f64" if self.lanes > 1 else "f64"
 
     # --- memory -----------------------------------------------------------------------------------------------------
@@ -113,65 +116,65 @@ class Code:
         return base if offset == 0 else self.let(f"getelementptr i8, ptr {base}, i64 {offset}")
 
     def load(self, address: str, kind: str = "") -> str:
-        """A number, or what ``kind`` says, from memory."""
+        """Load a number, or a value of the LLVM type ``kind``."""
         return self.let(f"load {kind or self.type}, ptr {address}, align 8")
 
     def store(self, x: Number, address: str, kind: str = "") -> None:
-        """Put a number in memory."""
-        self.end(f"store {kind or self.type} {self.number(x) if not kind else x}, ptr {address}, align 8")
+        """Store a number, or a value of the LLVM type ``kind``."""
+        self.emit(f"store {kind or self.type} {self.number(x) if not kind else x}, ptr {address}, align 8")
 
     def broadcast(self, address: str) -> str:
-        """One double from memory, in all lanes."""
+        """Load one double into all lanes."""
         return self.splat(self.load(address, "double"))
 
     def splat(self, x: str) -> str:
-        """A double in all lanes."""
+        """A vector with the double in all lanes."""
         if self.lanes == 1:
             return x
         first = self.let(f"insertelement {self.type} poison, double {x}, i64 0")
         return self.let(f"shufflevector {self.type} {first}, {self.type} poison, <{self.lanes} x i32> zeroinitializer")
 
     def lane(self, x: str, k: int) -> str:
-        """One double of a vector."""
+        """The double in lane ``k``."""
         return x if self.lanes == 1 else self.let(f"extractelement {self.type} {x}, i64 {k}")
 
     def with_lane(self, x: str, k: int, value: str) -> str:
-        """The vector with another double in one lane."""
+        """The vector with another double in lane ``k``."""
         return value if self.lanes == 1 else self.let(f"insertelement {self.type} {x}, double {value}, i64 {k}")
 
     # --- control ----------------------------------------------------------------------------------------------------
 
     def variable(self, kind: str, start: str) -> str:
-        """A place for a value that changes, as an address."""
+        """The address of a new variable."""
         name = self.fresh("%a")
         self._variables.append(f"{name} = alloca {kind}")
-        self.end(f"store {kind} {start}, ptr {name}")
+        self.emit(f"store {kind} {start}, ptr {name}")
         return name
 
     @contextmanager
     def repeat(self, count: str | int, start: str | int = 0, step: int = 1) -> Iterator[str]:
-        """Run what is written inside for i = start, start + step, ... below ``count``; at least once, as each caller knows."""
+        """Run what is written inside for i = start, start + step, ... below ``count``. It runs at least once: callers know that it must."""
         label = self.fresh("loop")
         counter = self.variable("i64", str(start))
-        self.end(f"br label %{label}")
-        self.end(f"{label}:")
+        self.emit(f"br label %{label}")
+        self.emit(f"{label}:")
         i = self.let(f"load i64, ptr {counter}")
         yield i
         following = self.let(f"add nuw nsw i64 {i}, {step}")
-        self.end(f"store i64 {following}, ptr {counter}")
-        self.end(f"br i1 {self.let(f'icmp ult i64 {following}, {count}')}, label %{label}, label %{label}.end")
-        self.end(f"{label}.end:")
+        self.emit(f"store i64 {following}, ptr {counter}")
+        self.emit(f"br i1 {self.let(f'icmp ult i64 {following}, {count}')}, label %{label}, label %{label}.end")
+        self.emit(f"{label}.end:")
 
-    # --- whole numbers, for addresses -------------------------------------------------------------------------------
+    # --- integers, for addresses -------------------------------------------------------------------------------------
 
     def times(self, x: str, factor: int) -> str:
-        """A whole number times a fixed one."""
+        """An integer times a fixed one."""
         return self.let(f"mul nuw nsw i64 {x}, {factor}")
 
     def plus(self, x: str, y: str | int) -> str:
-        """The sum of two whole numbers."""
+        """The sum of two integers."""
         return self.let(f"add nuw nsw i64 {x}, {y}")
 
     def word(self, address: str, i: str | int = 0) -> str:
-        """The word number ``i`` from an address, as a whole number."""
-        return self.load(self.at(address, 8 * i if isinstance(i, int) else self.times(i, 8)), "i64")
+        """The integer in word ``i`` after an address."""
+        return self.load(self.at(address, WORD_BYTES * i if isinstance(i, int) else self.times(i, WORD_BYTES)), "i64")

@@ -1,4 +1,4 @@
-"""Kernels become machine code: once each, whatever tapes use them."""
+"""Compiles kernels to machine code: each once in a process, whatever tapes use it."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ import llvmlite.binding as llvm
 
 from autograd.compiled.native.llvm.ir import Code
 
-UNROLL = {8: 4, 4: 2, 2: 2, 1: 1}
-"""For each number of lanes, how many vectors a block has: as many as leave registers for a tile of four matrix rows."""
+BLOCK_VECTORS = {8: 4, 4: 2, 2: 2, 1: 1}
+"""How many vectors a block has, by the lanes of a vector: as many as leave registers for a tile of four matrix rows."""
 
 ARGUMENTS = "ptr noalias %pc, ptr %base"
-"""Of every kernel: where its instruction stands, and the memory that the instruction's offsets refer to."""
+"""The arguments of every kernel: the address of its instruction, and the base to which the instruction's offsets are added."""
 
 
 class Kernel(Protocol):
-    """What a piece of machine code does; hashable, so that equal ones are compiled once."""
+    """A loop that can be compiled. Equal kernels have one name, and are compiled once."""
 
     @property
     def name(self) -> str:
-        """Its name in LLVM IR and in messages: the same for equal kernels alone."""
+        """Its name in LLVM IR; no other kernel has it."""
 
     def write(self) -> Code:
-        """Its code: a function of ``ARGUMENTS`` that ends by going on with the next instruction."""
+        """Its code: a function of ``ARGUMENTS`` that ends with ``next_kernel``."""
 
 
 def next_kernel(code: Code, pc: str) -> None:
-    """End a kernel: go on with the instruction at ``pc``, whose first word is the address of its kernel.
+    """End a kernel by a jump to the instruction at ``pc``, whose first word is the address of its kernel.
 
     This is threaded code (Bell, 1973): no loop over instructions, no switch; each kernel jumps to the next.
     """
     kernel = code.load(pc, "ptr")
-    code.end(f"musttail call void {kernel}(ptr {pc}, ptr %base)")
-    code.end("ret void")
+    code.emit(f"musttail call void {kernel}(ptr {pc}, ptr %base)")
+    code.emit("ret void")
 
 
 class Halt:
@@ -48,12 +48,12 @@ class Halt:
     def write(self) -> Code:
         """Return to the driver."""
         code = Code(self.name, ARGUMENTS, lanes=1)
-        code.end("ret void")
+        code.emit("ret void")
         return code
 
 
 class Library:
-    """All compiled kernels of this process; kernels are only ever added."""
+    """All compiled kernels of this process. Kernels are added and never removed."""
 
     def __init__(self) -> None:
         self._machine = target_machine()
@@ -62,16 +62,16 @@ class Library:
         self._lock = threading.Lock()
 
     def addresses(self, kernels: Iterable[Kernel]) -> dict[str, int]:
-        """The address of each kernel by its name; those that are new are compiled first."""
-        wanted = {kernel.name: kernel for kernel in kernels}
+        """The address of each kernel, by its name. New ones are compiled first."""
+        by_name = {kernel.name: kernel for kernel in kernels}
         with self._lock:
-            new = [kernel for name, kernel in wanted.items() if name not in self._addresses]
+            new = [kernel for name, kernel in by_name.items() if name not in self._addresses]
             if new:
                 self._engine.add_module(optimised(new, self._machine))
                 self._engine.finalize_object()
                 for kernel in new:
                     self._addresses[kernel.name] = self._engine.get_function_address(kernel.name)
-            return {name: self._addresses[name] for name in wanted}
+            return {name: self._addresses[name] for name in by_name}
 
 
 @cache
@@ -81,7 +81,7 @@ def library() -> Library:
 
 
 def target_machine() -> llvm.TargetMachine:
-    """The host, with all it has; a new one, since the engine that compiles with it takes it over."""
+    """The host with all its features. Each call returns a new one, because the engine that compiles with it owns it."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_default_triple()
@@ -102,21 +102,21 @@ def native_lanes() -> int:
 
 
 def assembly_text(kernels: Iterable[Kernel]) -> str:
-    """The kernels in LLVM IR, as they are written, before LLVM has improved them."""
+    """The kernels in LLVM IR as they are written, before LLVM optimises them."""
     codes = [kernel.write() for kernel in kernels]
     declared = {name: text for code in codes for name, text in code.declared.items()}
     return "\n".join([*declared.values(), *(code.text() for code in codes)])
 
 
 def optimised(kernels: Iterable[Kernel], machine: llvm.TargetMachine) -> llvm.ModuleRef:
-    """The kernels as a module, after those few of LLVM's passes that matter here: the kernels are laid by hand."""
+    """The kernels as a module, after the few passes of LLVM that help code whose loops are already laid out by hand."""
     module = llvm.parse_assembly(assembly_text(kernels))
     module.triple = llvm.get_process_triple()
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
     passes = llvm.create_new_function_pass_manager()
     passes.add_sroa_pass()  # variables into registers
     passes.add_instruction_combine_pass()
-    passes.add_new_gvn_pass()  # what is computed twice is computed once: the exp of a sigmoid and of its derivative
+    passes.add_new_gvn_pass()  # computes once what is written twice: the exp of a sigmoid and of its derivative
     passes.add_simplify_cfg_pass()
     for function in module.functions:
         if not function.is_declaration:
@@ -125,6 +125,6 @@ def optimised(kernels: Iterable[Kernel], machine: llvm.TargetMachine) -> llvm.Mo
 
 
 def assembly(kernels: Iterable[Kernel]) -> str:
-    """The kernels in the assembly language of the host."""
+    """The kernels in the host's assembly language."""
     machine = target_machine()
     return str(machine.emit_assembly(optimised(kernels, machine)))

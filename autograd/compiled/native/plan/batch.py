@@ -16,74 +16,75 @@ from __future__ import annotations
 from itertools import chain
 
 from autograd.compiled.native.kernels.memory import (
-    ARRAY,
+    ARENA,
     DATA,
-    SELF,
-    TRASH,
+    DISCARD,
+    RESULTS,
     VALUE,
+    AddToTotal,
     Copy,
     Examples,
     Fill,
     Gather,
+    MaskToZero,
     Outputs,
     Reduce,
     Scatter,
-    Tally,
-    Wipe,
 )  # fmt: skip
-from autograd.compiled.native.kernels.tiled_matrices import COLUMNS, MatrixForward, MatrixOperands, MatrixWeights, Tile
-from autograd.compiled.native.llvm.jit import UNROLL
+from autograd.compiled.native.kernels.tiled_matrices import TILE_COLUMNS, MatrixForward, MatrixOperands, MatrixWeights, Tile
+from autograd.compiled.native.llvm.ir import WORD_BYTES
+from autograd.compiled.native.llvm.jit import BLOCK_VECTORS
 from autograd.compiled.native.plan.fusion import Unit, backward_units, forward_units, passing
-from autograd.compiled.native.plan.liveness import Turns
-from autograd.compiled.native.plan.shared import Shared
-from autograd.compiled.native.plan.stream import WORD, Actions, Arena, Places, Stream
+from autograd.compiled.native.plan.liveness import SlotAllocator
+from autograd.compiled.native.plan.shared import SharedLayout
+from autograd.compiled.native.plan.stream import AccumulationPlan, Addressing, Arena, Stream
 from autograd.compiled.steps import Group, Matrix, steps_by_level
 from autograd.compiled.tape import Tape
 from autograd.ops import ADD
 from autograd.rules.op import Op
 
-HEIGHT, HEIGHT_OF_ONE = 4, 8  # rows of a tile, and of one of a single lane
+TILE_ROWS, TILE_ROWS_OF_ONE_LANE = 4, 8  # rows of a tile, and of one of a single lane
 
 
-class Batch:
+class BatchLayout:
     """Where everything is, and the streams of a block and around the blocks."""
 
     def __init__(self, arena: Arena, tape: Tape, lanes: int, apart: bool = False) -> None:
-        self.tape, self.lanes, self.unroll = tape, lanes, 1 if apart else UNROLL[lanes]
-        self.vector = lanes * WORD
+        self.tape, self.lanes, self.unroll = tape, lanes, 1 if apart else BLOCK_VECTORS[lanes]
+        self.vector = lanes * WORD_BYTES
         self._slot = self.unroll * self.vector
-        self._height = HEIGHT if lanes > 1 else HEIGHT_OF_ONE
+        self._height = TILE_ROWS if lanes > 1 else TILE_ROWS_OF_ONE_LANE
         self._varies = (*tape.per_example[: tape.first_slot], *[True] * len(tape.instructions)) if apart else tape.per_example
         shared, self.steps = steps_by_level(tape, self._varies)
-        self.shared = Shared(arena, tape, shared)
+        self.shared = SharedLayout(arena, tape, shared)
         self.zeros = arena.take(max(self._slot, self._height * self.vector))
         self.full, self.partial = arena.take(self._slot), arena.take(self.vector)
         self._copied = self._inputs_to_copy()
         self._forward = forward_units(self.steps)
         self._backward = backward_units(tape, self._varies, self.steps) if lanes > 1 else [[step] for step in self.steps[::-1]]
-        turns = Turns(tape, self._varies, self._forward, self._backward, self._copied)
-        first = arena.take(turns.count * self._slot)
-        self._primal = {slot: first + place * self._slot for slot, place in turns.primal.items()}
-        self._adjoint = {slot: first + place * self._slot for slot, place in turns.adjoint.items()}
+        allocator = SlotAllocator(tape, self._varies, self._forward, self._backward, self._copied)
+        first = arena.take(allocator.count * self._slot)
+        self._primal = {slot: first + place * self._slot for slot, place in allocator.primal.items()}
+        self._adjoint = {slot: first + place * self._slot for slot, place in allocator.adjoint.items()}
         self._packed: dict[object, int] = {}
         self._sources: list[int] = []
-        self._bands = {step.out[0]: self._bands_of(step) for step in self.steps if isinstance(step, Matrix)}
+        self._bands = {step.out[0]: self._row_bands(step) for step in self.steps if isinstance(step, Matrix)}
         for bands in self._bands.values():
             for band in bands:
                 if band.key not in self._packed:
                     self._packed[band.key] = len(self._sources)
                     self._sources += band.slots
-        self._pack = arena.take(len(self._sources) * WORD)
+        self._pack = arena.take(len(self._sources) * WORD_BYTES)
         singles = self._shared_operands()
         receivers = [VALUE, *(self._receiver(slot) for slot in (*singles, *self._sources))]
-        self._receivers = receivers + [TRASH] * (-len(receivers) % lanes)
+        self._receivers = receivers + [DISCARD] * (-len(receivers) % lanes)
         self.total = arena.take(len(self._receivers) * self.vector)  # the first of the sums is that of the values
         self._sum = {slot: self.total + (1 + i) * self.vector for i, slot in enumerate(singles)}
         self._weight_sums = self.total + (1 + len(singles)) * self.vector
 
     def _receiver(self, slot: int) -> int:
         """Where the sum of a shared slot's adjoints goes."""
-        return self.shared.adjoint(slot) if self.tape.depends_on_wanted[slot] else TRASH
+        return self.shared.adjoint(slot) if self.tape.depends_on_wanted[slot] else DISCARD
 
     def _from_data(self, step: Matrix) -> bool:
         """Whether a matrix reads nothing but inputs: it takes them from the data as they are."""
@@ -107,7 +108,7 @@ class Batch:
         """The cell with the base of the operands, and their offsets from it."""
         if self._from_data(step):
             return [DATA, *(self._in_data(slot, vectors) for slot in step.operands)]
-        return [SELF, *(self._primal[slot] for slot in step.operands)]
+        return [ARENA, *(self._primal[slot] for slot in step.operands)]
 
     def _shared_operands(self) -> list[int]:
         """The shared slots that single operations read, and through which an adjoint flows."""
@@ -118,13 +119,13 @@ class Batch:
                 met |= {slot: None for slot in (*step.x, *step.y) if tape.depends_on_wanted[slot] and not self._varies[slot]}
         return list(met)
 
-    def _bands_of(self, step: Matrix) -> list[Band]:
+    def _row_bands(self, step: Matrix) -> list[RowBand]:
         """Tiles of so many rows, and one of the rows that are left."""
         whole = len(step.out) // self._height * self._height
         shared = bool(step.start) and not self._varies[step.start[0]]
         kind = "shared" if shared else "example" if step.start else "none"
         parts = ((0, whole, self._height), (whole, len(step.out), len(step.out) - whole))
-        return [Band(step, kind, first, stop, height) for first, stop, height in parts if stop > first]
+        return [RowBand(step, kind, first, stop, height) for first, stop, height in parts if stop > first]
 
     # --- streams around the blocks -----------------------------------------------------------------------------------
 
@@ -150,12 +151,12 @@ class Batch:
     def wipe(self, stream: Stream, gradient: bool) -> None:
         """After the vector that is not full: the sums of values and of shared operands."""
         places = [self.total, *(self._sum.values() if gradient else ())]
-        stream.add(Wipe(self.lanes), len(places), self.partial, *places)
+        stream.add(MaskToZero(self.lanes), len(places), self.partial, *places)
 
     def after(self, stream: Stream, gradient: bool) -> None:
         """Add up the lanes, and go back through what is shared."""
         count = self._sums(gradient)
-        targets = self._receivers if gradient else [VALUE] + [TRASH] * (self.lanes - 1)
+        targets = self._receivers if gradient else [VALUE] + [DISCARD] * (self.lanes - 1)
         reduce = Reduce(self.lanes)
         stream.add(reduce, count // reduce.group, self.total, *targets)
         if not self._varies[self.tape.outputs[0]]:
@@ -168,7 +169,7 @@ class Batch:
 
     def forward(self, stream: Stream, vectors: int) -> None:
         """Take in the examples and run the steps."""
-        places = self._places(vectors, Actions(()))
+        places = self._places(vectors, AccumulationPlan(()))
         if self._copied:
             words = [word for slot in self._copied for word in (self._in_data(slot, vectors), self._primal[slot])]
             stream.add(Examples(self.lanes), len(self._copied), vectors, DATA, *words)
@@ -183,13 +184,13 @@ class Batch:
         """Give out the outputs that differ between examples."""
         slots = [slot for slot in self.tape.outputs if self._varies[slot]]
         if slots:
-            stream.add(Outputs(self.lanes), len(slots), vectors, ARRAY, *(self._primal[slot] for slot in slots))
+            stream.add(Outputs(self.lanes), len(slots), vectors, RESULTS, *(self._primal[slot] for slot in slots))
 
     def tally(self, stream: Stream, vectors: int) -> None:
         """Add the values to their sum."""
         [output] = self.tape.outputs
         if self._varies[output]:
-            stream.add(Tally(self.lanes), vectors, self._primal[output], self.total)
+            stream.add(AddToTotal(self.lanes), vectors, self._primal[output], self.total)
 
     def apart(self, stream: Stream) -> None:
         """A vector of examples there and back: give out each one's value, and the adjoints of its wanted leaves."""
@@ -204,13 +205,13 @@ class Batch:
             if (
                 tape.depends_on_wanted[slot] and sums.setdefault(slot, place) != place
             ):  # it stands at several places of matrices
-                stream.add(Tally(self.lanes), 1, place, sums[slot])
+                stream.add(AddToTotal(self.lanes), 1, place, sums[slot])
         adjoints = sums | {
             slot: self._adjoint[slot] for slot in range(tape.parameters, tape.num_differentiated) if slot in self._adjoint
         }
         places = [self.total, *(adjoints.get(slot, self.zeros) for slot in range(tape.num_differentiated))]
         places += [self.zeros] * (-len(places) % self.lanes)
-        stream.add(Scatter(self.lanes), len(places) // self.lanes, ARRAY, len(places) * WORD, *places)
+        stream.add(Scatter(self.lanes), len(places) // self.lanes, RESULTS, len(places) * WORD_BYTES, *places)
 
     def backward(self, stream: Stream, vectors: int, mask: int, first: bool) -> None:
         """Seed the adjoint of the output with the mask, and run the steps in reverse; the first block begins the sums."""
@@ -218,7 +219,7 @@ class Batch:
         if output not in self._adjoint:
             return
         stream.add(Copy(self.lanes), vectors, mask, self._adjoint[output])
-        actions = Actions(self.tape.depends_on_wanted, [output, *self._sum])
+        actions = AccumulationPlan(self.tape.depends_on_wanted, [output, *self._sum])
         places = self._places(vectors, actions)
         begun: set[object] = set()
         for step, *rest in self._backward:
@@ -242,11 +243,11 @@ class Batch:
         places = [self._adjoint[slot] for slot in step.out]
         if not self._from_data(step):
             places += [self._primal[slot] for slot in step.operands]
-        stream.add(Wipe(self.lanes), len(places), self.partial, *places)
+        stream.add(MaskToZero(self.lanes), len(places), self.partial, *places)
 
-    def _places(self, vectors: int, actions: Actions) -> Places:
+    def _places(self, vectors: int, actions: AccumulationPlan) -> Addressing:
         varies, shared = self._varies, self.shared.primal
-        return Places(
+        return Addressing(
             self.lanes,
             vectors,
             lambda slot: (
@@ -259,7 +260,7 @@ class Batch:
 
     # --- matrices ----------------------------------------------------------------------------------------------------
 
-    def _matrix_forward(self, stream: Stream, vectors: int, band: Band, activation: Unit) -> None:
+    def _matrix_forward(self, stream: Stream, vectors: int, band: RowBand, activation: Unit) -> None:
         unseen = passing(self.tape, [band.step, *activation])
         kernel = MatrixForward(Tile(self.lanes, vectors, band.height), band.start, _operation(activation), bool(unseen))
         words = self._operands(band.step, vectors)
@@ -268,10 +269,12 @@ class Batch:
             if band.start == "example":
                 words += [self._primal[band.step.start[i]] for i in tile]
             words += [self._primal[step.out[i]] for step in activation for i in tile]
-        pack = self._pack + self._packed[band.key] * WORD
+        pack = self._pack + self._packed[band.key] * WORD_BYTES
         stream.add(kernel, len(band.tiles()), len(band.step.operands), pack, *words)
 
-    def _matrix_operands(self, stream: Stream, vectors: int, band: Band, actions: Actions, activation: Unit) -> None:
+    def _matrix_operands(
+        self, stream: Stream, vectors: int, band: RowBand, actions: AccumulationPlan, activation: Unit
+    ) -> None:
         columns: list[list[int]] = []
         given = {out: x for rows in activation if isinstance(rows, Group) for x, out in zip(rows.x, rows.out, strict=True)}
         for j, slot in enumerate(band.step.operands):
@@ -279,20 +282,20 @@ class Batch:
             if action == "none":
                 continue
             adjoint = self._adjoint[slot]
-            columns.append([band.column(j) * WORD, adjoint if action == "add" else self.zeros, adjoint])
+            columns.append([band.column(j) * WORD_BYTES, adjoint if action == "add" else self.zeros, adjoint])
             if slot in given:
                 actions(given[slot])
                 columns[-1][2:] = [self._adjoint[given[slot]], self._primal.get(given[slot], 0), self._primal[slot]]
         rows = [self._adjoint[band.step.out[i]] for i in range(band.first, band.stop)]
-        pack = self._pack + self._packed[band.key] * WORD
-        fours = len(columns) // COLUMNS * COLUMNS
-        for width, some in ((COLUMNS, columns[:fours]), (1, columns[fours:])):
+        pack = self._pack + self._packed[band.key] * WORD_BYTES
+        fours = len(columns) // TILE_COLUMNS * TILE_COLUMNS
+        for width, some in ((TILE_COLUMNS, columns[:fours]), (1, columns[fours:])):
             if some:
                 kernel = MatrixOperands(Tile(self.lanes, vectors, band.height), width, _operation(activation))
-                counts = (len(band.tiles()), len(some), pack, band.size() * WORD)
+                counts = (len(band.tiles()), len(some), pack, band.size() * WORD_BYTES)
                 stream.add(kernel, *counts, *chain(*some), *rows)
 
-    def _matrix_weights(self, stream: Stream, vectors: int, band: Band, begin: bool) -> None:
+    def _matrix_weights(self, stream: Stream, vectors: int, band: RowBand, begin: bool) -> None:
         step = band.step
         if any(self.tape.depends_on_wanted[slot] for slot in band.slots):
             words = self._operands(step, vectors)
@@ -303,7 +306,7 @@ class Batch:
             stream.add(kernel, len(band.tiles()), len(step.operands), sums, *origin, *words)
 
 
-class Band:
+class RowBand:
     """Group ``first`` to ``stop`` of a matrix, in tiles of ``height``; ``start`` as in ``MatrixForward``."""
 
     def __init__(self, step: Matrix, start: str, first: int, stop: int, height: int) -> None:

@@ -14,8 +14,8 @@ from autograd.compiled.steps import Group, Matrix, Step
 from autograd.compiled.tape import Tape
 
 
-class Turns:
-    """Places for the primals and adjoints of steps, numbered from 0: ``count`` of them are enough.
+class SlotAllocator:
+    """Addressing for the primals and adjoints of steps, numbered from 0: ``count`` of them are enough.
 
     What a step reads is free for others only after it. ``inputs`` are those that stand in slots, for good; and so do the adjoints of
     inputs, for they are results.

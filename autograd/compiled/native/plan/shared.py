@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autograd.compiled.native.kernels.memory import GRADIENT, THETA, Fill, Stretch
-from autograd.compiled.native.plan.stream import WORD, Actions, Arena, Places, Stream
+from autograd.compiled.native.kernels.memory import GRADIENT, THETA, CopyBlock, Fill
+from autograd.compiled.native.llvm.ir import WORD_BYTES
+from autograd.compiled.native.plan.stream import CACHE_LINE_BYTES, AccumulationPlan, Addressing, Arena, Stream
 from autograd.compiled.steps import Group, Step
 from autograd.compiled.tape import Tape
 
-LINE = 8  # numbers of a cache line, which are cleared at once
+CACHE_LINE_DOUBLES = CACHE_LINE_BYTES // WORD_BYTES
+"""The numbers of a cache line: an instruction clears whole lines."""
 
 
-class Shared:
+class SharedLayout:
     """Where each slot's primal and adjoint are, one number each, and the streams.
 
     Leaves come first, then the results of each step. Adjoints have the same order, ``distance`` bytes on; all of them start from 0.
@@ -22,10 +24,10 @@ class Shared:
         self._tape = tape
         self._steps = [step for step in steps if isinstance(step, Group)]  # all of them: a matrix has operands that vary
         slots = [*range(tape.first_slot), *(slot for step in self._steps for slot in step.out)]
-        self._lines = -(-len(slots) // LINE)
-        self._distance = self._lines * LINE * WORD
+        self._lines = -(-len(slots) // CACHE_LINE_DOUBLES)
+        self._distance = self._lines * CACHE_LINE_DOUBLES * WORD_BYTES
         start = arena.take(2 * self._distance)
-        self.primal = {slot: start + i * WORD for i, slot in enumerate(slots)}
+        self.primal = {slot: start + i * WORD_BYTES for i, slot in enumerate(slots)}
         for slot, constant in enumerate(tape.constants, start=tape.leaves):
             arena.constants[self.primal[slot]] = constant
 
@@ -36,7 +38,7 @@ class Shared:
     def load(self, stream: Stream) -> None:
         """Take in the parameters."""
         if self._tape.parameters:
-            stream.add(Stretch(True), self._tape.parameters * WORD, THETA, self.primal[0])
+            stream.add(CopyBlock(True), self._tape.parameters * WORD_BYTES, THETA, self.primal[0])
 
     def forward(self, stream: Stream) -> None:
         """The steps."""
@@ -47,7 +49,7 @@ class Shared:
     def clear(self, stream: Stream) -> None:
         """Set all adjoints to 0."""
         if self._lines:
-            stream.add(Fill(LINE), self._lines, self.adjoint(0), 0)
+            stream.add(Fill(CACHE_LINE_DOUBLES), self._lines, self.adjoint(0), 0)
 
     def backward(self, stream: Stream) -> None:
         """The steps in reverse."""
@@ -58,8 +60,8 @@ class Shared:
     def give(self, stream: Stream) -> None:
         """Give out the adjoints of the parameters."""
         if self._tape.parameters:
-            stream.add(Stretch(False), self._tape.parameters * WORD, GRADIENT, self.adjoint(0))
+            stream.add(CopyBlock(False), self._tape.parameters * WORD_BYTES, GRADIENT, self.adjoint(0))
 
-    def _places(self) -> Places:
-        actions = Actions(self._tape.depends_on_wanted, range(self._tape.num_slots))
-        return Places(1, 1, self.primal.__getitem__, self.adjoint, lambda slot: "v", actions)
+    def _places(self) -> Addressing:
+        actions = AccumulationPlan(self._tape.depends_on_wanted, range(self._tape.num_slots))
+        return Addressing(1, 1, self.primal.__getitem__, self.adjoint, lambda slot: "v", actions)

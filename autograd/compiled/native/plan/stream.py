@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from autograd.compiled.native.kernels.elementwise import RowKernel, fixed_constant
+from autograd.compiled.native.kernels.elementwise import ElementwiseKernel, fixed_constant
+from autograd.compiled.native.llvm.ir import WORD_BYTES
 from autograd.compiled.native.llvm.jit import Halt, Kernel
 from autograd.compiled.steps import Group
 from autograd.rules.op import Op
@@ -16,7 +17,7 @@ from autograd.rules.op import Op
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-WORD, LINE = 8, 64  # bytes of a word, and of a cache line
+CACHE_LINE_BYTES = 64
 
 
 class Arena:
@@ -28,13 +29,13 @@ class Arena:
 
     def take(self, size: int) -> int:
         """A new stretch that begins with a cache line."""
-        place = -(-self.size // LINE) * LINE
+        place = -(-self.size // CACHE_LINE_BYTES) * CACHE_LINE_BYTES
         self.size = place + size
         return place
 
     def fill(self, doubles: NDArray[np.float64]) -> None:
         """Write what stands in it from the beginning into an arena of zeros."""
-        doubles[[place // WORD for place in self.constants]] = list(self.constants.values())
+        doubles[[place // WORD_BYTES for place in self.constants]] = list(self.constants.values())
 
 
 class Stream:
@@ -73,7 +74,7 @@ def bits(x: float) -> int:
     return int(struct.unpack("<q", struct.pack("<d", x))[0])
 
 
-class Places(NamedTuple):
+class Addressing(NamedTuple):
     """What the instructions of single operations need to know: where each slot's primal and adjoint are, and its kind."""
 
     lanes: int
@@ -93,7 +94,7 @@ class Places(NamedTuple):
         kinds = "".join(self.kind(operands[0]) for operands in (step.x, step.y) if operands)
         columns = [step.x, step.y, step.out] if step.y else [step.x, step.out]
         words = [self.primal(slot) for row in zip(*columns, strict=True) for slot in row]
-        kernel = RowKernel(step.op, fixed_constant(step.op), self.lanes, kinds)
+        kernel = ElementwiseKernel(step.op, fixed_constant(step.op), self.lanes, kinds)
         stream.add(kernel, *self._head(step.op, len(step.out)), *words)
 
     def backward(self, stream: Stream, step: Group, only_first: bool = False) -> None:
@@ -114,11 +115,11 @@ class Places(NamedTuple):
                 runs[-1][1].extend([*map(self.primal, (*operands, out)), self.adjoint(out), *receivers])
         for actions, words in runs:
             if words:
-                kernel = RowKernel(step.op, fixed_constant(step.op), self.lanes, kinds, actions)
+                kernel = ElementwiseKernel(step.op, fixed_constant(step.op), self.lanes, kinds, actions)
                 stream.add(kernel, *self._head(step.op, len(words) // len(kernel.fields)), *words)
 
 
-class Actions:
+class AccumulationPlan:
     """What becomes of each contribution, in the order in which they are made."""
 
     def __init__(self, active: Sequence[bool], met: Iterable[int] = ()) -> None:
