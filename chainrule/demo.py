@@ -24,7 +24,7 @@ from nn.data import DATASETS, Dataset, load, read_csv, split, standardise
 from nn.matrix import MatrixMLP
 from viz.dot.digraph import Digraph
 
-HELD_OUT = 0.2
+HELD_OUT_SHARE = 0.2  # of the examples of each class
 TOLERANCE = 1e-12  # of the largest gradient: float64 keeps 16 digits, and a thousand roundings cost two or three
 """How far the gradients of the scalars may be from those of the matrices."""
 
@@ -52,7 +52,7 @@ def run(
     console = Console(highlight=False, markup=False)  # names in the data may have brackets, which rich would read as styles
     rng = random.Random(seed)
     raw = _load(data, target, seed)
-    train, test = standardise(*split(raw, HELD_OUT, rng))
+    train, test = standardise(*split(raw, HELD_OUT_SHARE, rng))
     _make(out)
     console.print(f"{raw}; {len(train)} to train, {len(test)} held out")
 

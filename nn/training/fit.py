@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Loss: TypeAlias = str | Callable[[Any, Any], Value]
 
-OF_CLASSES = ("cross_entropy", "cross_entropy_logits")
+LOSSES_OF_CLASSES = ("cross_entropy", "cross_entropy_logits")
 """The losses whose target may be a label even if there is only one output."""
 
 
@@ -197,7 +197,7 @@ def _targets(outputs: Any, ys: Sequence[Any], loss: Loss) -> Sequence[Any]:
     if not isinstance(loss, str) or any(hasattr(y, "__iter__") for y in ys):
         return ys
     count = len(outputs) if isinstance(outputs, list) else 1
-    return [one_hot(y, count) for y in ys] if count > 1 or loss in OF_CLASSES else ys
+    return [one_hot(y, count) for y in ys] if count > 1 or loss in LOSSES_OF_CLASSES else ys
 
 
 def _require_value(caller: str, loss: Any) -> Value:
