@@ -1,4 +1,4 @@
-"""Sums, inner products and softmax, composed of the operations: no new rows, only scalars."""
+"""Sums, inner products and softmax: compositions of the table's operations."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def total(xs: Iterable[Operand], start: Operand = ...) -> Any: ...
 
 
 def total(xs: Iterable[Operand], start: Operand = 0) -> Any:
-    """The sum, from left to right: :math:`start + x_1 + x_2 + \\dots`; of nothing at all, the start.
+    """The sum from left to right, :math:`start + x_1 + x_2 + \\dots`; without terms it is the start.
 
     >>> total([Value(1.0), Value(2.0), 3])
     Value(data=6.0, grad=0.0)
     """
     result = start
-    for x in xs:  # not Python's sum(), which since 3.12 corrects the rounding of plain floats, and so differs from Values
+    for x in xs:  # not sum(): since Python 3.12 it corrects the rounding of plain floats, and so would differ from Values
         result = result + x
     return result
 
@@ -35,7 +35,7 @@ def dot(xs: Iterable[Operand], ys: Iterable[Value], start: Operand = ...) -> Val
 @overload
 def dot(xs: Iterable[Operand], ys: Iterable[Operand], start: Operand = ...) -> Any: ...
 def dot(xs: Iterable[Operand], ys: Iterable[Operand], start: Operand = 0) -> Any:
-    r"""The inner product plus a start: :math:`start + x_1 y_1 + x_2 y_2 + \dots`, as in a neuron (S4.79).
+    r"""The inner product plus a start, :math:`start + x_1 y_1 + x_2 y_2 + \dots`, as in a neuron (S4.79).
 
     Raises:
         ValueError: if the lengths differ.
@@ -56,8 +56,8 @@ def softmax(xs: Iterable[Operand]) -> list[Any]: ...
 def softmax(xs: Iterable[Operand]) -> list[Any]:
     r"""The probabilities :math:`e^{x_i} / \sum_j e^{x_j}` (S4.15), from logits of any size.
 
-    The largest logit is subtracted first, which changes nothing but keeps the exponentials from overflowing; it is detached,
-    so that the graph differentiates the formula and not the shift.
+    The largest logit is subtracted first: the result is the same, and no exponential overflows. This shift is detached, so that
+    the graph differentiates the formula and not the shift.
 
     Raises:
         ValueError: if there are no logits.
@@ -69,7 +69,7 @@ def softmax(xs: Iterable[Operand]) -> list[Any]:
     shift = _largest("softmax", xs)
     exponentials = [exp(x - shift) for x in xs]
     denominator = total(exponentials)
-    return [each / denominator for each in exponentials]
+    return [exponential / denominator for exponential in exponentials]
 
 
 @overload

@@ -1,7 +1,7 @@
 """debug: inside it, every node knows the line of your code that made it.
 
-Every node asks for the open scopes when it is made, through the hook ``current_scope``. Inside ``debug()`` a function stands there
-that asks Python for the line as well.
+Every node asks for the open scopes when it is made, through the hook ``current_scope``. Inside ``debug()`` a function stands
+there that asks Python for the line as well.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from autograd.scopes import Scope, current_scope
 _foreign = [os.path.join(os.path.dirname(__file__), ""), "<row "]
 """How the file names of code begin that is not the user's: this package, and the functions compiled from rows."""
 
-_depth: ContextVar[int] = ContextVar("debug", default=0)  # of the blocks that this thread is in
+_depth: ContextVar[int] = ContextVar("debug", default=0)  # how many blocks this thread is in
 
 
 def register_package(init: str) -> None:
-    """Let the code of a package count as not the user's; the package says ``register_package(__file__)`` in its ``__init__.py``."""
+    """Do not count the code of a package as the user's: its ``__init__.py`` calls ``register_package(__file__)``."""
     folder = os.path.join(os.path.dirname(init), "")
     if folder not in _foreign:
         _foreign.append(folder)
@@ -41,7 +41,7 @@ def is_users_file(name: str) -> bool:
 
 
 class Line(NamedTuple):
-    """A line of code; the text is empty where there is no source, as in an ``exec``."""
+    """A line of code. Its text is empty if there is no source, as in an ``exec``."""
 
     file: str
     number: int
@@ -52,7 +52,7 @@ class Line(NamedTuple):
 
 
 class Place(tuple[str, ...]):
-    """A scope like any other, that knows the line too: one object for all nodes that a line made in a scope."""
+    """A scope that knows the line too. All nodes that a line makes in a scope share one."""
 
     line: Line
 
@@ -60,8 +60,9 @@ class Place(tuple[str, ...]):
 class debug:  # noqa: N801  (used as a statement: `with debug():`)
     """Inside it, every node remembers the line of code that made it: ``node.made_at``.
 
-    The line is the innermost one that is yours: calls inside autograd, nn and other registered packages are skipped. Blocks nest, and each thread is inside
-    its own blocks only. A node made outside has ``made_at`` None, and costs what it did. ``diagnose`` quotes the line.
+    The line is the innermost one of your own code: calls inside autograd, nn and other registered packages are skipped. Blocks
+    nest, and a thread is only inside its own blocks. A node made outside has ``made_at`` None, and costs no more than without
+    this module. ``diagnose`` quotes the line.
 
     >>> from autograd import Value
     >>> def loss(prediction, target):
@@ -75,7 +76,7 @@ class debug:  # noqa: N801  (used as a statement: `with debug():`)
     """
 
     __slots__ = ()
-    _blocks = 0  # that are open, in all threads
+    _blocks = 0  # how many are open in all threads
     _lock = Lock()
 
     def __enter__(self) -> debug:
@@ -96,16 +97,16 @@ class debug:  # noqa: N801  (used as a statement: `with debug():`)
 
 
 def _current_place() -> Scope:
-    """The open scopes, and inside ``debug()`` with the line of the user's code that is running."""
+    """The open scopes; inside ``debug()`` as a ``Place`` with the line of the user's code that is running."""
     scope = current_scope()
     if not _depth.get():
-        return scope  # another thread is in a block
+        return scope  # only another thread is in a block
     line = users_line()
-    return scope if line is None else _place(scope, line)  # None: a thread that runs one of our functions
+    return scope if line is None else _place(scope, line)  # None in a thread that runs no code of the user's
 
 
 def users_line() -> Line | None:
-    """The innermost line of code that is running and is the user's; None if there is no code of the user's at all."""
+    """The innermost running line of the user's code; None if no code of the user's is running."""
     frame = sys._getframe(1)
     while not is_users_file(frame.f_code.co_filename):
         if frame.f_back is None:
@@ -116,7 +117,7 @@ def users_line() -> Line | None:
 
 
 def caller(depth: int) -> str:
-    """The file of the code so many calls above the function that asks."""
+    """The file of the function that stands ``depth`` calls above the one that asks."""
     return sys._getframe(depth + 1).f_code.co_filename
 
 

@@ -1,6 +1,7 @@
-"""Derivatives of any nodes in any others, without touching a single ``.grad``.
+"""Derivatives of any nodes with respect to any others; no ``.grad`` is read or written.
 
-All are read off the Jacobian J of the outputs in the inputs, none of them builds more of it than it needs:
+All are parts or products of the Jacobian J of the outputs with respect to the inputs, and each computes no more of it than it
+needs:
 
     vjp        v J       one pass from the outputs back (reverse mode); grad is its case of one output
     jvp        J t       one pass from the inputs forward (forward mode)
@@ -8,7 +9,7 @@ All are read off the Jacobian J of the outputs in the inputs, none of them build
     hessian    J of the gradient
     hvp        J t of the gradient: a reverse pass, then a forward one
 
-Lists in, lists out; where there is no dependence, the derivative is exactly 0.
+All take lists and return lists. The derivative with respect to an input that the output does not depend on is exactly 0.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from autograd.value import Value, as_value
 def grad(output: Value, inputs: Sequence[Value], create_graph: bool = False) -> list[Any]:
     r"""The derivatives :math:`\partial\,output/\partial\,v` for each v of ``inputs``, from one backward pass.
 
-    Any two nodes will do, intermediate ones too; an input on which the output does not depend gets exactly 0. No node's
-    ``grad`` is read or written.
+    The inputs may be any nodes, not leaves alone. The derivative with respect to an input that the output does not depend on is
+    exactly 0. No node's ``grad`` is read or written.
 
     Args:
         output: the value to differentiate.
-        inputs: a list of values to differentiate it in.
-        create_graph: give ``Value`` objects instead of numbers: the derivatives, recorded as graphs of their own, which can be
-            differentiated again.
+        inputs: the list of values to differentiate it with respect to.
+        create_graph: return ``Value`` objects instead of numbers: the derivatives are then recorded as graphs of their own, and
+            can be differentiated again.
 
     Returns:
         A list as long as ``inputs``.
@@ -58,7 +59,7 @@ def grad(output: Value, inputs: Sequence[Value], create_graph: bool = False) -> 
 def vjp(outputs: Sequence[Value], inputs: Sequence[Value], v: Sequence[Any], create_graph: bool = False) -> list[Any]:
     r"""The vector-Jacobian product :math:`\bar x_j = \sum_i v_i\,\partial y_i/\partial x_j`, from one reverse pass.
 
-    It is the gradient of :math:`\sum_i v_i y_i`: what a layer passes back when v is the gradient that it received.
+    It is the gradient of :math:`\sum_i v_i y_i`: what a layer passes back when it has received the gradient v.
 
     Args:
         outputs: the values :math:`y_i`.
@@ -88,8 +89,8 @@ def vjp(outputs: Sequence[Value], inputs: Sequence[Value], v: Sequence[Any], cre
 def jvp(outputs: Sequence[Value], inputs: Sequence[Value], t: Sequence[Any], create_graph: bool = False) -> list[Any]:
     r"""The Jacobian-vector product :math:`\dot y_i = \sum_j \partial y_i/\partial x_j\;t_j`, from one forward pass.
 
-    Forward mode: each node takes the sum of its local derivatives times the *tangents* of its inputs. It is the rate at which
-    the outputs change when the inputs move in the direction t.
+    This is forward mode: the *tangent* of a node is the sum of its local derivatives times the tangents of its inputs. The
+    product is the rate at which the outputs change when the inputs move in the direction t.
 
     Args:
         outputs: the values :math:`y_i`.
@@ -166,7 +167,8 @@ def hessian(output: Value, inputs: Sequence[Value], create_graph: bool = False) 
 def hvp(output: Value, inputs: Sequence[Value], v: Sequence[Any], create_graph: bool = False) -> list[Any]:
     r"""The Hessian-vector product :math:`\sum_j \partial^2 output/\partial x_i\,\partial x_j\;v_j`, without the Hessian.
 
-    A forward pass over the graph of the gradient: its cost is that of a few gradients, however many inputs there are.
+    It takes one forward pass over the graph of the gradient, and so costs as much as a few gradients, however many inputs there
+    are.
 
     Args:
         output: the value to differentiate.
@@ -204,9 +206,9 @@ def _reverse(
     zero: Number,
     create_graph: bool,
 ) -> list[Any]:
-    """The adjoints of the inputs: from each node, the last first, to its inputs."""
+    """The adjoints of the inputs: the nodes, the last first, pass theirs on to their inputs."""
     partial, times, plus = RECORDED if create_graph else NUMBERS
-    adjoints: dict[Value, Any] = {}  # of those nodes alone that an output depends on: elsewhere 0 * inf would make a nan
+    adjoints: dict[Value, Any] = {}  # only of nodes that an output depends on: elsewhere 0 * inf would give nan
     for output, seed in zip(outputs, seeds, strict=True):
         adjoints[output] = plus(adjoints.get(output, zero), seed)
     for node in reversed(order):
@@ -214,34 +216,34 @@ def _reverse(
             for index, source in enumerate(node.inputs):
                 if source in between:
                     adjoints[source] = plus(adjoints.get(source, zero), times(partial(node, index), adjoints[node]))
-    return _given([adjoints.get(each, zero) for each in inputs], zero, create_graph)
+    return _in_the_form_asked_for([adjoints.get(source, zero) for source in inputs], zero, create_graph)
 
 
 def _forward(outputs: list[Value], inputs: list[Value], seeds: list[Any], zero: Number, create_graph: bool) -> list[Any]:
-    """The tangents of the outputs: to each node, the first first, from its inputs."""
+    """The tangents of the outputs: the nodes, the first first, take theirs from their inputs."""
     partial, times, plus = RECORDED if create_graph else NUMBERS
     tangents: dict[Value, Any] = {}
-    for each, seed in zip(inputs, seeds, strict=True):
-        tangents[each] = plus(tangents.get(each, zero), seed)
+    for source, seed in zip(inputs, seeds, strict=True):
+        tangents[source] = plus(tangents.get(source, zero), seed)
     for node in topological_order(*outputs):
         for index, source in enumerate(node.inputs):
             if source in tangents:
                 tangents[node] = plus(tangents.get(node, zero), times(partial(node, index), tangents[source]))
-    return _given([tangents.get(each, zero) for each in outputs], zero, create_graph)
+    return _in_the_form_asked_for([tangents.get(output, zero) for output in outputs], zero, create_graph)
 
 
 def _jacobian(outputs: list[Value], inputs: list[Value], create_graph: bool, zero: Number | None = None) -> list[list[Any]]:
     order = topological_order(*outputs)
     between = _between(order, inputs)
-    zeros = [_zero([each]) if zero is None else zero for each in outputs]
+    zeros = [_zero([output]) if zero is None else zero for output in outputs]
     return [
-        _reverse(order, [each], [one], inputs, between, zero, create_graph)
-        for each, zero, one in zip(outputs, zeros, [zero + 1 for zero in zeros], strict=True)
+        _reverse(order, [output], [zero + 1], inputs, between, zero, create_graph)
+        for output, zero in zip(outputs, zeros, strict=True)
     ]
 
 
 def _between(order: list[Value], inputs: list[Value]) -> set[Value]:
-    """The nodes on paths from the inputs to the outputs: all that a derivative has to visit."""
+    """The nodes on paths from the inputs to the outputs: no others contribute to a derivative."""
     between = set(inputs).intersection(order)
     for node in order:
         if any(source in between for source in node.inputs):
@@ -250,15 +252,16 @@ def _between(order: list[Value], inputs: list[Value]) -> set[Value]:
 
 
 def _zero(outputs: list[Value]) -> Number:
-    """The zero of the numbers' kind: Fractions stay Fractions."""
+    """The zero of the outputs' kind of number: for Fractions a Fraction."""
     zero: Number = sum(type(output.data)() for output in outputs)
     return zero
 
 
-def _given(derivatives: list[Any], zero: Number, create_graph: bool) -> list[Any]:
+def _in_the_form_asked_for(derivatives: list[Any], zero: Number, create_graph: bool) -> list[Any]:
+    """Numbers; or with ``create_graph`` Values, those without a graph as constants of the outputs' kind of number."""
     if not create_graph:
         return derivatives
-    return [each if isinstance(each, Value) else as_value(zero + each) for each in derivatives]  # numbers of the output's kind
+    return [derivative if isinstance(derivative, Value) else as_value(zero + derivative) for derivative in derivatives]
 
 
 # --- arguments ------------------------------------------------------------------------------------------------------
@@ -277,9 +280,9 @@ def _values(who: str, what: str, nodes: Iterable[Value]) -> list[Value]:
             f"{who} takes a list of {what} and gives a list of derivatives: write [x], not x; but the {what} are {nodes!r}"
         )
     nodes = list(nodes)
-    for each in nodes:
-        if not isinstance(each, Value):
-            raise TypeError(f"{who} takes Values, but one of the {what} is {each!r} of type {type(each).__name__}")
+    for node in nodes:
+        if not isinstance(node, Value):
+            raise TypeError(f"{who} takes Values, but one of the {what} is {node!r} of type {type(node).__name__}")
     return nodes
 
 
@@ -291,7 +294,9 @@ def _weights(who: str, what: str, nodes: list[Value], weights: Iterable[Any], cr
     weights = list(weights)
     if len(weights) != len(nodes):
         raise ValueError(f"{who} needs one number for each {what}, but got {len(weights)} for {len(nodes)} {what}s")
-    if not create_graph and any(isinstance(each, Value) for each in weights):
+    if not create_graph and any(isinstance(weight, Value) for weight in weights):
         raise TypeError(f"{who} got Values where it takes numbers: pass create_graph=True to record the result, or their .data")
-    numbers = [each if isinstance(each, Value) else number(each) for each in weights]
-    return [as_value(each) for each in numbers] if create_graph else numbers  # recorded, they are the user's, not the table's
+    numbers = [weight if isinstance(weight, Value) else number(weight) for weight in weights]
+    if not create_graph:
+        return numbers
+    return [as_value(weight) for weight in numbers]  # as Values, their 0 and 1 are recorded like any number of the user's

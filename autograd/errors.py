@@ -1,12 +1,12 @@
-"""What can go wrong, as a tree.
+"""The engine's own errors, as a tree.
 
 ValueError
  ├─ DomainError         a finite operand outside the domain of an operation: log(-1), asin(2)
- │   └─ PoleError       the same, and a ZeroDivisionError: 1 / 0, 0 ** -1
+ │   └─ PoleError       the same where it divides by zero, so a ZeroDivisionError too: 1 / 0, 0 ** -1
  └─ ExpressionError     a text that cannot become a graph (``autograd.expression``); it shows the place
 TypeError
- ├─ ClosureError        a derivative asked of an operation that is only a closure
- └─ TracingError        a compiled function chooses by a number, or looks at one, that there is not yet
+ ├─ ClosureError        a derivative of an operation that is a closure, and has none to read
+ └─ TracingError        while it is traced, a function reads a number or chooses by one
 OverflowError
  └─ ExactPowerError     a power of exact numbers that would have hundreds of thousands of digits
 """
@@ -50,7 +50,7 @@ read. State it as a row, Op(name, value, partials), or compose it of operations 
 
 
 class ExactPowerError(OverflowError):
-    """A power of exact numbers that would be too long to keep.
+    """A power of exact numbers that would have too many digits.
 
     >>> import autograd
     >>> autograd.Value(3) ** 10**400
@@ -62,7 +62,7 @@ take a smaller exponent, or a float for x, whose powers are rounded
 
 
 class TracingError(TypeError):
-    """A function that ``autograd.compile`` traces chooses by the number of a ``Value``, or looks at it.
+    """While ``autograd.compile`` traces a function, it reads the number of a ``Value`` or chooses by it.
 
     >>> import autograd
     >>> autograd.compile(lambda x: x if x > 0 else 0 * x)([1.0, 2.0])

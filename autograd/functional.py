@@ -1,4 +1,4 @@
-"""Derivatives of functions of scalars, for those who have a function and no graph."""
+"""Derivatives of functions of scalars: no graph is needed, since it is recorded here."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from autograd.value import Value, as_value
 
 
 def value_and_grad(f: Callable[..., Any]) -> Callable[..., tuple[Any, list[Any]]]:
-    r"""The function that gives f and its gradient at once: :math:`x \mapsto (f(x), \nabla f(x))`.
+    r"""The function that returns the value and the gradient of f: :math:`x \mapsto (f(x), \nabla f(x))`.
 
     Args:
         f: a function of scalars and of (nested) lists of scalars, written with operators and autograd's functions; its result
             is one scalar.
 
     Returns:
-        A function of the same arguments, given as numbers. It returns the value, a number, and a list with the derivative in
-        each argument: a number for a number, a list for a list. (A ``Value`` is taken as it is: f sees that very node.)
+        A function that takes the same arguments as numbers. It returns the value, a number, and a list with the derivative with
+        respect to each argument: a number for a number, a list for a list. (An argument that is a ``Value`` is passed to f as
+        it is.)
 
     Raises:
         TypeError: by the function, if an argument is neither number nor list, or f's result is not one scalar.
@@ -30,7 +31,7 @@ def value_and_grad(f: Callable[..., Any]) -> Callable[..., tuple[Any, list[Any]]
     """
 
     def evaluated(*arguments: Any) -> tuple[Any, list[Any]]:
-        values = [wrapped(each, name) for each, name in zip(arguments, argument_names(f, len(arguments)), strict=True)]
+        values = [wrapped(argument, name) for argument, name in zip(arguments, argument_names(f, len(arguments)), strict=True)]
         output = scalar(f, f(*values))
         gradient = iter(grad(output, list(leaves(values))))
         return output.data, _of_the_same_shape(values, gradient)
@@ -42,34 +43,35 @@ def value_and_grad(f: Callable[..., Any]) -> Callable[..., tuple[Any, list[Any]]
 
 
 def argument_names(f: Callable[..., Any], count: int) -> list[str]:
-    """The names of a function's positional arguments; x1, x2, ... where it tells none."""
-    import inspect  # here, because it takes longer to import than all of autograd
+    """The names of a function's positional arguments; x1, x2, ... where Python does not know them."""
+    import inspect  # here, because importing it takes longer than importing all of autograd
 
     numbered = [f"x{k}" for k in range(1, count + 1)]
     try:
         parameters = list(inspect.signature(f).parameters.values())
     except (TypeError, ValueError):
         return numbered
-    named = [each.name for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    named = [parameter.name for parameter in parameters if parameter.kind in positional]
     return [*named, *numbered[len(named) :]][:count]
 
 
 def wrapped(argument: Any, name: str) -> Any:
-    """A labelled ``Value`` for a number, a list of such for a list."""
+    """The number as a labelled ``Value``, the list as a list of such."""
     if isinstance(argument, Value):
         return argument
     if hasattr(argument, "__iter__") and not isinstance(argument, str):
-        return [wrapped(each, f"{name}[{k}]") for k, each in enumerate(argument)]
+        return [wrapped(entry, f"{name}[{k}]") for k, entry in enumerate(argument)]
     return Value(argument, name)
 
 
 def leaves(values: Sequence[Any]) -> Iterator[Value]:
     """The Values in nested lists, from left to right."""
-    for each in values:
-        if isinstance(each, Value):
-            yield each
+    for entry in values:
+        if isinstance(entry, Value):
+            yield entry
         else:
-            yield from leaves(each)
+            yield from leaves(entry)
 
 
 def scalar(f: Callable[..., Any], output: Any) -> Value:
@@ -85,4 +87,4 @@ def scalar(f: Callable[..., Any], output: Any) -> Value:
 
 
 def _of_the_same_shape(values: Any, numbers: Iterator[Any]) -> Any:
-    return next(numbers) if isinstance(values, Value) else [_of_the_same_shape(each, numbers) for each in values]
+    return next(numbers) if isinstance(values, Value) else [_of_the_same_shape(entry, numbers) for entry in values]

@@ -1,7 +1,7 @@
 """The operations as functions, which take plain numbers too.
 
-``autograd.exp(2.0)`` is a float, ``autograd.exp(Value(2.0))`` a ``Value``: a formula written with these functions can be
-evaluated, recorded and differentiated without a change.
+``autograd.exp(2.0)`` is a float, ``autograd.exp(Value(2.0))`` a ``Value``. So a formula that is written with these functions
+can be evaluated on numbers, and recorded and differentiated on Values.
 """
 
 from __future__ import annotations
@@ -297,7 +297,7 @@ def heaviside(x: T) -> T:
 
 
 def detach(x: T) -> T:
-    """The same number with derivative 0: a part of the formula that is not to be differentiated.
+    """The same number with derivative 0, for a part of the formula that must not be differentiated.
 
     >>> x = Value(3.0)
     >>> (x * detach(x)).backward(); x.grad          # 3, not 6

@@ -1,4 +1,4 @@
-"""The order in which a graph is walked: every node after its inputs; its leaves; and what its nodes are called."""
+"""The topological order of a graph, its leaves, and the names of its nodes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 
 def topological_order(*roots: Value) -> list[Value]:
-    """All nodes that the roots were computed from, each once, each after its inputs; of a single root, it is the last.
+    """The nodes that the roots were computed from, and the roots: each once, and each after its inputs.
 
-    A depth-first walk, first operand first, so the order follows from the expression alone: the same on each run. The walk
-    keeps its own path instead of calling itself: a chain of a million nodes is no deeper for Python than one of ten.
+    The walk is depth-first and takes the first operand first, so the order depends on the expression alone and is the same on
+    every run. The walk keeps its path in a list and does not call itself, so Python's recursion limit does not bound the depth
+    of a graph.
 
-    Why an order at all? In ``b = a + a; c = b + a`` the gradient of ``a`` is complete only when both ``c`` and ``b`` have
-    passed theirs on, and ``b`` must not pass on before ``c`` has. In reverse of this order each node comes after all its users.
+    Why is an order needed? In ``b = a + a; c = b + a`` the gradient of ``a`` is complete only when both ``c`` and ``b`` have
+    passed theirs on, and ``b`` must wait for ``c``. In the reverse of this order each node comes after all its users.
 
     Source: Griewank & Walther, *Evaluating Derivatives* (2008), section 3.2; Knuth, TAOCP 1, section 2.2.3.
 
@@ -31,27 +32,27 @@ def topological_order(*roots: Value) -> list[Value]:
     ['a', 'b', 'c']
     """
     order: list[Value] = []
-    met: set[Value] = set()
-    path: list[Value] = []  # from root to node: all have an input that is not in the order yet
-    rest: dict[Value, Iterator[Value]] = {}  # of closures, which may have many inputs: those still to be visited
+    visited: set[Value] = set()
+    path: list[Value] = []  # from the root to the node: each has an input that is not in the order yet
+    rest: dict[Value, Iterator[Value]] = {}  # the inputs of a closure, which may be many, that have not been looked at
     for root in roots:
-        if root in met:
+        if root in visited:
             continue
-        met.add(root)
+        visited.add(root)
         node = root
         while True:
             x, y = node._x, node._y
             if x is None:
-                step = _next_of_closure(node, rest, met) if node.op else None
-            elif x not in met:
-                step = x
+                source = _next_of_closure(node, rest, visited) if node.op else None
+            elif x not in visited:
+                source = x
             else:
-                step = y if y is not None and y not in met else None
+                source = y if y is not None and y not in visited else None
 
-            if step is not None:
-                met.add(step)
+            if source is not None:
+                visited.add(source)
                 path.append(node)
-                node = step
+                node = source
                 continue
             order.append(node)
             if not path:
@@ -60,16 +61,16 @@ def topological_order(*roots: Value) -> list[Value]:
     return order
 
 
-def _next_of_closure(node: Value, rest: dict[Value, Iterator[Value]], met: set[Value]) -> Value | None:
-    """The next input that was not met yet; each input is looked at once, however many there are."""
+def _next_of_closure(node: Value, rest: dict[Value, Iterator[Value]], visited: set[Value]) -> Value | None:
+    """The next input that is not visited yet. Each input is looked at once, however many there are."""
     for source in rest.setdefault(node, iter(node.inputs)):
-        if source not in met:
+        if source not in visited:
             return source
     return None
 
 
 def leaves_of(nodes: Iterable[Value]) -> list[Value]:
-    """The leaves among the nodes but for plain numbers: what one differentiates in, if nothing is named.
+    """The leaves among the nodes that are no constants: derivatives are with respect to these, if no others are named.
 
     >>> from autograd import Value
     >>> x = Value(2.0, "x")
@@ -89,14 +90,15 @@ def _is_constant(node: Value) -> bool:
 
 
 def names(order: Iterable[Value], sources: Iterable[Value] = ()) -> dict[Value, str]:
-    """What the nodes of a graph are called: in explanations, pictures, programs and messages alike.
+    """The names of a graph's nodes, the same in explanations, pictures, programs and messages.
 
-    A node with a label is called by it; where several nodes have one label, all but the first get a number. Of the nodes without
-    a label, results are called v1, v2, ... in their order, and leaves x1, x2, ... A constant is its number, and has no name.
+    A node with a label has it as its name; if several nodes have the same label, all but the first get a number behind it.
+    Results without a label are v1, v2, ... in their order, leaves without one x1, x2, ... A constant stands for its number and
+    has no name.
 
     Args:
         order: the nodes, each after its inputs.
-        sources: nodes that have names whether they are in the graph or not, and constants or not.
+        sources: nodes that get names even if they are constants or not in the graph.
 
     >>> from autograd import Value
     >>> x, y = Value(2.0, "x"), Value(3.0, "x")
@@ -112,13 +114,13 @@ def names(order: Iterable[Value], sources: Iterable[Value] = ()) -> dict[Value, 
 
 
 def label_of(node: Value) -> str:
-    """The label, on one line and not too long; of one that is blank nothing."""
+    """The label on one line, cut if it is long; an empty string for a blank one."""
     label = str(node.label or "")
     return "" if label.isspace() else one_line(label)
 
 
 def unique_names(labels: Sequence[str], stems: Sequence[str]) -> list[str]:
-    """Labels made unique by numbers; and where there is no label, the stem with the next number that is free.
+    """A different name for each: its label, with a number where others have that label; without a label, its stem and a number.
 
     >>> unique_names(["x", "", "x", "v1", ""], ["x", "v", "x", "v", "v"])
     ['x', 'v2', 'x_2', 'v1', 'v3']

@@ -1,8 +1,8 @@
-"""What may be exchanged while code runs: how a node is made, and where; and whether that is so for a node.
+"""What may be exchanged while code runs: how a node is made, and where.
 
-Each operation calls ``new_node`` and ``current_scope``, by names that it looks up in ``value.py``. ``debug()`` and the tracing of a
-compiled function put functions of their own there, and put back what stood there before. A flag that each operation has to ask
-would make every program slower; a name that is looked up anyway costs nothing.
+Each operation calls ``new_node`` and ``current_scope``, by names that it looks up in ``value.py``. ``debug()`` and the tracing
+of a compiled function put functions of their own there, and put back what stood there before. A flag that each operation has to
+ask would make every program slower; a name that is looked up anyway costs nothing.
 
     new_node(kind)     makes an empty node of a class          exchanged while a function is traced: nodes without numbers
     current_scope()    the names of the open scopes            exchanged inside debug(): scopes that know the line of code
@@ -40,7 +40,7 @@ def exchange(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 def is_traced(x: object) -> bool:
     """Whether x is a ``Value`` without a number, since ``autograd.compile`` is tracing the function that computes with it.
 
-    A function that looks at numbers, to check them perhaps, asks this first: reading the number of a traced ``Value`` is an error.
+    A function that reads numbers, to check them for example, asks this first, since a traced ``Value`` has none to read.
 
     >>> import autograd
     >>> def root(x):

@@ -1,4 +1,4 @@
-"""micrograd's way with a node, and a microgpt's: operations made by hand, and the names with which those programs read a graph."""
+"""What programs written for micrograd or a microgpt need: operations made by hand, and those programs' names for a node."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def make_closure(node: Value, backward: Callable[[], None]) -> None:
 
 
 class Micrograd:
-    """The names by which micrograd's programs (``_prev``, ``_op``, ``_backward``) and a microgpt's read a ``Value``, which inherits them."""
+    """Those programs' names, which ``Value`` inherits: micrograd's ``_prev``, ``_op`` and ``_backward``, and a microgpt's."""
 
     __slots__ = ()
 

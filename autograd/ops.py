@@ -1,17 +1,17 @@
-"""The table of derivatives: every operation stated once, in one row, and read by everything else.
+"""The table of derivatives: it states every operation once, in one row, and everything else reads it.
 
-    Op(name, value, (partial in x, partial in y), ...)
+    Op(name, value, (partial with respect to x, partial with respect to y), ...)
 
-The value and the partials (local derivatives) are texts in the small language of ``rules/grammar.py``: x and y are the operands,
-``out`` is the result, c a constant of the row. Two laws hold for every row:
+The value and the partials (local derivatives) are texts in the small language of ``rules/grammar.py``: x and y are the
+operands, ``out`` is the result, c a constant of the row. Two laws hold for every row:
 
-1.  Choices (``a if p < q else b``) stand in values only. A partial says it with a row (``step``, ``sign``, ``heaviside``,
-    ``minimum``), so that the gradient of a gradient can be recorded; on the constant c alone may a partial choose.
-2.  The branch that keeps NaN stands last: every comparison with NaN is false.
+1.  Only values choose by operands (``a if x < y else b``). A partial calls a row instead (``step``, ``sign``, ``heaviside``,
+    ``minimum``), so that the gradient of a gradient can be recorded. It may choose by the constant c.
+2.  The branch that keeps NaN stands last, since every comparison with NaN is false.
 
-Besides its formulas a row says where they hold: its ``domain``, what to try outside it (``remedy``), and its ``kinks`` with the
-derivative taken there. ``convention`` is a condition under which the derivatives are not what their formulas say. ``samples`` are
-ranges from which tests draw.
+A row also says where its formulas hold: ``domain`` is where operands have a result, and ``remedy`` what to try outside;
+``kinks`` are where the derivative jumps, each with the one taken there; under ``convention`` the derivatives are not what their
+formulas say. ``samples`` are the ranges from which tests draw.
 
 To add an operation, add a row here and a line on ``Value`` that names it. A row may call primitives, itself, and rows above it.
 """
@@ -21,7 +21,7 @@ from autograd.rules.op import Op as Op
 
 # fmt: off
 
-# Steps, whose derivative is 0, so that partials may be made of them.
+# Rows whose derivative is 0. With the first three, partials say what values say by a choice.
 
 STEP      = Op("step",      "0 if x <= 0 else 1 if x > 0 else x",          ("0",), kinks={"x": "the value is 0, the left limit"})
 SIGN      = Op("sign",      "-1 if x < 0 else 1 if x > 0 else x",          ("0",), kinks={"x": "the value is 0, the mean of both sides"})
@@ -43,9 +43,9 @@ MAXIMUM = Op("maximum", "x if x > y else y if y >= x else x + y", ("heaviside(x 
 MINIMUM = Op("minimum", "x if x < y else y if y <= x else x + y", ("heaviside(y - x)", "heaviside(x - y)"), latex=r"\min",
              kinks={"x - y": "in a tie each operand takes 1/2"})
 
-# Powers. With a number as exponent, x ** c has a row of its own, which takes no log of x. At x = y = 0 the power is 1 and both
-# derivatives are 0. A negative base admits only whole exponents, so its derivative in the exponent is nan. (What rounding makes of
-# second derivatives at y = 0 with a tiny x, and of whole exponents beyond 2**53, is told in docs/accuracy.md.)
+# Powers. If the exponent is a number c, the row is POW, which needs no log of x. At x = y = 0 the power is 1 and both
+# derivatives are 0. A negative base has powers for whole exponents only, so its derivative with respect to the exponent is nan.
+# (docs/accuracy.md says how rounding affects second derivatives at y = 0 with a tiny x, and whole exponents beyond 2**53.)
 
 REAL = "A negative base has only whole powers, and 0 has none below 0."
 BASE = ((0.1, 5.0), (-3.0, 3.0))
@@ -86,8 +86,8 @@ TANH = Op("tanh", "tanh(x)", ("(1 + out) * (1 - out)",),        latex=r"\tanh") 
 ERF  = Op("erf",  "erf(x)",  ("2 / sqrt(pi) * exp(-x ** 2)",))
 ERFC = Op("erfc", "erfc(x)", ("-2 / sqrt(pi) * exp(-x ** 2)",))
 
-# Activations. Each stays finite where the textbook formula overflows. Where tanh and sigmoid saturate, 1 - out is what rounding
-# left of it: their derivatives then have an absolute error of up to 3e-16 but few digits, and become 0 near x = 19 and x = 37.
+# Activations. Each stays finite where the textbook's formula overflows. Where tanh and sigmoid saturate, rounding leaves few
+# digits of 1 - out: the absolute error of their derivatives is at most 3e-16, and they become 0 near x = 19 and x = 37.
 
 LEFT = "the derivative is {}, the left one"
 

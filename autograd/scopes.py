@@ -1,4 +1,4 @@
-"""Names for regions of a graph, so that drawings and explanations can group what belongs together."""
+"""Names for regions of a graph, by which pictures and explanations group its nodes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ current_scope = _current.get
 
 
 class scope:  # noqa: N801  (used as a statement: `with scope("layer1"):`)
-    """Names every node made inside it; scopes nest, and each thread has its own.
+    """Gives a name to the region of the graph that is made inside it. Scopes nest, and each thread has its own.
 
     Args:
-        name: what drawings and explanations call the region.
+        name: the region's name in pictures and explanations.
 
     Raises:
         TypeError: if the name is not a string.
@@ -44,7 +44,7 @@ class scope:  # noqa: N801  (used as a statement: `with scope("layer1"):`)
         return self
 
     def part(self, name: str) -> None:
-        """From here to the next part, or to the end, be in a scope inside this one: a lighter ``with`` for many of them.
+        """Open a scope inside this one, up to the next part or the end. It costs less than a ``with`` for each of many parts.
 
         >>> from autograd import Value
         >>> with scope("layer1") as layer:

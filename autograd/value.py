@@ -1,7 +1,8 @@
 """Value: a number that remembers how it was made. The chain rule is in ``backward``, at the end of the class.
 
-The names of micrograd's programs (``_prev``, ``_backward``, ...) stand in ``micrograd.py``. Two names here are hooks: ``new_node`` and
-``current_scope`` are looked up at each operation, and ``hooks.py`` exchanges them while ``debug()`` or a trace is open.
+The names of micrograd's programs (``_prev``, ``_backward``, ...) stand in ``micrograd.py``. Two names here are hooks:
+``new_node`` and ``current_scope`` are looked up at each operation, and ``hooks.py`` exchanges them while ``debug()`` or a trace
+is open.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ from autograd.text import counted
 
 Operand: TypeAlias = Union["Value", int, float, Fraction]
 Evaluate: TypeAlias = Callable[..., tuple[Any, ...]]
-T = TypeVar("T", "Value", float)  # a function of one scalar gives a Value for a Value, a number for a number
+T = TypeVar("T", "Value", float)  # a function of one scalar returns a Value for a Value, a number for a number
 
 
 class Value(Micrograd):
     """A number in a computation graph, with its gradient.
 
-    Arithmetic on ``Value`` objects computes and records: the result knows its operation, its inputs, and the local
-    derivative of the result in each input. ``backward()`` then finds the derivative of one result in everything before it.
+    Arithmetic on ``Value`` objects computes and records: the result knows its operation, its inputs, and its local derivative
+    with respect to each input. ``backward()`` on a result then finds its derivative with respect to every value it was computed
+    from.
 
     Args:
         data: an int, float or Fraction, kept as given; bools and NumPy scalars become Python numbers.
@@ -37,10 +39,10 @@ class Value(Micrograd):
 
     Attributes:
         data: the number (the *primal*). Assign to it to train: ``p.data -= 0.1 * p.grad``.
-        grad: the derivative of an output in this value (the *adjoint*), from ``backward()`` on the output: in inner nodes that of
-            the latest pass, in leaves the sum over the passes since it was 0.
+        grad: the derivative of an output with respect to this value (the *adjoint*), after ``backward()`` on the output. Inner
+            nodes hold that of the latest pass, leaves the sum over all passes since it was set to 0.
         op: the row of the table that made it; None on leaves.
-        label, scope: its name, and the names of the scopes it was made in.
+        label, scope: its name, and the names of the scopes that it was made in.
 
     Raises:
         TypeError: if the data is not a real number.
@@ -58,10 +60,10 @@ class Value(Micrograd):
     data: Any
     grad: Any
     op: Op | Closure | None
-    label: str = ""  # no slot: few nodes have one, and those keep it with the attributes that users set
+    label: str = ""  # no slot: few nodes have one, and they keep it in __dict__, beside the attributes that users set
     scope: Scope
-    _x: Value | None  # the operands, and the local derivative in each: fixed slots, so that
-    _y: Value | None  # a node is one object for the garbage collector and not five
+    _x: Value | None  # the operands, and the local derivatives with respect to them. They have slots of their own,
+    _y: Value | None  # and not tuples, so that a node is one object for the garbage collector and not five
     _dx: Any
     _dy: Any
 
@@ -71,7 +73,7 @@ class Value(Micrograd):
         if isinstance(_children, str):
             label, _children = _children, ()
         self.data = number(data)
-        self.grad = type(self.data)()  # the zero of its own kind: Fraction(0) for a Fraction
+        self.grad = type(self.data)()  # the zero of the same kind: Fraction(0) for a Fraction
         self.op = closure_of(_children, _op) if _op or _children else None
         if label:
             self.label = label
@@ -82,7 +84,7 @@ class Value(Micrograd):
 
     @property
     def inputs(self) -> tuple[Value, ...]:
-        """The operands in order, with multiplicity: ``x * x`` has two."""
+        """The operands in order: ``x * x`` has x twice."""
         if self._y is not None:
             return (self._x, self._y)  # type: ignore[return-value]
         if self._x is not None:
@@ -91,14 +93,14 @@ class Value(Micrograd):
 
     @property
     def partials(self) -> tuple[Any, ...]:
-        """The local derivatives: of this node in each of its inputs, as numbers. A closure that is a function has none."""
+        """The derivatives of this node with respect to its inputs, as numbers. A closure that is a function has none."""
         if isinstance(self.op, Op):
             return (self._dx, self._dy)[: self.op.arity]
         return self.op.partials if self.op else ()
 
     @property
     def made_at(self) -> Any:
-        """The line of your code that made it, a ``Line``, if that was inside ``debug()``; else None."""
+        """The line of your code that made it, if that was inside ``debug()``: a ``Line``; else None."""
         return getattr(self.scope, "line", None)
 
     def __repr__(self) -> str:
@@ -179,13 +181,13 @@ class Value(Micrograd):
     def backward(self) -> None:
         r"""Add :math:`\partial\,self/\partial\,v` to the ``grad`` of every leaf v that this value was computed from.
 
-        Each node takes the sum over its users of the user's gradient times the local derivative, in one pass from this
-        value back to the leaves:
+        One pass goes from this value back to the leaves. The gradient of a node v is a sum over its users u, of the user's
+        gradient times the user's local derivative:
 
         .. math:: \bar v = \sum_{u\,:\,v \to u} \bar u\,\frac{\partial u}{\partial v}
 
-        Inner nodes hold the gradient of the latest pass; leaves add up over passes, until their ``grad`` is set to 0.
-        Constants take none.
+        Inner nodes hold the gradient of the latest pass. Leaves add up the gradients of all passes, until their ``grad`` is set
+        to 0. Constants keep the gradient 0.
 
         Source: Griewank & Walther (2008), section 3.2; S0.14, S4.49.
 
@@ -215,7 +217,7 @@ class Value(Micrograd):
 
 
 class Constant(Value):
-    """A plain number that met a ``Value``: a leaf that takes no gradient, drawn grey.
+    """A leaf made of a plain number that stood beside a ``Value``: it takes no gradient, and pictures show it in grey.
 
     >>> x = Value(2.0)
     >>> (x * 10).inputs
@@ -230,10 +232,10 @@ class Constant(Value):
 new_node = object.__new__
 
 
-def apply1(op: Op, x: Value, otherwise: Evaluate = evaluate) -> Value:
-    """Compute an operation of one operand and record it: a new node with the result, its input and the local derivative.
+def apply1(op: Op, x: Value, fallback: Evaluate = evaluate) -> Value:
+    """Compute an operation of one operand and record it: returns a node with the result, its input and the local derivative.
 
-    What the kernel for floats cannot answer is asked of ``otherwise``.
+    ``fallback`` computes what the kernel for floats cannot: other numbers, overflow, and the edges of the domain.
 
     Raises:
         DomainError: if a finite operand lies outside the domain of the operation.
@@ -255,17 +257,17 @@ def apply1(op: Op, x: Value, otherwise: Evaluate = evaluate) -> Value:
             node.data, node._dx = op.kernel(a)
             return node
         except (ArithmeticError, ValueError):
-            pass  # otherwise() answers, or says what was wrong
-    node.data, node._dx = otherwise(op, a, labels=(x.label,))
+            pass  # fallback() returns a result, or raises an error that says what is wrong
+    node.data, node._dx = fallback(op, a, labels=(x.label,))
     node.grad = type(node.data)()
     return node
 
 
-def apply2(op: Op, x: Any, y: Any, otherwise: Evaluate = evaluate) -> Value:
-    """The same for an operation of two operands, of which one may be a plain number: it becomes a constant.
+def apply2(op: Op, x: Any, y: Any, fallback: Evaluate = evaluate) -> Value:
+    """The same for two operands, of which one may be a plain number: it becomes a constant.
 
-    For an operand that is not a number at all it returns ``NotImplemented``, so that Python can ask the other operand's type
-    (a NumPy array then computes entry by entry).
+    If an operand is no number at all it returns ``NotImplemented``, so that Python asks the type of that operand. (A NumPy
+    array then computes entry by entry.)
 
     >>> from autograd import ops
     >>> node = apply2(ops.MUL, Value(2.0), 5.0)
@@ -294,26 +296,26 @@ def apply2(op: Op, x: Any, y: Any, otherwise: Evaluate = evaluate) -> Value:
             return node
         except (ArithmeticError, ValueError):
             pass
-    node.data, node._dx, node._dy = otherwise(op, a, b, labels=(x.label, y.label))
+    node.data, node._dx, node._dy = fallback(op, a, b, labels=(x.label, y.label))
     node.grad = type(node.data)()
     return node
 
 
 @overload
-def apply(op: Op, x: T, /, *, otherwise: Evaluate = ...) -> T: ...
+def apply(op: Op, x: T, /, *, fallback: Evaluate = ...) -> T: ...
 @overload
-def apply(op: Op, x: Value, y: Operand, /, *, otherwise: Evaluate = ...) -> Value: ...
+def apply(op: Op, x: Value, y: Operand, /, *, fallback: Evaluate = ...) -> Value: ...
 @overload
-def apply(op: Op, x: Operand, y: Value, /, *, otherwise: Evaluate = ...) -> Value: ...
+def apply(op: Op, x: Operand, y: Value, /, *, fallback: Evaluate = ...) -> Value: ...
 @overload
-def apply(op: Op, x: float, y: float, /, *, otherwise: Evaluate = ...) -> float: ...
+def apply(op: Op, x: float, y: float, /, *, fallback: Evaluate = ...) -> float: ...
 @overload
-def apply(op: Op, *operands: Operand, otherwise: Evaluate = ...) -> Any: ...
-def apply(op: Op, *operands: Operand, otherwise: Evaluate = evaluate) -> Any:
-    """Compute an operation, and record it if an operand is a ``Value``; of plain numbers alone the result is a plain number.
+def apply(op: Op, *operands: Operand, fallback: Evaluate = ...) -> Any: ...
+def apply(op: Op, *operands: Operand, fallback: Evaluate = evaluate) -> Any:
+    """Compute an operation, and record it if an operand is a ``Value``; if all are plain numbers, so is the result.
 
     Args:
-        op: the row, one of your own as well; of a family the member with its default constant, unless ``at`` chose one.
+        op: the row, which may be your own. A family stands for its member with the default constant.
         operands: as many as the row has partials.
 
     Raises:
@@ -328,14 +330,14 @@ def apply(op: Op, *operands: Operand, otherwise: Evaluate = evaluate) -> Any:
         raise TypeError(f"{op.name} is an operation of {counted(op.arity, 'operand')}, but got {len(operands)}")
     if op.is_family and op.c is None:
         op = op.at()
-    if not any(isinstance(each, Value) for each in operands):
-        return otherwise(op, *operands)[0]
+    if not any(isinstance(operand, Value) for operand in operands):
+        return fallback(op, *operands)[0]
     x, *y = map(as_value, operands)
-    return apply2(op, x, y[0], otherwise) if y else apply1(op, x, otherwise)
+    return apply2(op, x, y[0], fallback) if y else apply1(op, x, fallback)
 
 
 def apply_power(x: Value, exponent: Operand) -> Value:
-    """``x ** exponent``: a number as exponent has a row of its own, whose derivative takes no log of x."""
+    """``x ** exponent``. If the exponent is a number, the row is POW, whose derivative needs no log of x."""
     if isinstance(exponent, Value):
         return apply2(ops.POWER, x, exponent)
     c = _constant(exponent)
@@ -343,7 +345,7 @@ def apply_power(x: Value, exponent: Operand) -> Value:
 
 
 def as_value(operand: Operand) -> Value:
-    """A ``Value`` as it is, a number as a constant.
+    """The operand itself if it is a ``Value``; a constant if it is a number.
 
     Raises:
         TypeError: for anything else.
@@ -352,7 +354,7 @@ def as_value(operand: Operand) -> Value:
 
 
 def data_of(operand: Operand) -> Any:
-    """The number that a ``Value`` holds, or the number itself."""
+    """The number of a ``Value``; a number itself."""
     return operand.data if isinstance(operand, Value) else operand
 
 

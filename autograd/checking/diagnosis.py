@@ -1,4 +1,4 @@
-"""diagnose: what is wrong with a graph and its gradients, in words."""
+"""diagnose: says in words what is wrong with a graph and its gradients."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ CHECKS = {
     flat_operations: "no operation of one operand is flat in all the examples",
     zero_derivatives: "every parameter has a way to the output without a local derivative of 0",
 }
-"""What is looked for, in the order of the report, and what is true where nothing is found."""
+"""The checks in the order of the report, each with what is true if it finds nothing."""
 
-WIDTH = 100  # of the lines of a printed report
+LINE_CHARS = 100  # of a printed report
 
 
 class Report(Sequence[Finding]):
-    """What ``diagnose`` found: a sequence of findings, so false if it is empty; printed, an explanation.
+    """What ``diagnose`` found: a sequence of findings, which is false if it is empty. Printed, it explains itself.
 
     Attributes:
-        unchecked: what could not be looked at, and why: a tuple of sentences.
+        unchecked: a tuple of sentences that say what could not be checked, and why.
 
     >>> x = Value(2.0, "x")
     >>> report = diagnose(x.detach() + 1)
@@ -60,33 +60,36 @@ class Report(Sequence[Finding]):
         return len(self._findings)
 
     def __repr__(self) -> str:
-        from textwrap import fill  # here, since importing autograd is not to wait for it
+        from textwrap import fill  # here, so that importing autograd stays quick
 
         return "\n".join(
-            [self._heading(), *(fill(f"{kind}: {told}", WIDTH, subsequent_indent="    ") for kind, told in self._items())]
+            [
+                self._heading(),
+                *(fill(f"{kind}: {message}", LINE_CHARS, subsequent_indent="    ") for kind, message in self._items()),
+            ]
         )
 
     def _repr_markdown_(self) -> str:
-        items = (f"- **{kind}**: {escaped_for_markdown(told)}" for kind, told in self._items())
+        items = (f"- **{kind}**: {escaped_for_markdown(message)}" for kind, message in self._items())
         return "\n".join([escaped_for_markdown(self._heading()), "", *items])
 
     def _heading(self) -> str:
         return f"{counted(len(self), 'finding') if self else 'No findings'} in {self._about}"
 
     def _items(self) -> Iterator[tuple[str, str]]:
-        """Kinds and words: of each kind the first few findings, and how many more there are."""
+        """Pairs of a kind and a message: the first few findings of each kind, and how many more there are."""
         for kind in dict.fromkeys(finding.kind for finding in self):
-            told = [finding.message for finding in self if finding.kind == kind]
-            yield from ((kind, each) for each in told[:LISTED_MOST])
-            if len(told) > LISTED_MOST:
-                yield kind, f"... and {len(told) - LISTED_MOST} more of this kind: the report is a sequence of all."
+            messages = [finding.message for finding in self if finding.kind == kind]
+            yield from ((kind, message) for message in messages[:LISTED_MOST])
+            if len(messages) > LISTED_MOST:
+                yield kind, f"... and {len(messages) - LISTED_MOST} more of this kind: the report is a sequence of all."
         if not self:
-            yield from (("checked", each) for each in CHECKS.values())
-        yield from (("not checked", each) for each in self.unchecked)
+            yield from (("checked", fact) for fact in CHECKS.values())
+        yield from (("not checked", sentence) for sentence in self.unchecked)
 
 
 def diagnose(output: Value, parameters: Iterable[Value] | None = None) -> Report:
-    r"""Look for the classic traps of backpropagation in the graph of ``output``, and say what to do about each.
+    r"""Look for the classic traps of backpropagation in the graph of ``output``, and say what to do about those found.
 
     ========================  ==========================================================================================
     nan, inf                  where the first number that is not finite was born, and how far it spread
@@ -98,15 +101,16 @@ def diagnose(output: Value, parameters: Iterable[Value] | None = None) -> Report
     zero derivative           a parameter all of whose paths have a local derivative of exactly 0
     ========================  ==========================================================================================
 
-    Nodes are called by their labels, or v1, v2, ... as in explanations and pictures; those made inside ``debug()`` with the
-    line of your code. Nothing is changed: no data, no grad. The time is proportional to the size of the graph.
+    Nodes have the names that explanations and pictures give them: their labels, or v1, v2, ... Of a node that was made inside
+    ``debug()`` the report quotes the line of your code. No data and no grad are changed. The time is proportional to the size
+    of the graph.
 
     Args:
-        output: the value on which ``backward()`` was called, or is going to be.
-        parameters: the values that are trained, such as ``model.parameters()``; if left out, all leaves but constants.
+        output: the value on which ``backward()`` was called or will be.
+        parameters: the values that are trained, such as ``model.parameters()``; by default all leaves that are not constants.
 
     Returns:
-        A sequence of findings, each with ``kind``, ``node`` and ``message``; empty if all is well. Printed, it explains itself.
+        A sequence of findings, each with ``kind``, ``node`` and ``message``. It is empty if all is well.
 
     Raises:
         TypeError: if the output or a parameter is no ``Value``, or holds no number.
@@ -158,9 +162,9 @@ def _checked(parameters: Iterable[Value]) -> list[Value]:
         hint = "write model.parameters()" if hasattr(parameters, "parameters") else "write [w]"
         raise TypeError(f"diagnose takes a list of parameters, but got {described(parameters)}: {hint}")
     parameters = list(parameters)
-    for each in parameters:
-        if not isinstance(each, Value):
-            raise TypeError(f"the parameters of diagnose are Values, but one is {described(each)}")
+    for parameter in parameters:
+        if not isinstance(parameter, Value):
+            raise TypeError(f"the parameters of diagnose are Values, but one is {described(parameter)}")
     return parameters
 
 
@@ -170,7 +174,7 @@ def _with_line(finding: Finding) -> Finding:
 
 
 def _unchecked(subject: Subject) -> Iterator[str]:
-    """What nobody can know from this graph."""
+    """Sentences on what cannot be known from this graph."""
     if subject.closures:
         names = listed(subject.closures, subject.formula)
         yield f"whether the data of closures agree with their inputs ({names}): there is no formula to compute them again."

@@ -65,18 +65,18 @@ class GradientReport:
 def check_gradients(f: Callable[..., Any], at: Any) -> GradientReport:
     r"""Compare the gradient that ``backward()`` gives with two others, which are computed from values of f alone.
 
-    *Central differences* are :math:`(f(x + h) - f(x - h))/2h` for h from large to small. Each pair of neighbours is extrapolated
-    to h = 0 (Richardson), and the extrapolation that agrees best with its neighbour is taken. The *complex step*,
-    :math:`\mathrm{Im} f(x + ih)/h`, is right to the last digits; it needs a complex form of every operation between the input and
-    the output. Where f has a kink, the derivatives from the left and from the right differ: the report then accepts any number
-    between the two, and says so.
+    *Central differences* are :math:`(f(x + h) - f(x - h))/2h` for h from large to small. Each pair of neighbours is
+    extrapolated to h = 0 (Richardson), and the extrapolation that agrees best with its neighbour is taken. The *complex step*,
+    :math:`\mathrm{Im} f(x + ih)/h`, is right to the last digits; it needs a complex form of every operation between the input
+    and the output. Where f has a kink, the derivatives from the left and from the right differ: the report then accepts any
+    number between the two, and says so.
 
     If a derivative differs, the report names the first operation whose local derivative is wrong.
 
     Args:
         f: a function of scalars and lists of scalars, as for ``value_and_grad``.
-        at: the list of its arguments: numbers, lists of numbers, or Values, such as the parameters of a model. The data of Values
-            are changed and put back, so f may also read them without its arguments. For one scalar argument, the number itself.
+        at: the list of its arguments: numbers, lists of numbers, or Values, such as the parameters of a model. The data of these
+            Values are changed and put back, so f may also read them without its arguments. For one scalar argument, the number.
 
     Returns:
         A report with an entry for each scalar input. Afterwards all ``grad`` and data are what they were.

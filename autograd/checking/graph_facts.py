@@ -1,4 +1,4 @@
-"""Subject: the graph that a diagnosis is about, with names for its nodes and the derivatives of its output."""
+"""Subject: the graph that is diagnosed, with its nodes' names and formulas, and the derivatives of its output."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from autograd.rules.numbers import is_finite, number
 from autograd.text import LISTED_MOST, as_printed, one_line
 from autograd.value import Value
 
-EPSILON = 2.0**-52  # an addition of floats rounds by at most half of this, relatively
+EPSILON = 2.0**-52  # the relative rounding error of an addition of floats is at most half of this
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong: its kind, the node to look at, and what to do about it."""
+    """Something that is wrong: its kind, the node to look at, and a message that says what to do."""
 
     kind: str
     node: Value
@@ -26,11 +26,11 @@ class Finding(NamedTuple):
 
 
 class Subject:
-    """A graph and its parameters: what there is to know before anything is judged.
+    """A graph with its parameters, and the facts that checks need.
 
     Args:
         output: the last node.
-        parameters: what is trained; None for all leaves that are not constants.
+        parameters: the values that are trained; None for all leaves that are not constants.
 
     Raises:
         TypeError: if a node of the graph holds no number.
@@ -39,7 +39,7 @@ class Subject:
     >>> subject = Subject(3 * x + y**2)
     >>> subject.name(x), subject.name(y), subject.formula(subject.output)
     ('x', 'x1', 'v3 = v1 + v2')
-    >>> [subject.derivatives[each] for each in subject.parameters]
+    >>> [subject.derivatives[parameter] for parameter in subject.parameters]
     [3.0, 6.0]
     """
 
@@ -61,12 +61,12 @@ class Subject:
 
     @cached_property
     def closures(self) -> list[Value]:
-        """The nodes whose number was computed by the user's own code."""
+        """The nodes whose numbers the user's own code computed."""
         return [node for node in self.order if isinstance(node.op, Closure)]
 
     @cached_property
     def behind_closures(self) -> set[Value]:
-        """The nodes from which some way to the output leads through a closure that is a function: their derivative is unknown."""
+        """The nodes with a path to the output through a closure that is a function: their derivative is unknown."""
         behind: set[Value] = set()
         for node in reversed(self.order):
             if node in behind or (isinstance(node.op, Closure) and not node.partials):
@@ -75,13 +75,13 @@ class Subject:
 
     @cached_property
     def derivatives(self) -> dict[Value, Any]:
-        """The derivative of the output in each node where it is known: the same sums that ``backward()`` makes, in its order."""
+        """The derivatives of the output with respect to nodes, where they are known: the sums of ``backward()``, in its order."""
         known = [node for node in self.order if node not in self.behind_closures]
         return dict(zip(known, grad(self.output, known), strict=True))
 
     @cached_property
     def rounding(self) -> dict[Value, float]:
-        """How far the sum of a leaf's terms may be off after one pass: for n terms n eps times the sum of their sizes."""
+        """A bound on the rounding error of a leaf's gradient after one pass: n terms give n eps times the sum of their sizes."""
         count: Counter[Value] = Counter()
         size: dict[Value, Any] = {}
         for node in self.order:
@@ -95,27 +95,27 @@ class Subject:
     # --- names ------------------------------------------------------------------------------------------------------
 
     def name(self, node: Value) -> str:
-        """Its name, or how to find it: a constant by its number, an unlabelled parameter outside the graph by its place."""
+        """The node's name; of a constant its number, of an unlabelled parameter outside the graph its position in the list."""
         if node not in self.place and not label_of(node):
             return f"parameters[{self.parameters.index(node)}]"
         return self._names.get(node) or as_printed(node.data)
 
     def equality(self, node: Value) -> str:
-        """The name and the number: ``w = 2.0``; of a constant the number alone."""
+        """The name and the number, ``w = 2.0``; of a constant the number alone."""
         return f"{self._names[node]} = {as_printed(node.data)}" if node in self._names else as_printed(node.data)
 
     def path(self, node: Value) -> str:
-        """The name in its scope: ``layer1/neuron2/v3``."""
+        """The name with its scopes: ``layer1/neuron2/v3``."""
         return "/".join([*node.scope, self.name(node)])
 
     def path_and_formula(self, node: Value) -> str:
-        """The same of a formula: ``layer1/neuron2/v3 = tanh(v2)``."""
+        """The formula with its scopes: ``layer1/neuron2/v3 = tanh(v2)``."""
         return "/".join([*node.scope, self.formula(node)])
 
     def formula(self, node: Value) -> str:
-        """How an operation's result was made: ``v1 = w * x``."""
+        """How the result of an operation was computed: ``v1 = w * x``."""
         assert node.op is not None
-        operands = [self.name(each) for each in node.inputs]
+        operands = [self.name(source) for source in node.inputs]
         symbol = one_line(node.op.symbol or "closure")
         if symbol[0].isalpha() or not 1 <= len(operands) <= 2:
             return f"{self.name(node)} = {symbol}({', '.join([*operands[:LISTED_MOST], *['...'] * (len(operands) > LISTED_MOST)])})"

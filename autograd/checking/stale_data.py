@@ -1,4 +1,4 @@
-"""Stale data: nodes that no longer agree with the numbers of their operands, and which assignment explains that."""
+"""Stale data: nodes that disagree with the present numbers of their operands, and the assignment that explains it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from autograd.value import Constant, Value
 
 
 def stale_data(subject: Subject) -> Iterator[Finding]:
-    """Each node whose data was assigned since the operations that read it were computed.
+    """A finding for each node that was assigned after the operations that read it were computed.
 
-    Every operation is computed again, from the present data of its operands. Where the result or a local derivative is another
-    number than the recorded one, an operand was assigned, or the node itself. Which one, is inferred:
+    Every operation is computed again, from the present data of its operands. If the result or a local derivative differs from
+    the recorded number, an operand or the node itself was assigned. Three rules infer which:
 
-    1.  A local derivative that depends on one operand alone and is another number now: that operand was assigned.
-    2.  Numbers that are all the same, though the derivative in an operand is not 0: that operand was not.
-    3.  Of those that are left, the fewest that explain the rest are named; where the numbers cannot tell, the alternatives too.
+    1.  If a local derivative depends on one operand alone and differs, that operand was assigned. 2.  If nothing differs,
+    although the derivative with respect to an operand is not 0, that operand was not assigned. 3.  Of the others, the fewest
+    that explain all that is left were assigned. If the numbers cannot tell, alternatives are named too.
 
     >>> x = Value(3.0, "x")
     >>> y = x * x + 1
@@ -45,18 +45,18 @@ def require_consistent(output: Value) -> None:
     """Refuse a graph in which an operation disagrees with the present numbers of its operands.
 
     Raises:
-        ValueError: saying which number was assigned.
+        ValueError: if there is one; it says which number was assigned.
     """
     for finding in stale_data(Subject(output)):
         raise ValueError(f"the numbers of a derivation follow from each other, but {finding.message}")
 
 
 class _Evidence:
-    """What the operations, computed again, say about who was assigned."""
+    """What computing the operations again tells about which nodes were assigned."""
 
     def __init__(self, subject: Subject) -> None:
         self.place = subject.place
-        self.now: dict[Value, tuple[Any, ...]] = {}  # what operations give now that had another result or local derivative
+        self.now: dict[Value, tuple[Any, ...]] = {}  # results and local derivatives that differ from those recorded
         self.certain: dict[Value, None] = {}  # assigned, by rule 1
         self.excluded: set[Value] = set()  # not assigned, by rule 2
         for node in subject.order:
@@ -70,7 +70,7 @@ class _Evidence:
 
     def _weigh(self, node: Value, op: Op, now: tuple[Any, ...] | None) -> None:
         if now is None and is_finite(node.data):
-            slopes: dict[Value, Any] = {}  # the derivative in each operand, once for both places of x in x - x
+            slopes: dict[Value, Any] = {}  # the derivative with respect to each operand; x stands twice in x - x
             for source, partial in zip(node.inputs, node.partials, strict=True):
                 slopes[source] = slopes.get(source, 0) + partial
             self.excluded.update(source for source, slope in slopes.items() if slope != 0)
@@ -78,34 +78,34 @@ class _Evidence:
             if not same(old, new):
                 read = {node.inputs[index] for index in _read(text, op.operands)}
                 self.certain.update(dict.fromkeys(read) if len(read) == 1 else {})
-            elif text in op.operands:  # as in x * y, whose local derivative in x is y itself
+            elif text in op.operands:  # as for x * y, whose local derivative with respect to x is y itself
                 self.excluded.add(node.inputs[op.operands.index(text)])
 
     def _suspects(self, node: Value, found: dict[Value, list[Value]]) -> list[Value]:
-        """Who may have been assigned to make this node stale, the likeliest first: leaves, then other operands, then itself."""
-        everyone = list(dict.fromkeys([*node.inputs, node]))
-        suspects = [each for each in everyone if each not in self.excluded and self._is_suspect(each, found)]
+        """The nodes whose assignment may have made this node stale, the likeliest first: leaves, other operands, the node itself."""
+        candidates = list(dict.fromkeys([*node.inputs, node]))
+        suspects = [suspect for suspect in candidates if suspect not in self.excluded and self._is_suspect(suspect, found)]
         if not all(map(same, node.partials, self.now[node][1:])):
-            suspects = [each for each in suspects if each is not node]  # its own data has no part in its local derivatives
-        suspects = [each for each in suspects if not isinstance(each, Constant)] or suspects or everyone
-        return sorted(suspects, key=lambda each: (each.op is not None, each is node))
+            suspects = [suspect for suspect in suspects if suspect is not node]  # its data does not enter its local derivatives
+        suspects = [suspect for suspect in suspects if not isinstance(suspect, Constant)] or suspects or candidates
+        return sorted(suspects, key=lambda suspect: (suspect.op is not None, suspect is node))
 
     def _is_suspect(self, node: Value, found: dict[Value, list[Value]]) -> bool:
         if not isinstance(node.op, Op):
             return True
         disagrees = node in self.now and not same(node.data, self.now[node][0])
-        return disagrees and found.keys().isdisjoint(node.inputs)  # otherwise these explain it
+        return disagrees and found.keys().isdisjoint(node.inputs)  # else these explain it
 
     def assigned(self) -> dict[Value, list[Value]]:
-        """The nodes that were assigned, in topological order, each with the alternatives to it."""
+        """The nodes that were assigned, in topological order, each with its alternatives."""
         found: dict[Value, list[Value]] = {node: [] for node in self.certain}
         found |= {suspects[0]: [] for suspects in self._unexplained(found).values() if len(suspects) == 1}
         unexplained = self._unexplained(found)
         explains: dict[Value, list[Value]] = {}
         for node, suspects in unexplained.items():
-            for each in suspects:
-                explains.setdefault(each, []).append(node)
-        for suspect in sorted(explains, key=lambda each: -len(explains[each])):
+            for suspect in suspects:
+                explains.setdefault(suspect, []).append(node)
+        for suspect in sorted(explains, key=lambda suspect: -len(explains[suspect])):
             nodes = [node for node in explains[suspect] if node in unexplained]
             if nodes:
                 alternatives = set.intersection(*(set(unexplained.pop(node)) for node in nodes)) - {suspect}
@@ -130,7 +130,7 @@ def _computed_again(op: Op, node: Value) -> tuple[Any, ...]:
 
 
 def same(x: Any, y: Any) -> bool:
-    """Whether two numbers are the same bit for bit; all nans count as one.
+    """Whether two numbers are the same bit by bit; any two nans are the same.
 
     >>> same(0.1 + 0.2, 0.3), same(0.0, -0.0), same(math.nan, math.nan), same(2, 2.0)
     (False, False, True, True)
@@ -142,7 +142,7 @@ def same(x: Any, y: Any) -> bool:
 
 @lru_cache(maxsize=4096)
 def _read(text: str, operands: tuple[str, ...]) -> list[int]:
-    """The operands that a partial depends on."""
+    """The positions of the operands that a partial depends on."""
     names = names_in(text)
     return [index for index, operand in enumerate(operands) if operand in names or "out" in names]
 
@@ -151,27 +151,27 @@ def _read(text: str, operands: tuple[str, ...]) -> list[int]:
 
 
 def _message(subject: Subject, evidence: _Evidence, node: Value, alternatives: list[Value], readers: list[Value]) -> str:
-    told = f"{subject.path(node)} was assigned after the graph was built: its data is now {as_printed(node.data)}"
+    message = f"{subject.path(node)} was assigned after the graph was built: its data is now {as_printed(node.data)}"
     if node in evidence.now and not same(node.data, evidence.now[node][0]):
-        told += f", but {subject.formula(node)} gives {as_printed(evidence.now[node][0])}"
-    told += "."
+        message += f", but {subject.formula(node)} gives {as_printed(evidence.now[node][0])}"
+    message += "."
     if readers:
-        told += f" {listed(readers, subject.formula)} used another number: {_contrast(subject, evidence, readers[0])}."
+        message += f" {listed(readers, subject.formula)} used another number: {_contrast(subject, evidence, readers[0])}."
     if alternatives:
-        told += f" (It may have been {listed(alternatives, subject.name, 'or')} instead: the numbers cannot tell.)"
+        message += f" (It may have been {listed(alternatives, subject.name, 'or')} instead: the numbers cannot tell.)"
     if node.op is None:
         return (
-            f"{told} backward() gives the gradient at the old numbers. After a step of training, p.data -= rate * p.grad, that is "
+            f"{message} backward() gives the gradient at the old numbers. After a step of training, p.data -= rate * p.grad, that is "
             "normal. What to do: build the graph anew, that is, compute the output again, before the next backward()."
         )
     return (
-        f"{told} It is the result of an operation, which an assignment does not undo: backward() goes on to its operands as before. "
+        f"{message} It is the result of an operation, which an assignment does not undo: backward() goes on to its operands as before. "
         "What to do: assign leaves only, and build the graph anew."
     )
 
 
 def _contrast(subject: Subject, evidence: _Evidence, node: Value) -> str:
-    """The first number that is not the same any more."""
+    """The first number that differs, as it was and as it would be now."""
     now, *partials_now = evidence.now[node]
     if not same(node.data, now):
         return f"{subject.name(node)} is {as_printed(node.data)}, and would now be {as_printed(now)}"

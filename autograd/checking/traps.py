@@ -1,4 +1,4 @@
-"""The classic traps of backpropagation, each looked for in the graph as it is: read, never written."""
+"""Checks for the classic traps of backpropagation. They read the graph and change nothing."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from autograd.rules.op import Op
 from autograd.text import as_printed, counted, four_digits, listed
 from autograd.value import Constant, Value
 
-NEARBY = Fraction(1, 1024)  # how far, relatively, to look for a derivative that is not 0
+RELATIVE_DISTANCE = Fraction(1, 1024)  # at which a derivative beside a flat point is looked at
 
 
 # --- numbers that are not finite --------------------------------------------------------------------------------------
 
 
 def not_finite(subject: Subject) -> Iterator[Finding]:
-    """The first node that is nan or infinite, or has such a local derivative, though its operands are finite.
+    """The first node that is nan or infinite, or has such a local derivative, although its operands are finite.
 
     >>> x = Value(1000.0, "x")
     >>> [(finding.kind, finding.node.op) for finding in not_finite(Subject(x.exp() + 1))]
@@ -36,17 +36,17 @@ def not_finite(subject: Subject) -> Iterator[Finding]:
     for node in subject.order:
         if node in sick and any(source in spread and not is_finite(source.data) for source in node.inputs):
             spread.add(node)
-    lost = sum(not is_finite(each) for node, each in subject.derivatives.items() if not isinstance(node, Constant))
-    told = [_birth(subject, first)]
+    lost = sum(not is_finite(derivative) for node, derivative in subject.derivatives.items() if not isinstance(node, Constant))
+    sentences = [_birth(subject, first)]
     if len(spread) > 1:
-        told.append(f"It spread to {counted(len(spread) - 1, 'node')} after it.")
+        sentences.append(f"It spread to {counted(len(spread) - 1, 'node')} after it.")
     if lost:
-        told.append(f"The derivative of the output is not finite in {counted(lost, 'node')}.")
+        sentences.append(f"The derivative of the output is not finite in {counted(lost, 'node')}.")
     if others:
-        told.append(f"(The same happens anew at {counted(len(others), 'further node')}, first at {subject.path(others[0])}.)")
-    told.append(f"What to do: {_cure(first)}.")
+        sentences.append(f"(The same happens anew at {counted(len(others), 'further node')}, first at {subject.path(others[0])}.)")
+    sentences.append(f"What to do: {_cure(first)}.")
     is_nan = first.data != first.data or any(partial != partial for _, partial in _steep_inputs(first))
-    yield Finding("nan" if is_nan else "inf", first, " ".join(told))
+    yield Finding("nan" if is_nan else "inf", first, " ".join(sentences))
 
 
 def _steep_inputs(node: Value) -> list[tuple[Value, Any]]:
@@ -58,7 +58,7 @@ def _steep_inputs(node: Value) -> list[tuple[Value, Any]]:
 def _birth(subject: Subject, node: Value) -> str:
     first = "is the first number that is not finite"
     if isinstance(node, Constant) and node is not subject.output:
-        reader = next(each for each in subject.order if node in each.inputs)
+        reader = next(user for user in subject.order if node in user.inputs)
         return f"The constant {as_printed(node.data)} {first}; {subject.path_and_formula(reader)} reads it."
     if node.op is None:
         return f"{subject.path(node)} {first}: it is a leaf, and was given as {as_printed(node.data)}."
@@ -91,10 +91,11 @@ def _cure(node: Value) -> str:
 
 
 def left_over_gradients(subject: Subject) -> Iterator[Finding]:
-    r"""Leaves among the parameters whose grad is neither 0 nor the derivative of the output.
+    r"""A finding for each leaf among the parameters whose grad is neither 0 nor the derivative of the output.
 
-    In floats k passes may round differently from k times one pass. With n terms :math:`t_i` in the sum of a leaf, the two differ
-    by at most :math:`kn\,\epsilon\,k\sum_i|t_i|`, where :math:`\epsilon = 2^{-52}`; within that bound they count as equal.
+    In floats k passes may round differently from k times one pass. With n terms :math:`t_i` in the sum of a leaf, the two
+    differ by at most :math:`kn\,\epsilon\,k\sum_i|t_i|`, where :math:`\epsilon = 2^{-52}`; within that bound they count as
+    equal.
 
     Source: Higham, *Accuracy and Stability of Numerical Algorithms* (2002), section 4.2.
 
@@ -106,11 +107,11 @@ def left_over_gradients(subject: Subject) -> Iterator[Finding]:
     """
     if not starts_at_output(subject):
         return
-    told = _of_several_passes if subject.output.grad != 0 else _of_an_earlier_pass
+    describe = _of_several_passes if subject.output.grad != 0 else _of_an_earlier_pass
     for leaf in subject.parameters:
         held = gradient(leaf)
         if not leaf.inputs and held is not None and held != 0:
-            words = told(subject, leaf, held)
+            words = describe(subject, leaf, held)
             if words:
                 yield Finding("left-over gradient", leaf, f"{subject.path(leaf)}.grad is {as_printed(held)}, {words}")
 
@@ -141,12 +142,12 @@ def _of_several_passes(subject: Subject, leaf: Value, held: Number) -> str:
 
 
 def starts_at_output(subject: Subject) -> bool:
-    """Whether the last pass, if there was one, began at the output: its grad is 1 then, and that of a longer graph otherwise."""
+    """Whether the last pass, if there was one, began at the output: only then is the output's grad 1."""
     return subject.output.op is None or subject.output.grad in (0, 1)
 
 
 def gradient(node: Value) -> Number | None:
-    """The grad, if it is a number: users may assign anything, such as None."""
+    """The grad if it is a number, else None: users may assign anything."""
     try:
         return number(node.grad)
     except TypeError:
@@ -154,9 +155,9 @@ def gradient(node: Value) -> Number | None:
 
 
 def _times(subject: Subject, leaf: Value, held: Number, derivative: Number) -> int:
-    """How many times the derivative it holds; 0 if no number of times."""
+    """How many times the derivative a leaf holds; 0 if it is no multiple of it."""
     if same(held, derivative) or not (is_finite(held) or is_finite(derivative)):
-        return 1  # nothing can be told of several infinities
+        return 1  # infinity is any multiple of itself
     if derivative == 0 or not (is_finite(held) and is_finite(derivative)):
         return 0
     held, derivative, bound = Fraction(held), Fraction(derivative), Fraction(subject.rounding.get(leaf, 0))
@@ -164,7 +165,7 @@ def _times(subject: Subject, leaf: Value, held: Number, derivative: Number) -> i
         return 1
     times = round(held / derivative)
     if abs(held - times * derivative) > times**2 * bound or times**2 * bound > abs(derivative) / 2:
-        return 0  # beyond the bound, or so much rounding that any number would be within it
+        return 0  # beyond the bound, or the bound is so large that any number is within it
     return max(times, 0)
 
 
@@ -172,7 +173,7 @@ def _times(subject: Subject, leaf: Value, held: Number, derivative: Number) -> i
 
 
 def unreached_parameters(subject: Subject) -> Iterator[Finding]:
-    """Parameters that the output was not computed from.
+    """A finding for each parameter that the output was not computed from.
 
     >>> w = Value(2.0, "w")
     >>> [finding.kind for finding in unreached_parameters(Subject(w.data * Value(3.0), [w]))]
@@ -190,16 +191,16 @@ def unreached_parameters(subject: Subject) -> Iterator[Finding]:
 
 
 def zero_derivatives(subject: Subject) -> Iterator[Finding]:
-    """Parameters each of whose paths to the output has a local derivative that is exactly 0.
+    """A finding for each parameter if every path from it to the output has a local derivative of exactly 0.
 
     >>> w = Value(2.0, "w")
     >>> [finding.kind for finding in zero_derivatives(Subject(w.detach() * 3 + w.step(), [w]))]
     ['zero derivative']
     """
     alive = {subject.output}
-    barrier: dict[Value, Value] = {}  # of nodes that are not alive: an operation that lets nothing through to them
+    barrier: dict[Value, Value] = {}  # for nodes that are not alive, an operation that passes nothing on to them
     for node in reversed(subject.order):
-        unknown = [None] * len(node.inputs)  # the local derivatives of a closure, which may be anything
+        unknown = [None] * len(node.inputs)  # a closure's local derivatives may be any numbers
         for source, partial in zip(node.inputs, node.partials or unknown, strict=True):
             if partial != 0 and node in alive:
                 alive.add(source)
@@ -223,10 +224,10 @@ def zero_derivatives(subject: Subject) -> Iterator[Finding]:
 
 
 def flat_operations(subject: Subject) -> Iterator[Finding]:
-    """Operations of one operand with local derivative 0 at all their nodes in a scope, though the row's is not 0 everywhere.
+    """A finding for each operation of one operand whose local derivative is 0 at all its nodes in a scope, but not everywhere.
 
-    In a scope that names a neuron these are the nodes of one neuron for all the examples: a relu that is off for some of them
-    only is healthy. Nodes outside every scope are looked at one by one.
+    If the scope names a neuron, these nodes are that neuron for all the examples; a relu that is off for some of them is healthy.
+    Nodes outside every scope are judged one by one.
 
     >>> x = Value(-2.0, "x")
     >>> [finding.kind for finding in flat_operations(Subject(x.relu() + (20 * x).tanh() + (x + 2).cos()))]
@@ -256,20 +257,20 @@ def _flat(subject: Subject, nodes: list[Value]) -> Finding:
             "start from other weights, take a lower learning rate, or leaky_relu.",
         )
     if any(_is_level_around(op, node) for node in nodes):
-        told = (
+        message = (
             f"{where} is saturated: {at_all} local derivative is exactly 0, since the operand, {operands}, lies where the function is "
             "level; no gradient passes. What to do: scale the inputs, start from smaller weights, or take a lower learning rate."
         )
-        return Finding("saturated", first, told)
-    told = (
+        return Finding("saturated", first, message)
+    message = (
         f"{where} is stationary: {at_all} local derivative is exactly 0, at the operand {operands}, though not beside it: a minimum, a "
         "maximum or a kink; no gradient passes. What to do: if the output is as good as it can be, nothing; else start beside it."
     )
-    return Finding("stationary", first, told)
+    return Finding("stationary", first, message)
 
 
 def _is_level_around(op: Op, node: Value) -> bool:
-    """Whether the derivative is 0 not at the operand alone but to its left or right as well."""
+    """Whether the derivative is 0 also to the left or to the right of the operand."""
     x = node.inputs[0].data
-    step = NEARBY * max(abs(x), 1)
-    return any(evaluate_ieee(op, beside)[1] == 0 for beside in (x - step, x + step))
+    distance = RELATIVE_DISTANCE * max(abs(x), 1)
+    return any(evaluate_ieee(op, beside)[1] == 0 for beside in (x - distance, x + distance))

@@ -1,4 +1,4 @@
-"""Rows at any numbers: exact and mixed ones, overflow, and the edges of the domain."""
+"""Evaluating a row at any numbers: exact and mixed ones, those that overflow, and those at the edges of the domain."""
 
 import math
 from collections.abc import Sequence
@@ -13,19 +13,19 @@ from autograd.rules.op import Op
 def evaluate(op: Op, *operands: Number, labels: Sequence[str] = ()) -> tuple[Any, ...]:
     """The result and the local derivatives of a row.
 
-    Numbers of several kinds meet as in Python: with a float all are floats, with a Fraction all are Fractions. Where
-    arithmetic fails, either finite operands lie outside the row's domain, and that is an error; or the row is evaluated again
-    by the rules of IEEE 754: ``exp(1000)`` is inf, and so is the derivative of ``sqrt`` at 0.
+    Kinds of numbers mix as in Python: beside a float all become floats, beside a Fraction all become Fractions. If the
+    arithmetic fails, there are two cases. If the operands are finite and outside the row's domain, that is an error. Else the
+    row is evaluated again by the rules of IEEE 754: ``exp(1000)`` is inf, and so is the derivative of ``sqrt`` at 0.
 
     Args:
         op: the row.
         operands: as many numbers as the row has operands.
-        labels: their names, for messages.
+        labels: the operands' labels, for messages.
 
     Raises:
         DomainError: if finite operands lie outside the domain of the operation.
-        OverflowError: if floats are needed and an int or Fraction is beyond the largest; an ``ExactPowerError`` for an exact power
-            that would be too long to keep.
+        OverflowError: if floats are needed and an int or Fraction is beyond the largest; an ``ExactPowerError`` if an exact power
+            would have too many digits.
         TypeError: if an operand is not a number.
 
     >>> from autograd import ops
@@ -34,15 +34,15 @@ def evaluate(op: Op, *operands: Number, labels: Sequence[str] = ()) -> tuple[Any
     >>> evaluate(ops.EXP, 1000.0), evaluate(ops.SQRT, 0.0)
     ((inf, inf), (0.0, inf))
     """
-    data = [number(each) for each in operands]
-    kinds = {type(each) for each in data}
+    data = [number(operand) for operand in operands]
+    kinds = {type(x) for x in data}
     pole = False
     try:
         if float in kinds:
             return op.kernel(*_floats(op, data))
-        result = op.exact(*([Fraction(each) for each in data] if Fraction in kinds else data))
-        if not any(isinstance(each, complex) for each in result):
-            return tuple(Fraction(each) if Fraction in kinds and type(each) is int else each for each in result)
+        results = op.exact(*([Fraction(x) for x in data] if Fraction in kinds else data))
+        if not any(isinstance(x, complex) for x in results):
+            return tuple(Fraction(x) if Fraction in kinds and type(x) is int else x for x in results)
     except ExactPowerError:
         raise
     except (ArithmeticError, ValueError) as error:
@@ -53,7 +53,7 @@ def evaluate(op: Op, *operands: Number, labels: Sequence[str] = ()) -> tuple[Any
 
 
 def evaluate_ieee(op: Op, *operands: Number, labels: Sequence[str] = ()) -> tuple[Any, ...]:
-    """The same, but outside the domain too by the rules of IEEE 754: for derivatives that are recorded.
+    """The same, but outside the domain the rules of IEEE 754 hold too: for derivatives that are recorded.
 
     >>> from autograd import ops
     >>> evaluate_ieee(ops.DIV, 1.0, 0.0)
@@ -73,14 +73,14 @@ def _is_pole(op: Op, data: Sequence[Number]) -> bool:
     try:
         return math.isinf(_ieee(op, data)[0])
     except OverflowError:
-        return False  # no operation has a pole beyond the largest float
+        return False  # no operation has a pole at numbers beyond the largest float
 
 
 def _floats(op: Op, data: Sequence[Number]) -> list[float]:
     try:
         if op.c is not None:
-            float(op.c)  # the constant may be too large as well
-        return [float(each) for each in data]
+            float(op.c)  # the constant may be too large too
+        return [float(x) for x in data]
     except OverflowError:
         raise OverflowError(
             f"{op.name} needs floats here, and one of its operands is beyond the largest float, 1.8e308; "
@@ -90,6 +90,6 @@ def _floats(op: Op, data: Sequence[Number]) -> list[float]:
 
 def _domain_error(op: Op, data: Sequence[Number], labels: Sequence[str], kind: type[DomainError]) -> DomainError:
     names = [f" ({label!r})" if label else "" for label in labels] or [""] * len(data)
-    given = [f"{x} = {each!r}{name}" for x, each, name in zip(op.operands, data, names, strict=True)]
+    given = [f"{operand} = {x!r}{name}" for operand, x, name in zip(op.operands, data, names, strict=True)]
     constant = [f"c = {op.c!r}"] if op.is_family else []
     return kind(f"{op.value} needs {op.domain}, but {', '.join(given + constant)}. {op.remedy}")

@@ -1,4 +1,4 @@
-"""How large exact numbers get, of which Python bounds none; and powers, the one operation that makes a huge one at a stroke."""
+"""The size of exact numbers, which Python does not bound; and powers, the one operation that makes a huge number at once."""
 
 from fractions import Fraction
 from typing import Any
@@ -6,29 +6,29 @@ from typing import Any
 from autograd.errors import ExactPowerError
 from autograd.rules.numbers import Number
 
-LONGEST_POWER = 300_000
-"""Digits that an exact power may have: 2 ** 10**400 would fill any memory before it is found out."""
+MAX_POWER_DIGITS = 300_000
+"""Python would compute 2 ** 10**400 until the memory is full."""
 
 
 def power(x: Number, y: Number) -> Any:
-    """``x ** y`` as Python has it, but for exact powers of more than ``LONGEST_POWER`` digits.
+    """``x ** y`` as Python computes it, unless the result is exact and has more than ``MAX_POWER_DIGITS`` digits.
 
     Raises:
-        ExactPowerError: for these, before they are computed.
+        ExactPowerError: if it has, before it is computed.
 
     >>> power(Fraction(2, 3), 2), power(0.5, 10**6), power(-1, 10**400)
     (Fraction(4, 9), 0.0, 1)
     """
-    if bits_of_power(x, y) > LONGEST_POWER * 10 // 3:  # 10 bits are 3 digits
+    if bits_of_power(x, y) > MAX_POWER_DIGITS * 10 // 3:  # 10 bits are 3 digits
         raise ExactPowerError(
             f"the exact power x ** y of {_sized('x', x)} and {_sized('y', y)} would have more than "
-            f"{LONGEST_POWER} digits; take a smaller exponent, or a float for x, whose powers are rounded"
+            f"{MAX_POWER_DIGITS} digits; take a smaller exponent, or a float for x, whose powers are rounded"
         )
     return x**y
 
 
 def bits(number: object) -> int:
-    """The size of an exact number; floats all have the same, which counts as none.
+    """The bits of an exact number's numerator and denominator; 0 for a float.
 
     >>> bits(Fraction(7, 8)), bits(0.5)
     (7, 0)
@@ -39,7 +39,7 @@ def bits(number: object) -> int:
 
 
 def bits_of_power(x: Number, y: Number) -> int:
-    """About how many bits ``x ** y`` has, if it is exact; nothing is computed. (Python's ``2 ** -3`` is a float.)
+    """About how many bits ``x ** y`` has if it is exact, without computing it; else 0. (Python's ``2 ** -3`` is a float.)
 
     >>> bits_of_power(Fraction(7, 8), -100), bits_of_power(1.5, 100), bits_of_power(2, -3)
     (700, 0, 0)

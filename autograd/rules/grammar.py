@@ -1,18 +1,18 @@
 """The language in which the rows of the table are written, and its readers.
 
-A row is text: ``"(1 + out) * (1 - out)"``. The text is parsed once, with Python's own ``ast``, and everything that is not
-of the language is refused when the row is made:
+A row is text, such as ``"(1 + out) * (1 - out)"``. When the row is made, Python's own ``ast`` parses it, and whatever is not of
+this language is refused:
 
     names        x, y (the operands), out (the result), c (a constant of the row), pi
-    literals     integers, so that Fractions stay exact; readers for floats write them as floats
+    literals     integers, so that Fractions stay exact; the reader for floats makes them floats
     operators    + - * / ** and unary minus
     choice       a if p < q else b, with one comparison (< <= > >= == !=)
-    calls        a primitive (``ieee.PRIMITIVES``) or another row
+    calls        a primitive (``PRIMITIVES``) or another row
     conditions   a domain may also say ``and``, ``or`` and ``whole(x)``
 
-A reader rewrites the tree for its own kind of number and compiles it to a Python function (``compiled``). Three ways to
-write it stand here: for floats; for exact numbers, int and Fraction; and as calls, in which each operator is a function
-too, so that the same text can be evaluated by the rules of IEEE 754 or recorded on ``Value`` objects.
+A reader rewrites the tree for one kind of number, and ``compiled`` makes a Python function of it. Three readers stand here:
+``Floats``; ``Exact`` for int and Fraction; and ``Calls``, in which operators are calls of functions too, so that the same text
+can be evaluated by the rules of IEEE 754 or recorded on ``Value`` objects.
 """
 
 import ast
@@ -28,13 +28,13 @@ from autograd.rules.primitives import PRIMITIVES
 OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "power", ast.USub: "neg",
 }  # fmt: skip
-LONGEST = 1000
+MAX_TEXT_CHARS = 1000
 EXACT_IN_A_FLOAT = 2**53
 COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 
 
-def whole(x: float) -> bool:
-    """Whether ``x`` is a finite whole number: the only exponents that a negative base admits."""
+def is_integer(x: float) -> bool:
+    """Whether ``x`` is a finite whole number: the language calls it ``whole(x)``. A negative base has no other exponents."""
     return x == x // 1  # inf // 1 is nan
 
 
@@ -44,8 +44,8 @@ def whole(x: float) -> bool:
 def parse(text: str, names: Container[str], calls: Mapping[str, int], where: str) -> ast.expr:
     """The tree of a value or a partial.
 
-    ``names`` are the operands that it may read, ``calls`` the functions that it may call, each with its number of
-    arguments; ``where`` says in an error whose text it is.
+    ``names`` are what it may read, ``calls`` the functions that it may call with their numbers of arguments, and ``where`` is
+    how an error names the text.
     """
     return _checked(text, names, calls, where, condition=False)
 
@@ -56,8 +56,8 @@ def parse_condition(text: str, names: Container[str], where: str) -> ast.expr:
 
 
 def _checked(text: str, names: Container[str], calls: Mapping[str, int], where: str, condition: bool) -> ast.expr:
-    if len(text) > LONGEST:
-        raise ValueError(f"{where} has {len(text)} characters; more than {LONGEST} are not a row but a program")
+    if len(text) > MAX_TEXT_CHARS:
+        raise ValueError(f"{where} has {len(text)} characters; more than {MAX_TEXT_CHARS} are not a row but a program")
     try:
         tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError) as error:
@@ -107,7 +107,7 @@ def _foreign(tree: ast.expr, names: Container[str], calls: Mapping[str, int], co
 
 @lru_cache(maxsize=4096)
 def names_in(text: str) -> frozenset[str]:
-    """The names that a text reads, called functions included."""
+    """The names in a text, those of called functions included."""
     return frozenset(node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name))
 
 
@@ -115,7 +115,7 @@ def names_in(text: str) -> frozenset[str]:
 
 
 class Exact(ast.NodeTransformer):
-    """For int and Fraction: the text as it stands, but for powers, which are refused where they would be too long to keep."""
+    """For int and Fraction: the text as it is. Only powers are calls, which refuse results of too many digits."""
 
     FUNCTIONS: Mapping[str, Callable[..., Any]] = {
         "pow": power,
@@ -130,7 +130,7 @@ class Exact(ast.NodeTransformer):
 class Floats(ast.NodeTransformer):
     """For floats: literals are floats, constants are folded, and ``**`` is C's ``pow``.
 
-    (Python's own power gives a complex number for ``(-8.0) ** (1 / 3)`` and raises nothing.)
+    (Python's own power raises nothing for ``(-8.0) ** (1 / 3)``: it returns a complex number.)
     """
 
     FUNCTIONS: Mapping[str, Callable[..., float]] = {
@@ -161,7 +161,7 @@ class Floats(ast.NodeTransformer):
 
 
 class Calls(ast.NodeTransformer):
-    """For any kind of number: each operator is a call, ``x * y`` is ``mul(x, y)``; choices are made on plain numbers."""
+    """For any kind of number: an operator is a call, ``x * y`` is ``mul(x, y)``. Choices compare plain numbers."""
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         return _call(OPERATORS[type(node.op)], self.visit(node.left), self.visit(node.right))
@@ -175,7 +175,7 @@ def _call(name: str, *arguments: ast.expr) -> ast.Call:
 
 
 def _folded(node: ast.expr, *parts: ast.expr) -> ast.expr:
-    """``sqrt(2 * pi)`` is computed once, when the row is compiled, and not at each call."""
+    """The number that a constant expression such as ``sqrt(2 * pi)`` is, computed once; any other node as it is."""
     if not all(isinstance(part, ast.Constant) for part in parts):
         return node
     expression = ast.fix_missing_locations(ast.Expression(node))
@@ -185,10 +185,10 @@ def _folded(node: ast.expr, *parts: ast.expr) -> ast.expr:
 def compiled(
     reader: type[ast.NodeTransformer], name: str, arguments: Iterable[str], texts: Iterable[str], functions: Mapping[str, Any]
 ) -> FunctionType:
-    """The texts of a row as one Python function of ``arguments``, its source in the docstring.
+    """The texts of a row as one Python function of ``arguments``; its docstring is its source.
 
-    A single text is what the function returns. Of several the first is assigned to ``out``, which the others may read, and
-    the function returns all of them as a tuple. Names that the texts call are looked up in ``functions``.
+    The function returns the value of a single text. Of several texts it returns a tuple, and the first is ``out``, which the
+    others may read. What the texts call is looked up in ``functions``.
 
     >>> compiled(Floats, "square", ["x"], ["x * x", "2 * x"], Floats.FUNCTIONS)(3.0)
     (9.0, 6.0)
@@ -198,10 +198,10 @@ def compiled(
     lines = [f"out = {out}", f"return out, {', '.join(partials)}"] if partials else [f"return {out}"]
     source = f"def {name}_row({', '.join(arguments)}):\n    " + "\n    ".join(lines)
     calls = [node.func for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    called = {function.id for function in calls if isinstance(function, ast.Name)}
-    namespace: dict[str, Any] = {"__builtins__": {}, "pi": math.pi, **{each: functions[each] for each in called}}
-    # This exec and the eval above see only text that has passed the grammar, when its row was made.
+    called = {callee.id for callee in calls if isinstance(callee, ast.Name)}
+    namespace: dict[str, Any] = {"__builtins__": {}, "pi": math.pi, **{function: functions[function] for function in called}}
+    # This exec and the eval above see only texts that passed the grammar when their row was made.
     exec(compile(source, f"<row {name}>", "exec"), namespace)
-    made: FunctionType = namespace[f"{name}_row"]
-    made.__doc__ = source
-    return made
+    function: FunctionType = namespace[f"{name}_row"]
+    function.__doc__ = source
+    return function

@@ -1,4 +1,4 @@
-"""The door for numbers: what a ``Value`` may hold."""
+"""The numbers that a ``Value`` may hold."""
 
 from fractions import Fraction
 from math import inf
@@ -11,7 +11,7 @@ Number: TypeAlias = int | float | Fraction
 
 
 def number(value: Any) -> Number:
-    """The Python number that ``value`` is: int, float and Fraction as given, bools and NumPy scalars converted.
+    """``value`` as a Python number: int, float and Fraction as they are, bools and NumPy scalars converted.
 
     Raises:
         TypeError: for anything else, saying what it was and what is needed.

@@ -12,11 +12,11 @@ from autograd.rules.exact_powers import bits
 from autograd.rules.numbers import Number, number
 
 OPS: "dict[str, Op]" = {}  # every row by its name
-LONGEST_CONSTANT = 1000  # bits of one that a symbol writes out
+MAX_SYMBOL_BITS = 1000  # of a constant that a symbol shows with all its digits
 
 
-class Functions(dict[str, Callable[..., Any]]):
-    """What the texts of rows may call, for one reader: the primitives, and on demand the values of other rows."""
+class CallTable(dict[str, Callable[..., Any]]):
+    """The functions that the texts of rows call, as one reader needs them: the primitives, and on demand the values of rows."""
 
     def __init__(self, reader: type[ast.NodeTransformer], functions: Mapping[str, Callable[..., Any]]) -> None:
         super().__init__(functions)
@@ -28,10 +28,10 @@ class Functions(dict[str, Callable[..., Any]]):
         return self[name]
 
 
-FLOATS = Functions(grammar.Floats, grammar.Floats.FUNCTIONS)
-EXACT = Functions(grammar.Exact, grammar.Exact.FUNCTIONS)
-DOMAIN = Functions(grammar.Exact, {"whole": grammar.whole})
-IEEE = Functions(
+FLOATS = CallTable(grammar.Floats, grammar.Floats.FUNCTIONS)
+EXACT = CallTable(grammar.Exact, grammar.Exact.FUNCTIONS)
+DOMAIN = CallTable(grammar.Exact, {"whole": grammar.is_integer})
+IEEE = CallTable(
     grammar.Calls,
     {
         "add": operator.add, "sub": operator.sub, "mul": operator.mul, "neg": operator.neg,
@@ -44,22 +44,22 @@ IEEE = Functions(
 class Op:
     r"""One operation: a row of the table.
 
-    For :math:`out = f(x, y)` the row states :math:`f`, :math:`\partial f/\partial x` and :math:`\partial f/\partial y`.
-    Making a row checks it and enters it in ``OPS``; from then on every reader knows it. To apply your own, call
-    ``autograd.apply(op, x)``. Making the same row twice, as a notebook's cell does that is run again, is no mistake.
+    For :math:`out = f(x, y)` the row states :math:`f`, :math:`\partial f/\partial x` and :math:`\partial f/\partial y`. When a
+    row is made, it is checked and entered in ``OPS``; then every reader knows it. ``autograd.apply(op, x)`` applies a row of
+    your own. The same row may be made again, as when a notebook's cell is run twice.
 
     Args:
         name: the function's name, unique in the table.
         value: the result, from the operands x (and y).
-        partials: the derivative of the result in each operand; may also read ``out``.
+        partials: the derivatives of the result with respect to the operands; they may also read ``out``.
         symbol: what a graph shows; the name if left out. ``{c}`` stands for the constant.
-        latex: the function's name in LaTeX, or how it is written with ``{x}`` (and ``{y}``) for its operands.
+        latex: the function's name in LaTeX, or the whole formula with ``{x}`` (and ``{y}``) for its operands.
         domain: the condition under which finite operands have a result; empty: always.
         remedy: what to try when an operand lies outside the domain.
-        kinks: for each expression whose zeros are kinks, the convention taken there.
+        kinks: expressions that are 0 where the row has a kink, each with the convention taken there.
         convention: the condition under which the derivatives are a convention, and not what their formulas say; empty: never.
-        samples: for each operand, the range from which tests and examples draw.
-        default: the constant of a family (a row that reads c) where none is given.
+        samples: the ranges from which tests and examples draw the operands.
+        default: the constant of a family (a row that reads c) if none is given.
 
     Raises:
         ValueError: if a text is not of the language, a partial chooses on anything but c, or the name is taken by another row.
@@ -69,7 +69,7 @@ class Op:
     >>> from autograd.ops import MUL, POW
     >>> OPS["tanh"].partials
     ('(1 + out) * (1 - out)',)
-    >>> MUL.kernel(2.0, 5.0)                  # the result, then the local derivative in each operand
+    >>> MUL.kernel(2.0, 5.0)                  # the result, then the local derivatives
     (10.0, 5.0, 2.0)
     >>> POW.at(3).symbol, POW.at(3).kernel(2.0)
     ('**3', (8.0, 12.0))
@@ -128,7 +128,7 @@ class Op:
         return f"<Op {self.name}{constant}: {self.value}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _find, (self.name, self.c)  # a copy of a graph shares the table
+        return _find, (self.name, self.c)  # so a copy of a graph shares the table
 
     @property
     def arity(self) -> int:
@@ -142,12 +142,12 @@ class Op:
 
     @cached_property
     def is_family(self) -> bool:
-        """Whether the row reads a constant c, which ``at`` gives it."""
+        """Whether the row reads a constant c; ``at`` gives it one."""
         return "c" in grammar.names_in(self.value)
 
     @cached_property
     def constant_partials(self) -> tuple[int | None, ...]:
-        """For each operand the local derivative, where the row gives it as a number: 0, 1 or -1; else None.
+        """For each operand the local derivative if it is the same number everywhere, 0, 1 or -1; else None.
 
         >>> OPS["sub"].constant_partials, OPS["mul"].constant_partials, OPS["step"].constant_partials
         ((1, -1), (None, None), (0,))
@@ -156,14 +156,14 @@ class Op:
 
     @property
     def detaches(self) -> bool:
-        """Whether the row gives its operand as it is, and passes no gradient on."""
+        """Whether the result is the operand itself, and yet no gradient passes."""
         return self.value == "x" and self.constant_partials == (0,)
 
     @cached_property
     def is_rectifier(self) -> bool:
-        """Whether the row gives its operand or 0, as relu does, and has derivative 0 at 0.
+        """Whether the result is the operand or 0, as relu's is, and the derivative at 0 is 0.
 
-        Then the derivative at the operand is the derivative at the result, since the row maps both alike.
+        Then the derivative at the operand equals the derivative at the result, so a backward pass can do without the operand.
         """
         match ast.parse(self.value, mode="eval").body:
             case ast.IfExp(body=ast.Constant(value=0), orelse=ast.Name(id="x")) if self.arity == 1:
@@ -181,7 +181,7 @@ class Op:
             raise ValueError(f"row {self.name!r} has no default constant; give it one: at(c)")
         return _member(self, self.default if c is None else number(c))
 
-    # --- the readers: each compiles the row, when first asked, for its own kind of number ----------------------------
+    # --- the readers: each compiles the row for its kind of number, when it is first asked ----------------------------
 
     @cached_property
     def kernel(self) -> Callable[..., tuple[Any, ...]]:
@@ -190,12 +190,12 @@ class Op:
 
     @cached_property
     def exact(self) -> Callable[..., tuple[Any, ...]]:
-        """The same for int and Fraction: literals are integers, so Fractions stay Fractions."""
+        """The same for int and Fraction: the literals are integers, so Fractions stay Fractions."""
         return self._compiled(EXACT, (self.value, *self.partials))
 
     @cached_property
     def ieee(self) -> Callable[..., tuple[Any, ...]]:
-        """The same for floats by the rules of IEEE 754: overflow and poles give inf and nan, and nothing raises."""
+        """The same for floats by the rules of IEEE 754: overflow and poles give inf or nan, and nothing raises."""
         return self._compiled(IEEE, (self.value, *self.partials))
 
     @cached_property
@@ -224,31 +224,31 @@ class Op:
         """
         return any(kink(*operands) == 0 for kink in self._kinks)
 
-    def value_made_of(self, functions: "Functions") -> Callable[..., Any]:
-        """The result, a function of the operands that does its work by calling ``functions``.
+    def compile_value(self, functions: "CallTable") -> Callable[..., Any]:
+        """The function that computes the result from the operands, by calling ``functions``, which decide the number type.
 
-        >>> OPS["silu"].value_made_of(FLOATS)(0.0)
+        >>> OPS["silu"].compile_value(FLOATS)(0.0)
         0.0
         """
         return self._compiled(functions, (self.value,))
 
-    def partial_made_of(self, functions: "Functions", index: int) -> Callable[..., Any]:
-        """The partial in operand ``index``, a function of ``(*operands, out)`` that does its work by calling ``functions``.
+    def compile_partial(self, functions: "CallTable", index: int) -> Callable[..., Any]:
+        """The function that computes partial ``index`` from ``(*operands, out)``, by calling ``functions``.
 
-        What they compute with is their affair: functions that record give a derivative that is a graph itself.
+        ``functions`` decide the number type. If they record, the derivative is a graph of its own.
 
-        >>> OPS["tanh"].partial_made_of(FLOATS, 0)(1.0, 0.5)          # (1 + out)(1 - out)
+        >>> OPS["tanh"].compile_partial(FLOATS, 0)(1.0, 0.5)          # (1 + out)(1 - out)
         0.75
         """
         return self._compiled(functions, (self.partials[index],), (*self.operands, "out"))
 
-    def _compiled(self, functions: "Functions", texts: tuple[str, ...], arguments: tuple[str, ...] = ()) -> FunctionType:
+    def _compiled(self, functions: "CallTable", texts: tuple[str, ...], arguments: tuple[str, ...] = ()) -> FunctionType:
         arguments = arguments or self.operands
         if not self.is_family:
             return grammar.compiled(functions.reader, self.name, arguments, texts, functions)
-        made = grammar.compiled(functions.reader, self.name, (*arguments, "c"), texts, functions)
-        made.__defaults__ = (self.c,)  # the constant costs nothing at the call
-        return made
+        function = grammar.compiled(functions.reader, self.name, (*arguments, "c"), texts, functions)
+        function.__defaults__ = (self.c,)  # so a call need not pass the constant
+        return function
 
 
 @lru_cache(maxsize=4096, typed=True)
@@ -258,7 +258,7 @@ def _member(family: Op, c: Number) -> Op:
     member = object.__new__(Op)
     compiled = ("kernel", "exact", "ieee", "defined", "is_convention", "_kinks")  # for the family, without the constant
     vars(member).update({key: value for key, value in vars(family).items() if key not in compiled})
-    member.c, member.symbol = c, family.symbol.format(c=c if bits(c) <= LONGEST_CONSTANT else f"({bits(c)} bits)")
+    member.c, member.symbol = c, family.symbol.format(c=c if bits(c) <= MAX_SYMBOL_BITS else f"({bits(c)} bits)")
     return member
 
 

@@ -1,8 +1,8 @@
-"""The primitives of the table's language, and what IEEE 754 answers where Python's ``math`` raises.
+"""The primitives of the table's language, with the answers of IEEE 754 where Python's ``math`` raises.
 
-Python raises ``OverflowError`` for ``math.exp(1000)`` and ``ValueError`` for ``math.sin(inf)``; arrays and machine code
-answer ``inf`` and ``nan``. The engine asks ``math`` first, and these functions where it raised and the operands are not to
-blame.
+Python raises ``OverflowError`` for ``math.exp(1000)`` and ``ValueError`` for ``math.sin(inf)``; arrays and machine code return
+``inf`` and ``nan``. The engine calls ``math`` first. If it raises although the operands lie in the domain, the engine calls the
+functions of this module.
 """
 
 import math
@@ -13,10 +13,10 @@ INF, NAN = math.inf, math.nan
 
 
 class Primitive(NamedTuple):
-    """A function that the rows of the table may call: Python's, and the answers of IEEE 754 where Python raises.
+    """A function that rows may call: Python's, with the answers of IEEE 754 where Python raises.
 
-    ``sympy`` is the same function as an expression that SymPy reads; ``llvm`` the machine's instruction for it in LLVM's terms,
-    where there is one (the others are functions of the C library, of the same name).
+    ``sympy`` is the function as an expression for SymPy. ``llvm`` is LLVM's name of the machine instruction for it, if there is
+    one; the others are functions of the C library, with the same name.
     """
 
     function: Callable[..., float]
@@ -26,7 +26,7 @@ class Primitive(NamedTuple):
     llvm: str = ""
 
     def ieee(self, x: float) -> float:
-        """The value, where Python's function raises too."""
+        """The value, which exists even where Python's function raises."""
         try:
             return self.function(x)
         except OverflowError:
@@ -58,7 +58,7 @@ PRIMITIVES = {
 
 
 def divide(x: float, y: float) -> float:
-    """``x / y``, where a zero denominator gives a signed infinity, and 0 / 0 gives nan.
+    """``x / y`` by IEEE 754: a zero denominator gives a signed infinity, and 0 / 0 gives nan.
 
     >>> divide(1.0, -0.0), divide(0.0, 0.0)
     (-inf, nan)
@@ -70,7 +70,7 @@ def divide(x: float, y: float) -> float:
 
 
 def power(x: float, y: float) -> float:
-    """``x ** y`` as C's ``pow``: overflow and poles give infinities, a fractional power of a negative number nan.
+    """``x ** y`` as C's ``pow`` computes it: overflow and poles give infinities, a fractional power of a negative number nan.
 
     >>> power(-10.0, 401.0), power(-0.0, -1.0), power(0.0, -2.0), power(-8.0, 1 / 3)
     (-inf, -inf, inf, nan)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from autograd.rules.grammar import OPERATORS, Floats
-from autograd.rules.op import Functions, Op
+from autograd.rules.op import CallTable, Op
 from autograd.rules.primitives import PRIMITIVES
 
 
@@ -42,7 +42,7 @@ UFUNCS: dict[str, Callable[..., Any]] = {
 
 ARITHMETIC = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide}
 
-ARRAYS = Functions(
+ARRAYS = CallTable(
     Where,
     {
         **UFUNCS,
@@ -67,7 +67,7 @@ def value(op: Op) -> Callable[..., None]:
     """
     direct = _ufunc(op)
     if direct is None:
-        compute = op.value_made_of(ARRAYS)
+        compute = op.compile_value(ARRAYS)
         return lambda *arrays: np.copyto(arrays[-1], compute(*arrays[:-1]))
     if op.arity == 1:
         return lambda x, out: direct(x, out=out)
@@ -94,4 +94,4 @@ def partial(op: Op, index: int) -> Callable[..., Any]:
     >>> partial(OPS["mul"], 0)(np.array([2.0]), np.array([5.0]), np.array([10.0]))
     array([5.])
     """
-    return op.partial_made_of(ARRAYS, index)
+    return op.compile_partial(ARRAYS, index)
