@@ -1,7 +1,9 @@
 """Who may know whom, what importing costs, and where formulas may stand: the rules, read off the source."""
 
 import ast
+import functools
 import importlib
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -213,6 +215,53 @@ def test_all_is_the_public_names(package):
     assert public | on_demand == set(module.__all__)
     assert all(getattr(module, name).__name__ == name for name in on_demand)
     assert len(module.__all__) == len(set(module.__all__))
+
+
+# --- what users read ---------------------------------------------------------------------------------------------------
+
+
+def undocumented(name, held):
+    """The public names, those of a class's attributes included, that have no docstring."""
+    if isinstance(held, type) and not issubclass(held, tuple):
+        own = [base for base in held.__mro__ if base.__module__.partition(".")[0] in PACKAGES]
+        attributes = {attribute: value for base in own for attribute, value in vars(base).items() if attribute[0] != "_"}
+        for attribute, value in attributes.items():
+            if callable(value) or isinstance(value, property | functools.cached_property | classmethod | staticmethod):
+                yield from [] if inspect.getdoc(getattr(held, attribute)) else [f"{name}.{attribute}"]
+    if callable(held) and not inspect.getdoc(held):
+        yield name
+
+
+@pytest.mark.parametrize("package", ["autograd", "nn", "viz"])
+def test_what_users_read_is_documented(package):
+    module = importlib.import_module(package)
+    found = [each for name in module.__all__ for each in undocumented(name, getattr(module, name))]
+    as_functions = {f"Value.{name}" for name in importlib.import_module("autograd").__all__}  # Value.exp is autograd.exp
+    assert [each for each in found if each not in as_functions and not each.startswith("Constant.")] == []
+
+
+RETURNED = """
+    autograd.checking.diagnosis.Report autograd.checking.gradients.GradientReport autograd.checking.graph_facts.Finding
+    autograd.compiled.bound_program.BoundProgram autograd.compiled.program.Program autograd.compiled.tape.Tape
+    autograd.debugging.Line autograd.explaining.costs.Comparison autograd.explaining.derivation.Derivation
+    autograd.explaining.quiz.Exercise autograd.explaining.quiz.Feedback autograd.explaining.quiz.Quiz viz.dot.digraph.Digraph
+    autograd.expressions.reader.Expression autograd.expressions.reader.Graph
+"""
+
+
+@pytest.mark.parametrize("path", RETURNED.split())
+def test_what_functions_return_is_documented(path):
+    module, _, name = path.rpartition(".")
+    assert list(undocumented(name, getattr(importlib.import_module(module), name))) == []
+
+
+def test_a_missing_docstring_is_caught():
+    class Undocumented:
+        def method(self):
+            pass
+
+    Undocumented.__module__ = "autograd.planted"
+    assert list(undocumented("Undocumented", Undocumented)) == ["Undocumented.method", "Undocumented"]
 
 
 # --- one table -------------------------------------------------------------------------------------------------------

@@ -43,7 +43,9 @@ def not_finite(subject: Subject) -> Iterator[Finding]:
     if lost:
         sentences.append(f"The derivative of the output is not finite in {counted(lost, 'node')}.")
     if others:
-        sentences.append(f"(The same happens anew at {counted(len(others), 'further node')}, first at {subject.path(others[0])}.)")
+        sentences.append(
+            f"(The same happens anew at {counted(len(others), 'further node')}, first at {subject.path(others[0])}.)"
+        )
     sentences.append(f"What to do: {_cure(first)}.")
     is_nan = first.data != first.data or any(partial != partial for _, partial in _steep_inputs(first))
     yield Finding("nan" if is_nan else "inf", first, " ".join(sentences))

@@ -22,7 +22,7 @@ from autograd.rules.primitives import PRIMITIVES
 class Where(Floats):
     """Reads a row for arrays: as for floats, but each entry makes its own choice."""
 
-    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:  # noqa: D102, N802  (ast's naming)
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:  # noqa: N802  (ast's naming)
         parts = [self.visit(part) for part in (node.test, node.body, node.orelse)]
         return ast.Call(func=ast.Name(id="where", ctx=ast.Load()), args=parts, keywords=[])
 
