@@ -1,7 +1,7 @@
-"""Memory between two pages that nobody may touch: a program that reads or writes past its buffers dies on the spot.
+"""Memory between two pages that nobody may touch: a program that reads or writes past its buffers dies at once.
 
 As a script it runs a native program over batches of every size, in guarded memory: ``python -m tests.compiled.guarded LANES SIDE [BUG]``.
-SIDE is ``after`` or ``before``: the end of each buffer that is guarded without a gap. BUG is planted, see ``plant``.
+SIDE is ``after`` or ``before``: on this side each buffer touches a guard page. BUG is the name of a bug that ``plant`` plants.
 """
 
 import ctypes
@@ -21,11 +21,11 @@ from autograd.compiled.native.plan.batch import BatchLayout
 from autograd.compiled.native.plan.stream import Stream
 
 PAGE = mmap.PAGESIZE
-ALIVE = []  # guarded memory is never given back
+ALIVE = []  # guarded memory is never freed
 
 
 def guarded(side):
-    """An allocator of arrays of bytes with a guard page on both sides, and on one of them no gap."""
+    """An allocator of arrays of bytes between two guard pages, of which the one on this side touches the array."""
     protect = ctypes.CDLL(None, use_errno=True).mprotect
     protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 
@@ -49,7 +49,7 @@ def program():
     def loss(x, y):
         hidden = [tanh(w[k] + w[5 + k] * x[0] + w[10 + k] * x[1] + w[15 + k] * x[2]) for k in range(5)]
         out = total(w[k] * h for k, h in enumerate(hidden)) * w[20] + x[1] ** 1.5
-        return (out - y) ** 2 + 0.01 * total(each * each for each in w)
+        return (out - y) ** 2 + 0.01 * total(weight * weight for weight in w)
 
     compiled = autograd.compile(loss, w, shapes=[(3,), ()])
     return compiled.tape, compiled.parameters()
@@ -62,9 +62,9 @@ def run(lanes, side):
 
     def guarded_words(self, addresses):
         if self._words is None:
-            made = words(self, addresses)
-            self._words = allocate(made.nbytes).view(np.int64)
-            self._words[:] = made
+            unguarded = words(self, addresses)
+            self._words = allocate(unguarded.nbytes).view(np.int64)
+            self._words[:] = unguarded
         return self._words
 
     tape, theta = program()
@@ -78,17 +78,17 @@ def run(lanes, side):
 
 
 def plant(name):
-    """A bug: a program that goes 8 bytes too far, at one end or the other, or has less memory than it takes."""
+    """Plant a bug: the program goes 8 bytes too far, at one end or the other, or has less memory than it needs."""
     add, prepared, layout = Stream.add, Machine.prepared, BatchLayout.__init__
 
     def one_more(self, kernel, *words):
-        add(self, kernel, *((words[0] + 8, *words[1:]) if kernel == CopyBlock(False) else words))
+        add(self, kernel, *((words[0] + 8, *words[1:]) if kernel == CopyBlock(load=False) else words))
 
     def too_early(self, phases):
         return prepared(self, [phase._replace(data=phase.data and phase.data - 8) for phase in phases])
 
-    def less(self, arena, *given, **named):
-        layout(self, arena, *given, **named)
+    def less(self, arena, *args, **kwargs):
+        layout(self, arena, *args, **kwargs)
         arena.size -= 64
 
     bugs = {

@@ -1,4 +1,4 @@
-"""The native executor: agreement at every width, over a batch and for each example, and numbers that are none."""
+"""The native executor: agreement at every width, over a batch and for each example, and what nan and infinity do."""
 
 import math
 import random
@@ -40,12 +40,12 @@ def test_every_batch_at_every_width(lanes, activation):
     native, plain = Native(tape, lanes=lanes), Plain(tape)
     for count in range(1, 34):
         X = examples(count, 4, count)
-        got, wanted = native.bind(X), plain.bind(X)
-        (value, gradient), (true_value, true_gradient) = got.gradient(theta), wanted.gradient(theta)
+        got, expected = native.bind(X), plain.bind(X)
+        (value, gradient), (true_value, true_gradient) = got.gradient(theta), expected.gradient(theta)
         assert error(value, true_value) < 1e-13
         assert error(gradient, true_gradient) < 1e-13
         assert error(got.value(theta), true_value) < 1e-13
-        assert error(got.outputs(theta), wanted.outputs(theta)) < 1e-13
+        assert error(got.outputs(theta), expected.outputs(theta)) < 1e-13
 
 
 @pytest.mark.parametrize("lanes", [4, 2, 1])
@@ -67,7 +67,7 @@ def test_random_functions_at_other_widths(lanes):
 def test_sums_and_means():
     tape, theta = network()
     X = examples(21, 4)
-    mean, added = (Native(tape).bind(X, mean=each) for each in (True, False))
+    mean, added = (Native(tape).bind(X, mean=mean) for mean in (True, False))
     assert error(added.gradient(theta)[1], 21 * mean.gradient(theta)[1]) < 1e-14
     assert error(added.value(theta), 21 * mean.value(theta)) < 1e-14
 
@@ -98,22 +98,22 @@ def unrolled(count, activation, penalty):
 def test_an_unrolled_loss_agrees_with_eager(activation, penalty):
     loss, parameters = unrolled(20, activation, penalty)
     loss.backward()
-    theta = np.array([each.data for each in parameters])
+    theta = np.array([parameter.data for parameter in parameters])
     value, gradient = Native(tape_of(loss, parameters)).bind(np.empty((1, 0))).gradient(theta)
     assert error(value, loss.data) < 1e-13
-    assert error(gradient, [each.grad for each in parameters]) < 1e-13
+    assert error(gradient, [parameter.grad for parameter in parameters]) < 1e-13
 
 
 def each_example(function, lanes):
-    """The largest error of what ``per_example`` says of a random function and its inputs."""
+    """The largest error of ``per_example`` for a random function, with respect to its parameters and inputs."""
     values, width = function.values(), function.examples.shape[1]
     tape = autograd.compile(function.function(values), values, shapes=[(width,)]).tape
     truth, worst = eager(function), 0.0
     for k in range(len(function.outputs)):
         one = Native(tape.restrict_to_output(k).with_inputs(), lanes=lanes).bind(function.examples)
         got, slopes = one.per_example(np.array(function.parameters))
-        wanted = np.concatenate([truth.slopes[:, k], truth.input_slopes[:, k]], axis=1)
-        worst = max(worst, error(got, truth.outputs[:, k]), error(slopes, wanted, 1e-3 * truth.paths))
+        expected = np.concatenate([truth.slopes[:, k], truth.input_slopes[:, k]], axis=1)
+        worst = max(worst, error(got, truth.outputs[:, k]), error(slopes, expected, 1e-3 * truth.paths))
     return worst
 
 
@@ -132,7 +132,7 @@ FUNCTIONS = {
     "an input": lambda w, x: x[1],
     "no parameter": lambda w, x: autograd.exp(x[0]) * x[1],
     "computed weights": lambda w, x: autograd.exp(w[0]) * x[0] + (w[1] * w[2]) * x[1] + w[0],
-    "a penalty": lambda w, x: neuron(w, x) ** 2 + 0.1 * total(each * each for each in w),
+    "a penalty": lambda w, x: neuron(w, x) ** 2 + 0.1 * total(weight * weight for weight in w),
     "a weight twice in a row": lambda w, x: w[0] * x[0] + w[0] * x[1],
     "a weight in two matrices": lambda w, x: autograd.tanh(neuron(w, x)) + autograd.exp(w[2] * x[1] + w[1] * x[2]),
     "a matrix twice": lambda w, x: autograd.tanh(neuron(w, x)) * neuron(w, [x[2], x[0]]),
@@ -143,16 +143,17 @@ FUNCTIONS = {
 @pytest.mark.parametrize("lanes", LANES)
 def test_each_example_of_odd_functions(name, lanes):
     w = [Value(0.3 * k - 0.5, f"w{k}") for k in range(3)]
-    tape, theta = autograd.compile(lambda x: FUNCTIONS[name](w, x), w, shapes=[(3,)]).tape, np.array([each.data for each in w])
-    for wanted_of in (tape, tape.with_inputs()):
+    tape = autograd.compile(lambda x: FUNCTIONS[name](w, x), w, shapes=[(3,)]).tape
+    theta = np.array([weight.data for weight in w])
+    for differentiated in (tape, tape.with_inputs()):
         for count in (1, 2, 9, 21):
             X = examples(count, 3)
-            got, wanted = Native(wanted_of, lanes=lanes).bind(X), Plain(wanted_of).bind(X)
-            pairs = zip(got.per_example(theta), wanted.per_example(theta), strict=True)
+            got, expected = Native(differentiated, lanes=lanes).bind(X), Plain(differentiated).bind(X)
+            pairs = zip(got.per_example(theta), expected.per_example(theta), strict=True)
             assert max(error(*pair) for pair in pairs) < 1e-13
-            assert error(got.outputs(theta), wanted.outputs(theta)) < 1e-13
-            assert error(got.value(theta), wanted.value(theta)) < 1e-13
-            (value, gradient), (true_value, true_gradient) = got.gradient(theta), wanted.gradient(theta)
+            assert error(got.outputs(theta), expected.outputs(theta)) < 1e-13
+            assert error(got.value(theta), expected.value(theta)) < 1e-13
+            (value, gradient), (true_value, true_gradient) = got.gradient(theta), expected.gradient(theta)
             assert error(value, true_value) < 1e-13
             assert error(gradient, true_gradient) < 1e-13
 
@@ -163,30 +164,30 @@ def test_each_example_of_every_batch(lanes):
     native, plain = Native(tape, lanes=lanes), Plain(tape)
     for count in range(1, 34):
         X = examples(count, 4, count)
-        (values, gradients), wanted = native.bind(X).per_example(theta), plain.bind(X).per_example(theta)
-        assert error(values, wanted[0]) < 1e-13
-        assert error(gradients, wanted[1]) < 1e-13
+        (values, gradients), expected = native.bind(X).per_example(theta), plain.bind(X).per_example(theta)
+        assert error(values, expected[0]) < 1e-13
+        assert error(gradients, expected[1]) < 1e-13
 
 
 @pytest.mark.parametrize(
     ("module", "name", "wrong"),
     [
-        (memory, "_transposed", lambda code, square: square),  # each example gets what belongs to its neighbours
-        (batch, "AddToTotal", lambda lanes: memory.Copy(lanes)),  # the last of a weight's places counts
+        (memory, "_transposed", lambda code, square: square),  # each example gets numbers of its neighbours
+        (batch, "AddToTotal", lambda lanes: memory.Copy(lanes)),  # only the last place of a weight counts
     ],
 )
-def test_a_planted_bug_of_examples_apart_is_caught(monkeypatch, module, name, wrong):
+def test_a_planted_bug_of_per_example_is_caught(monkeypatch, module, name, wrong):
     fresh = jit.Library()
     monkeypatch.setattr(machine, "library", lambda: fresh)
     monkeypatch.setattr(module, name, wrong)
     w = [Value(0.3 * k - 0.5, f"w{k}") for k in range(3)]
     tape = autograd.compile(lambda x: FUNCTIONS["a weight twice in a row"](w, x), w, shapes=[(3,)]).tape
-    theta, X = np.array([each.data for each in w]), examples(20, 3)
-    gradients = [each(tape).bind(X).per_example(theta)[1] for each in (Native, Plain)]
+    theta, X = np.array([weight.data for weight in w]), examples(20, 3)
+    gradients = [executor(tape).bind(X).per_example(theta)[1] for executor in (Native, Plain)]
     assert error(*gradients) > 1e-2
 
 
-# --- numbers that are none ---------------------------------------------------------------------------------------------
+# --- nan and infinity --------------------------------------------------------------------------------------------------
 
 EDGES = [0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, 20.0, -20.0, 710.0, -746.0, 1e300, -1e300, math.inf, -math.inf, math.nan]
 
@@ -200,13 +201,13 @@ def test_edges_are_those_of_ieee_754(name, lanes):
         0, op.arity, (), (Instruction(op, 0, *([1] if op.arity == 2 else [])),), (op.arity,), num_differentiated=op.arity
     )
     native = Native(tape, lanes=lanes).bind(np.array(pairs))
-    wanted = [tuple(map(float, op.ieee(*pair))) for pair in pairs]
+    expected = [tuple(map(float, op.ieee(*pair))) for pair in pairs]
     outputs = native.outputs(np.empty(0))[:, 0]
-    agree = np.isclose(outputs, [each[0] for each in wanted], rtol=1e-13, atol=0, equal_nan=True)
-    assert agree.all(), [(pairs[k], outputs[k], wanted[k]) for k in np.flatnonzero(~agree)][:5]
+    agree = np.isclose(outputs, [value for value, *_ in expected], rtol=1e-13, atol=0, equal_nan=True)
+    assert agree.all(), [(pairs[k], outputs[k], expected[k]) for k in np.flatnonzero(~agree)][:5]
     slopes = native.per_example(np.empty(0))[1]
-    agree = np.isclose(slopes, [each[1:] for each in wanted], rtol=1e-13, atol=0, equal_nan=True).all(axis=1)
-    assert agree.all(), [(pairs[k], slopes[k], wanted[k]) for k in np.flatnonzero(~agree)][:5]
+    agree = np.isclose(slopes, [partials for _, *partials in expected], rtol=1e-13, atol=0, equal_nan=True).all(axis=1)
+    assert agree.all(), [(pairs[k], slopes[k], expected[k]) for k in np.flatnonzero(~agree)][:5]
 
 
 @pytest.mark.parametrize("name", [name for name, op in OPS.items() if op.is_rectifier])
@@ -220,7 +221,7 @@ def test_the_derivative_of_a_rectifier_is_that_at_its_result(name):
 
 @pytest.mark.parametrize("lanes", LANES)
 def test_idle_lanes_leave_no_trace(lanes):
-    """The derivative of sqrt is infinite at 0; the lanes that repeat the example with adjoint 0 make nan of it, and are wiped."""
+    """The derivative of sqrt is infinite at 0. The lanes that repeat the example with adjoint 0 make nan of it; they are masked to zero."""
     w = Value(1.0, "w")
     tape = autograd.compile(lambda x: autograd.sqrt(w * x), [w], shapes=[()]).tape
     theta = np.array([0.0])
@@ -240,14 +241,14 @@ def test_idle_lanes_of_a_matrix_leave_no_trace(activation, large, lanes):
         hidden = [activation(w[3 * k] + w[3 * k + 1] * x[0] + w[3 * k + 2] * x[1]) for k in range(2)]
         return w[6] + w[7] * hidden[0] + w[8] * hidden[1]
 
-    tape, theta = autograd.compile(fn, w, shapes=[(2,)]).tape, np.array([each.data for each in w])
+    tape, theta = autograd.compile(fn, w, shapes=[(2,)]).tape, np.array([weight.data for weight in w])
     for count in (3, 11):
         X = np.abs(examples(count, 2))
         X[0, 1] = large
-        got, wanted = Native(tape, lanes=lanes).bind(X).gradient(theta), Plain(tape).bind(X).gradient(theta)
-        assert np.isinf(wanted[1]).any()
-        np.testing.assert_allclose(got[0], wanted[0])
-        np.testing.assert_allclose(got[1], wanted[1], rtol=1e-13)
+        got, expected = Native(tape, lanes=lanes).bind(X).gradient(theta), Plain(tape).bind(X).gradient(theta)
+        assert np.isinf(expected[1]).any()
+        np.testing.assert_allclose(got[0], expected[0])
+        np.testing.assert_allclose(got[1], expected[1], rtol=1e-13)
 
 
 def test_a_nan_stays_in_its_own_example():

@@ -54,39 +54,39 @@ def test_threads_agree_and_repeat_themselves(monkeypatch):
 
 
 def in_threads(work, arguments):
-    threads = [threading.Thread(target=work, args=(each,)) for each in arguments]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
+    threads = [threading.Thread(target=work, args=(argument,)) for argument in arguments]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def test_calls_from_several_threads_take_turns():
     tape, theta = network()
     for count in (1, 100):
         step = Native(tape).bind(examples(count, 4))
-        wanted = {k: step.gradient(k * theta)[1].tolist() for k in (1, 2, 3)}
+        expected = {k: step.gradient(k * theta)[1].tolist() for k in (1, 2, 3)}
         wrong = []
 
-        def work(k, step=step, wanted=wanted, wrong=wrong):
-            wrong.extend(1 for _ in range(300) if step.gradient(k * theta)[1].tolist() != wanted[k])
+        def work(k, step=step, expected=expected, wrong=wrong):
+            wrong.extend(1 for _ in range(300) if step.gradient(k * theta)[1].tolist() != expected[k])
 
-        in_threads(work, wanted)
+        in_threads(work, expected)
         assert not wrong
 
 
-def test_steps_of_one_program_in_several_threads_share_its_crew(monkeypatch):
+def test_steps_of_one_program_in_several_threads_share_its_threads(monkeypatch):
     monkeypatch.setattr(bound, "OPERATIONS_PER_THREAD", 1)
     tape, theta = network()
     native, X = Native(tape, threads=2), examples(200, 4)
-    wanted = {k: native.bind(X).gradient(k * theta)[1].tolist() for k in (1, 2, 3)}
+    expected = {k: native.bind(X).gradient(k * theta)[1].tolist() for k in (1, 2, 3)}
     wrong = []
 
     def work(k):
         step = native.bind(X)
-        wrong.extend(1 for _ in range(200) if step.gradient(k * theta)[1].tolist() != wanted[k])
+        wrong.extend(1 for _ in range(200) if step.gradient(k * theta)[1].tolist() != expected[k])
 
-    in_threads(work, wanted)
+    in_threads(work, expected)
     assert not wrong
 
 
@@ -95,7 +95,7 @@ def failing():
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_what_a_call_in_a_thread_raises_is_raised_and_the_crew_goes_on(place):
+def test_what_a_call_in_a_thread_raises_is_raised_and_the_pool_goes_on(place):
     pool, ran = ThreadPool(1), []
     with pytest.raises(ZeroDivisionError):
         pool.run([failing if k == place else lambda: ran.append(1) for k in range(2)])
@@ -147,7 +147,7 @@ def test_slots_take_turns():
         arena = Arena(RESERVED_BYTES)
         layout = BatchLayout(arena, tape, 8)
         sizes.append(max([*layout._primal.values(), *layout._adjoint.values()]) - min(layout._primal.values()))
-    assert sizes[1] < 4 * sizes[0]  # of 16 x 8 layers only the activations stay
+    assert sizes[1] < 4 * sizes[0]  # of each layer only the activations stay
 
 
 LIGHT = {"relu": True, "abs": True, "step": True, "tanh": False, "sigmoid": False, "leaky_relu": False, "mul": False}
@@ -177,7 +177,7 @@ def test_an_activation_whose_numbers_are_read_elsewhere_too(used):
 
     def fn(x):
         a = [w[3 * k] + w[3 * k + 1] * x[0] + w[3 * k + 2] * x[1] for k in range(2)]
-        h = [relu(each) for each in a]
+        h = [relu(z) for z in a]
         out = w[6] * h[0] + w[7] * h[1]
         if used in ("operand", "both"):
             out = out * a[0]
@@ -186,10 +186,10 @@ def test_an_activation_whose_numbers_are_read_elsewhere_too(used):
         return out
 
     tape = autograd.compile(fn, w, shapes=[(2,)]).tape
-    theta, X = np.array([each.data for each in w]), examples(45, 2)
-    got, wanted = Native(tape).bind(X).gradient(theta), Plain(tape).bind(X).gradient(theta)
-    assert error(got[0], wanted[0]) < 1e-14
-    assert error(got[1], wanted[1]) < 1e-14
+    theta, X = np.array([weight.data for weight in w]), examples(45, 2)
+    got, expected = Native(tape).bind(X).gradient(theta), Plain(tape).bind(X).gradient(theta)
+    assert error(got[0], expected[0]) < 1e-14
+    assert error(got[1], expected[1]) < 1e-14
 
 
 def test_a_second_tape_of_the_same_functions_compiles_nothing():
@@ -203,7 +203,7 @@ def test_a_second_tape_of_the_same_functions_compiles_nothing():
 
 
 def test_rows_of_your_own_are_not_taken_for_others(monkeypatch):
-    """Neither one with the name of a kernel's, nor one that had a name before."""
+    """A row may have the name that a kernel spells for another, and a name that another row had before."""
 
     def doubled(text, partial):
         monkeypatch.delitem(OPS, "pow2", raising=False)

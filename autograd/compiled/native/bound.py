@@ -1,4 +1,4 @@
-"""A tape with its data in machine code."""
+"""A tape with its data in machine code: over the batch as a whole, or with a gradient for each example."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograd.compiled.native import machine
 from autograd.compiled.native.llvm.ir import WORD_BYTES
 from autograd.compiled.native.llvm.jit import BLOCK_VECTORS
-from autograd.compiled.native.machine import Machine, Phase
+from autograd.compiled.native.machine import Machine, Phase, zero_bytes
 from autograd.compiled.native.plan.batch import split
 from autograd.compiled.native.plan.stream import Stream
 
@@ -21,23 +20,23 @@ if TYPE_CHECKING:
     from autograd.compiled.native.executor import Native
 
 OPERATIONS_PER_THREAD = 2_000_000
-"""Operations times examples that make a second thread worth waking: about 0.15 ms."""
+"""How many operations, times examples, each thread has at least: about 0.15 ms of work."""
 
 
 class BatchBound:
-    """A batch in vectors; its blocks are shared out to the threads."""
+    """A batch in vectors, whose blocks are dealt out to the threads."""
 
-    def __init__(self, native: Native, examples: Array, mean: bool, allocate: Callable[[int], Any] = machine.zeros) -> None:
+    def __init__(self, native: Native, examples: Array, mean: bool, allocate: Callable[[int], Any] = zero_bytes) -> None:
         self._native, self._tape, self._allocate = native, native.tape, allocate
         self._count = len(examples)
         varies = any(self._tape.per_example[slot] for slot in self._tape.outputs)
-        self._examples = examples if varies else examples[:1]  # equal examples are run once
+        self._examples = examples if varies else examples[:1]  # if no output reads an input, one example answers for all
         runs = len(self._examples)
         self._lanes = min(lanes for lanes in BLOCK_VECTORS if lanes >= min(runs, native.lanes))
         self._share = (self._count / runs) / (self._count if mean else 1)
         self._layout = native.layout(self._lanes)[1]
-        self._parts = split(runs, self._lanes, self._layout.unroll)
-        self._data = in_lanes(self._examples, self._lanes, self._layout.unroll, allocate)
+        self._parts = split(runs, self._lanes, self._layout.block_vectors)
+        self._data = in_lanes(self._examples, self._lanes, self._layout.block_vectors, allocate)
         self._lock = threading.Lock()  # calls from several threads take turns: they use the same memory
 
     @cached_property
@@ -47,9 +46,9 @@ class BatchBound:
         threads = max(1, min(self._native.threads, self._parts[2] or 1, work // OPERATIONS_PER_THREAD))
         arena, layout = self._native.layout(self._lanes)
         machines = [Machine(arena, self._tape.parameters, self._allocate) for _ in range(threads)]
-        for each in machines:
-            each.doubles[_slice(layout.full, layout.unroll * self._lanes)] = self._share
-            each.doubles[_slice(layout.partial, self._parts[0])] = self._share
+        for machine in machines:
+            machine.doubles[_slice(layout.full_seed, layout.block_vectors * self._lanes)] = self._share
+            machine.doubles[_slice(layout.partial_seed, self._parts[0])] = self._share
         return machines
 
     def gradient(self, theta: Array) -> tuple[float, Array]:
@@ -62,7 +61,7 @@ class BatchBound:
                 calls[0]()
                 return machine.value * self._share, machine.gradient.copy()
             self._run(calls, theta)
-            return self._value, np.sum([each.gradient for each in self._machines], axis=0)
+            return self._value, np.sum([machine.gradient for machine in self._machines], axis=0)
 
     def value(self, theta: Array) -> float:
         """The value, reduced over the examples."""
@@ -71,13 +70,13 @@ class BatchBound:
             return self._value
 
     def _run(self, calls: list[Callable[[], None]], theta: Array) -> None:
-        for each in self._machines:
-            each.theta[:] = theta
+        for machine in self._machines:
+            machine.theta[:] = theta
         self._native.run(calls)
 
     @property
     def _value(self) -> float:
-        return sum(each.value for each in self._machines) * self._share
+        return sum(machine.value for machine in self._machines) * self._share
 
     def outputs(self, theta: Array) -> Array:
         """All outputs of each example: (N, K)."""
@@ -86,31 +85,29 @@ class BatchBound:
         with self._lock:
             calls, results = self._outputs_calls
             self._run(calls, theta)
-            by_example = iter(self._out_of_lanes(results).T)
-            shared = self._machines[0].doubles
+            by_output = iter(self._out_of_lanes(results).T)
+            doubles, shared = self._machines[0].doubles, self._layout.shared
             for column, slot in enumerate(tape.outputs):
-                outputs[:, column] = (
-                    next(by_example) if varies[slot] else shared[self._layout.shared.primal[slot] // WORD_BYTES]
-                )
+                outputs[:, column] = next(by_output) if varies[slot] else doubles[shared.primal[slot] // WORD_BYTES]
         return outputs
 
     def _out_of_lanes(self, results: Array) -> Array:
-        """The reverse of ``in_lanes``: a row for each example."""
+        """The reverse of ``in_lanes``: an array that has a row for each example."""
         lanes, (partial, singles, blocks) = self._lanes, self._parts
-        width = self._layout.unroll * lanes
+        width = self._layout.block_vectors * lanes
         columns = len(results) // (int(partial > 0) * lanes + singles * lanes + blocks * width)
-        rows, start = [], 0
+        parts, start = [], 0
         for count, size, used in ((int(partial > 0), lanes, partial), (singles, lanes, lanes), (blocks, width, width)):
-            end = start + count * size * columns
-            block = results[start:end].reshape(count, columns, size)[:, :, :used]
-            rows.append(block.transpose(0, 2, 1).reshape(count * used, columns))
-            start = end
-        return np.concatenate(rows)
+            stop = start + count * size * columns
+            part = results[start:stop].reshape(count, columns, size)[:, :, :used]
+            parts.append(part.transpose(0, 2, 1).reshape(count * used, columns))
+            start = stop
+        return np.concatenate(parts)
 
     def per_example(self, theta: Array) -> tuple[Array, Array]:
-        """The value (N,) and the gradient (N, wanted) of each example."""
+        """The value (N,) and the gradient (N, num_differentiated) of each example."""
         if self._tape.per_example[self._tape.outputs[0]]:
-            return self._apart.per_example(theta)
+            return self._per_example.per_example(theta)
         value, gradient = BatchBound(self._native, self._examples, True, self._allocate).gradient(theta)
         gradients = np.zeros((self._count, self._tape.num_differentiated))  # those of the inputs stay 0
         if self._tape.num_differentiated:
@@ -118,7 +115,7 @@ class BatchBound:
         return np.full(self._count, value), gradients
 
     @cached_property
-    def _apart(self) -> PerExampleBound:
+    def _per_example(self) -> PerExampleBound:
         return PerExampleBound(self._native, self._examples, self._lanes, self._allocate)
 
     # --- the phases of a call ----------------------------------------------------------------------------------------
@@ -134,38 +131,46 @@ class BatchBound:
     def _value_or_gradient(self, name: str, gradient: bool) -> list[Callable[[], None]]:
         layout, native = self._layout, self._native
 
-        def stream(part: str, write: Callable[[Stream, bool], None]) -> Phase:
+        def phase(part: str, write: Callable[[Stream, bool], None]) -> Phase:
             return Phase(native.stream(layout, f"{name} {part}", 1, lambda stream: write(stream, gradient)))
 
-        def block(name: str, vectors: int, mask: int, first: bool) -> Stream:
+        def block(name: str, vectors: int, seed: int, first: bool) -> Stream:
             def write(stream: Stream) -> None:
                 layout.forward(stream, vectors)
-                layout.tally(stream, vectors)
+                layout.add_values(stream, vectors)
                 if gradient:
-                    layout.backward(stream, vectors, mask, first)
+                    layout.backward(stream, vectors, seed, first)
 
             return native.stream(layout, f"{name}{' first' * (first and gradient)}", vectors, write)
 
-        def before(stream: Stream, gradient: bool) -> None:
-            layout.before(stream)
-            layout.clear(stream, gradient)
+        def prepare(stream: Stream, gradient: bool) -> None:
+            layout.prepare(stream)
+            layout.clear_sums(stream, gradient)
 
-        return self._calls(
-            name, block, stream("before", before), [stream("wipe", layout.wipe)], [stream("after", layout.after)]
+        before, after_partial, after = (
+            phase("before", prepare),
+            phase("masked", layout.mask_sums),
+            phase("after", layout.finish),
         )
+        return self._calls(name, block, before, [after_partial], [after])
 
     @cached_property
     def _outputs_calls(self) -> tuple[list[Callable[[], None]], Array]:
-        layout, stream, lanes = self._layout, self._native.stream, self._lanes
+        """The calls, and the array that they fill."""
+        layout, native, lanes = self._layout, self._native, self._lanes
 
-        def block(name: str, vectors: int, mask: int, first: bool) -> Stream:
-            return stream(layout, name, vectors, lambda to: layout.forward(to, vectors), lambda to: layout.outputs(to, vectors))
+        def block(name: str, vectors: int, seed: int, first: bool) -> Stream:
+            def write(stream: Stream) -> None:
+                layout.forward(stream, vectors)
+                layout.store_outputs(stream, vectors)
+
+            return native.stream(layout, name, vectors, write)
 
         columns = sum(self._tape.per_example[slot] for slot in self._tape.outputs)
         partial, singles, blocks = self._parts
-        size = (bool(partial) + singles + blocks * layout.unroll) * lanes * columns
+        size = (bool(partial) + singles + blocks * layout.block_vectors) * lanes * columns
         results = self._allocate(size * WORD_BYTES).view(np.float64)
-        before = Phase(stream(layout, "before", 1, layout.before))
+        before = Phase(native.stream(layout, "before", 1, layout.prepare))
         return self._calls("outputs", block, before, results=results.ctypes.data, columns=columns), results
 
     def _calls(
@@ -173,53 +178,55 @@ class BatchBound:
         name: str,
         block: Callable[[str, int, int, bool], Stream],
         before: Phase,
-        wipe: list[Phase] | None = None,
+        after_partial: list[Phase] | None = None,
         after: list[Phase] | None = None,
         results: int = 0,
         columns: int = 0,
     ) -> list[Callable[[], None]]:
-        """A call for each thread: the first takes what does not fill a block, and all take their part of the blocks."""
+        """A call for each thread. The first runs the vectors that are left over by the blocks; all deal the blocks out."""
         layout, (partial, singles, blocks) = self._layout, self._parts
         lanes, inputs, data = self._lanes, self._tape.inputs, self._data.ctypes.data
-        row, out = lanes * inputs * WORD_BYTES, lanes * columns * WORD_BYTES
-        loose: list[Phase] = []  # what does not fill a block
+        data_stride, results_stride = lanes * inputs * WORD_BYTES, lanes * columns * WORD_BYTES
+        left_over: list[Phase] = []
         if partial:
-            stream = block(f"{name} partial", 1, layout.partial, True)
-            loose = [Phase(stream, 1, data, 0, results, 0), *(wipe or [])]
-            data, results = data + row, results + out
+            stream = block(f"{name} partial", 1, layout.partial_seed, True)
+            left_over = [Phase(stream, 1, data, 0, results, 0), *(after_partial or [])]
+            data, results = data + data_stride, results + results_stride
         if singles:
-            stream = block(name, 1, layout.full, not partial)
-            loose.append(Phase(stream, 1, data, row, results, out))
-            stream = block(name, 1, layout.full, False)
-            loose.append(Phase(stream, singles - 1, data + row, row, results + out, out))
-            data, results = data + singles * row, results + singles * out
-        row, out = row * layout.unroll, out * layout.unroll
+            stream = block(name, 1, layout.full_seed, not partial)
+            left_over.append(Phase(stream, 1, data, data_stride, results, results_stride))
+            stream = block(name, 1, layout.full_seed, False)
+            second = data + data_stride, data_stride, results + results_stride, results_stride
+            left_over.append(Phase(stream, singles - 1, *second))
+            data, results = data + singles * data_stride, results + singles * results_stride
+        data_stride, results_stride = data_stride * layout.block_vectors, results_stride * layout.block_vectors
         calls = []
-        for each, (start, stop) in zip(self._machines, _shares(blocks, len(self._machines)), strict=True):
-            phases = [before, *loose]
+        for machine, (start, stop) in zip(self._machines, _shares(blocks, len(self._machines)), strict=True):
+            phases = [before, *left_over]
             for k, times in ((start, min(1, stop - start)), (start + 1, stop - start - 1)):
                 if times > 0:
-                    stream = block(name, layout.unroll, layout.full, k == start and not loose)
-                    phases.append(Phase(stream, times, data + k * row, row, results + k * out, out))
-            calls.append(each.prepared([phase for phase in (*phases, *(after or [])) if phase.times]))
-            loose = []
+                    stream = block(name, layout.block_vectors, layout.full_seed, k == start and not left_over)
+                    cells = data + k * data_stride, data_stride, results + k * results_stride, results_stride
+                    phases.append(Phase(stream, times, *cells))
+            calls.append(machine.prepared([phase for phase in (*phases, *(after or [])) if phase.times]))
+            left_over = []
         return calls
 
 
 class PerExampleBound:
-    """A batch of which each example wants a gradient of its own."""
+    """A batch in vectors that gives each example a gradient of its own."""
 
     def __init__(self, native: Native, examples: Array, lanes: int, allocate: Callable[[int], Any]) -> None:
         self._native, self._tape, self._lanes, self._allocate = native, native.tape, lanes, allocate
         self._count = len(examples)
-        arena, self._layout = native.layout(lanes, apart=True)
+        arena, self._layout = native.layout(lanes, separate=True)
         self._data = in_lanes(examples, lanes, 1, allocate)
         self._machine = Machine(arena, self._tape.parameters, allocate)
-        self._machine.doubles[_slice(self._layout.full, lanes)] = 1.0
+        self._machine.doubles[_slice(self._layout.full_seed, lanes)] = 1.0
         self._lock = threading.Lock()
 
     def per_example(self, theta: Array) -> tuple[Array, Array]:
-        """The value (N,) and the gradient (N, wanted) of each example."""
+        """The value (N,) and the gradient (N, num_differentiated) of each example."""
         with self._lock:
             call, results = self._call
             self._machine.theta[:] = theta
@@ -228,39 +235,43 @@ class PerExampleBound:
 
     @cached_property
     def _call(self) -> tuple[Callable[[], None], Array]:
-        """The call, and the array that it fills with a row for each example: the value, the gradient, and zeros to a whole vector."""
+        """The call, and the array that it fills. The array has a row for each example: value, gradient, and zeros up to a whole vector."""
         layout, lanes = self._layout, self._lanes
         (partial, _, vectors), data = split(self._count, lanes, 1), self._data.ctypes.data
         columns = -(-(1 + self._tape.num_differentiated) // lanes) * lanes
-        results = self._allocate(max(self._count, lanes) * columns * WORD_BYTES).view(np.float64)
-        out, row = results.ctypes.data, columns * WORD_BYTES
-        vector = lanes * self._tape.inputs * WORD_BYTES
-        stream = self._native.stream(layout, "apart", 1, layout.apart)
-        phases = [Phase(self._native.stream(layout, "before", 1, layout.before))]
+        array = self._allocate(max(self._count, lanes) * columns * WORD_BYTES).view(np.float64)
+        results, row_bytes = array.ctypes.data, columns * WORD_BYTES
+        data_stride = lanes * self._tape.inputs * WORD_BYTES
+        stream = self._native.stream(layout, "per example", 1, layout.per_example)
+        phases = [Phase(self._native.stream(layout, "before", 1, layout.prepare))]
         if partial:
-            phases.append(Phase(stream, 1, data, 0, out, 0))
-            data, out = data + vector, out + partial * row  # over the rows of the idle lanes
+            phases.append(Phase(stream, 1, data, 0, results, 0))
+            data, results = (
+                data + data_stride,
+                results + partial * row_bytes,
+            )  # the next vector overwrites the rows of idle lanes
         if vectors:
-            phases.append(Phase(stream, vectors, data, vector, out, lanes * row))
-        return self._machine.prepared(phases), results.reshape(-1, columns)
+            phases.append(Phase(stream, vectors, data, data_stride, results, lanes * row_bytes))
+        return self._machine.prepared(phases), array.reshape(-1, columns)
 
 
 def _shares(count: int, parts: int) -> Iterator[tuple[int, int]]:
-    """``count`` things dealt out to ``parts``, as evenly as can be."""
+    """The start and stop of each part of ``range(count)``, as equal as can be."""
     for k in range(parts):
         yield k * count // parts, (k + 1) * count // parts
 
 
-def in_lanes(examples: Array, lanes: int, unroll: int, allocate: Callable[[int], Any]) -> Array:
-    """The data as the kernels read them: for each vector or block the lanes of input 1, of input 2, and so on."""
-    start, singles, blocks = split(len(examples), lanes, unroll)
+def in_lanes(examples: Array, lanes: int, block_vectors: int, allocate: Callable[[int], Any]) -> Array:
+    """The data as the kernels read them: for each vector or block the lanes of the first input, of the second, and so on."""
+    partial, singles, blocks = split(len(examples), lanes, block_vectors)
     inputs = examples.shape[1]
     parts: list[Array] = []
-    if start:  # the vector that is not full
-        vector = np.resize(examples[:start], (lanes, inputs))
-        vector[start:] = np.where(np.isfinite(vector[start:]), vector[start:], 0.0)
+    if partial:
+        vector = np.resize(examples[:partial], (lanes, inputs))
+        vector[partial:] = np.where(np.isfinite(vector[partial:]), vector[partial:], 0.0)
         parts = [vector.T]
-    for count, size in ((singles, lanes), (blocks, unroll * lanes)):
+    start = partial
+    for count, size in ((singles, lanes), (blocks, block_vectors * lanes)):
         stop = start + count * size
         parts.append(examples[start:stop].reshape(count, size, inputs).transpose(0, 2, 1))
         start = stop
@@ -269,5 +280,6 @@ def in_lanes(examples: Array, lanes: int, unroll: int, allocate: Callable[[int],
     return data
 
 
-def _slice(place: int, count: int) -> slice:
-    return slice(place // WORD_BYTES, place // WORD_BYTES + count)
+def _slice(offset: int, count: int) -> slice:
+    """Where so many doubles stand in ``Machine.doubles``."""
+    return slice(offset // WORD_BYTES, offset // WORD_BYTES + count)

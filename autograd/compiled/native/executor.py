@@ -1,4 +1,4 @@
-"""Native: a tape as machine code, over batches in vectors."""
+"""Native: the executor that runs a tape as machine code, over batches in vectors."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from autograd.compiled.native import machine
 from autograd.compiled.native.bound import BatchBound
 from autograd.compiled.native.kernels.memory import RESERVED_BYTES
 from autograd.compiled.native.llvm.jit import BLOCK_VECTORS, Halt, assembly, assembly_text, native_lanes
-from autograd.compiled.native.machine import ThreadPool
+from autograd.compiled.native.machine import ThreadPool, zero_bytes
 from autograd.compiled.native.plan.batch import BatchLayout
 from autograd.compiled.native.plan.stream import Arena, Stream
 from autograd.compiled.tape import Tape
@@ -24,12 +23,13 @@ class Native:
 
     Args:
         tape: what to run.
-        lanes: doubles in a vector, at most: 8, 4, 2 or 1; if left out, what the host has. A small batch has as few as hold it.
-        threads: at most so many, and none for less than about 0.15 ms of work; if left out one. The number decides how sums are
-            grouped, so results are the same for the same number.
+        lanes: the largest number of doubles in a vector: 8, 4, 2 or 1; what the host has if left out. A small batch takes as few as
+            hold it.
+        threads: the largest number of threads; one if left out. Each has at least about 0.15 ms of work. Their number decides how sums
+            are grouped, so the same number gives the same bits.
 
     Raises:
-        ValueError: if vectors do not have so many lanes.
+        ValueError: if vectors cannot have so many lanes.
 
     >>> import numpy as np
     >>> from autograd import OPS
@@ -49,44 +49,44 @@ class Native:
         self._pool: ThreadPool | None = None
         self._lock = threading.Lock()
 
-    def bind(self, examples: Array, mean: bool = True, allocate: Callable[[int], Any] = machine.zeros) -> Bound:
-        """Take in the data, (N, F): they are copied to the order of the lanes."""
+    def bind(self, examples: Array, mean: bool = True, allocate: Callable[[int], Any] = zero_bytes) -> Bound:
+        """Copy the data, (N, F), to the order of the lanes."""
         return BatchBound(self, examples, mean, allocate)
 
     def show(self, what: str) -> str:
-        """``"llvm"`` (as it is written here) or ``"asm"`` (after LLVM)."""
+        """The kernels: ``"llvm"`` as they are written, or ``"asm"`` as LLVM compiles them."""
         if what not in ("llvm", "asm"):
             raise ValueError(f'native code shows "llvm" or "asm", but not {what!r}')
-        kernels = [kernel for kernel in Stream(self._there_and_back).kernels if kernel.name != Halt.name]
+        kernels = [kernel for kernel in Stream(self._forward_and_backward).kernels if kernel.name != Halt.name]
         return assembly_text(kernels) if what == "llvm" else assembly(kernels)
 
-    def _there_and_back(self, stream: Stream) -> None:
+    def _forward_and_backward(self, stream: Stream) -> None:
         _, layout = self.layout(self.lanes)
         layout.shared.forward(stream)
-        layout.forward(stream, layout.unroll)
+        layout.forward(stream, layout.block_vectors)
         if len(self.tape.outputs) == 1 and self.tape.num_differentiated:
-            layout.backward(stream, layout.unroll, layout.full, first=False)
+            layout.backward(stream, layout.block_vectors, layout.full_seed, first=False)
             layout.shared.backward(stream)
 
     # --- layouts and their streams, made when they are needed ---------------------------------------------------------
 
-    def layout(self, lanes: int, apart: bool = False) -> tuple[Arena, BatchLayout]:
-        """The layout of blocks; ``apart`` for a gradient of each example."""
-        key = lanes, apart
+    def layout(self, lanes: int, separate: bool = False) -> tuple[Arena, BatchLayout]:
+        """The layout of blocks; with ``separate`` each example gets a gradient of its own."""
+        key = lanes, separate
         if key not in self._layouts:
             arena = Arena(RESERVED_BYTES)
-            self._layouts[key] = arena, BatchLayout(arena, self.tape, lanes, apart)
+            self._layouts[key] = arena, BatchLayout(arena, self.tape, lanes, separate)
         return self._layouts[key]
 
-    def stream(self, layout: BatchLayout, name: str, vectors: int, *write: Callable[[Stream], None]) -> Stream:
-        """The stream of this name, written at first use."""
+    def stream(self, layout: BatchLayout, name: str, vectors: int, *writers: Callable[[Stream], None]) -> Stream:
+        """The stream of this name, written when it is first asked for."""
         key = layout, name, vectors
         if key not in self._streams:
-            self._streams[key] = Stream(*write)
+            self._streams[key] = Stream(*writers)
         return self._streams[key]
 
     def run(self, calls: list[Callable[[], None]]) -> None:
-        """Run the calls, each in a thread."""
+        """Run the calls, each in a thread of its own."""
         if len(calls) == 1:
             calls[0]()
             return

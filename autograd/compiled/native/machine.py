@@ -1,4 +1,4 @@
-"""Machines: an arena in memory, and the call that runs streams on it."""
+"""Machines: an arena in memory and the calls that run streams on it. And the threads that run several machines at once."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
 
 class Phase(NamedTuple):
-    """A stream, how often it runs, and for data and results an address and the bytes from one time to the next."""
+    """A stream and how often it runs. Data and results each have an address, and a stride: the bytes from one run to the next."""
 
     stream: Stream
     times: int = 1
     data: int = 0
-    data_step: int = 0
+    data_stride: int = 0
     results: int = 0
-    results_step: int = 0
+    results_stride: int = 0
 
 
-def zeros(size: int) -> NDArray[np.uint8]:
+def zero_bytes(size: int) -> NDArray[np.uint8]:
     """So many bytes, all 0, that begin with a cache line."""
     memory = np.zeros(size + CACHE_LINE_BYTES, dtype=np.uint8)
     start = -memory.ctypes.data % CACHE_LINE_BYTES
@@ -44,9 +44,9 @@ def zeros(size: int) -> NDArray[np.uint8]:
 
 
 class Machine:
-    """An arena of its own, with room for the parameters and their gradient, which the caller fills and reads."""
+    """An arena of its own, the parameters (``theta``), which the caller fills, and their gradient, which the caller reads."""
 
-    def __init__(self, arena: Arena, parameters: int, allocate: Callable[[int], NDArray[np.uint8]] = zeros) -> None:
+    def __init__(self, arena: Arena, parameters: int, allocate: Callable[[int], NDArray[np.uint8]] = zero_bytes) -> None:
         self._allocate = allocate
         self._memory = allocate(-(-arena.size // CACHE_LINE_BYTES) * CACHE_LINE_BYTES)
         self.doubles: Array = self._memory.view(np.float64)
@@ -63,15 +63,15 @@ class Machine:
         return self._value.value
 
     def prepared(self, phases: Sequence[Phase]) -> Callable[[], None]:
-        """A call that runs the phases one after the other, without the interpreter's lock; it keeps what it needs alive."""
+        """A call that runs the phases one after the other. It releases the interpreter's lock, and keeps alive what it needs."""
         words = [self._memory.ctypes.data, len(phases)]
-        known = library().addresses([Driver(), *(kernel for phase in phases for kernel in phase.stream.kernels)])
-        for stream, times, *rest in phases:
-            words += [stream.words(known).ctypes.data, times, *rest]
+        addresses = library().addresses([Driver(), *(kernel for phase in phases for kernel in phase.stream.kernels)])
+        for stream, times, *cells in phases:
+            words += [stream.words(addresses).ctypes.data, times, *cells]
         context = self._allocate(len(words) * WORD_BYTES).view(np.int64)
         context[:] = words
         address = ctypes.c_void_p(context.ctypes.data)
-        run, keep = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(known[Driver().name]), (self, context, phases)
+        run, keep = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(addresses[Driver().name]), (self, context, phases)
 
         def call(keep: Any = keep) -> None:
             run(address)
@@ -80,25 +80,25 @@ class Machine:
 
 
 class ThreadPool:
-    """Threads that wait for work, and end with the pool."""
+    """Threads that wait for work. They end when the pool is collected as garbage."""
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._begin()
+        self._start()
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         self._process = os.getpid()
-        self._work: list[Queue] = [SimpleQueue() for _ in range(self._count)]
-        for queue in self._work:
+        self._queues: list[Queue] = [SimpleQueue() for _ in range(self._count)]
+        for queue in self._queues:
             threading.Thread(target=_worker, args=(queue,), daemon=True).start()
-        weakref.finalize(self, _stop_workers, self._work)
+        weakref.finalize(self, _stop_workers, self._queues)
 
     def run(self, calls: Sequence[Callable[[], None]]) -> None:
-        """All calls at the same time: the first here, each other in a thread of its own. What one raises is raised here."""
+        """Run all calls at the same time: the first in this thread, each other in its own. What a call raises is raised here."""
         if self._process != os.getpid():
-            self._begin()  # a process made by fork() has none of its parent's threads
+            self._start()  # a process made by fork() has none of its parent's threads
         done: SimpleQueue[BaseException | None] = SimpleQueue()
-        for queue, call in zip(self._work, calls[1:], strict=False):
+        for queue, call in zip(self._queues, calls[1:], strict=False):
             queue.put((call, done))
         try:
             calls[0]()
@@ -114,7 +114,7 @@ def _worker(queue: Queue) -> None:
         call, done = work
         try:
             call()
-        except BaseException as error:  # whatever it is, somebody waits to hear of it
+        except BaseException as error:  # any error at all: run() waits for an answer
             done.put(error)
         else:
             done.put(None)

@@ -1,6 +1,7 @@
-"""Kernels that move numbers: between the caller's arrays and the arena, and what a batch needs around its blocks.
+"""Kernels that move numbers: between the caller's arrays and the arena, and around the blocks of a batch.
 
-The caller's arrays are reached through *cells*, words of the arena that hold an address.
+All offsets are in bytes from the base of the arena. Kernels reach the caller's arrays through *cells*: words of the arena that hold
+an address.
 """
 
 from __future__ import annotations
@@ -12,28 +13,28 @@ from autograd.compiled.native.llvm.ir import WORD_BYTES, Code
 from autograd.compiled.native.llvm.jit import ARGUMENTS, next_kernel
 
 DATA, RESULTS, THETA, GRADIENT, ARENA = 0, 8, 16, 24, 32
-"""The offsets of the cells: a block's data, where its results go, the parameters, their gradient, and the arena itself."""
+"""The offsets of the cells: the data of a block, where its results go, the parameters, their gradient, and the arena itself."""
 
 DISCARD, VALUE, RESERVED_BYTES = 40, 48, 56
-"""The offsets of a place that nobody reads, and of a batch's value; and where the arena goes on."""
+"""The offsets of a number that nobody reads, and of a batch's value; and the bytes of all that has a fixed offset."""
 
 
 class CopyBlock(NamedTuple):
-    """A whole stretch at once, from an array or to it. The instruction: kernel, bytes, the array's cell, the offset."""
+    """Copies bytes from an array to the arena (``load``), or back. The instruction: kernel, bytes, the array's cell, the offset."""
 
-    fetch: bool
+    load: bool
 
     @property
     def name(self) -> str:
-        """``stretch.fetch`` or ``stretch.put``."""
-        return f"stretch.{'fetch' if self.fetch else 'put'}"
+        """``copy_block.load`` or ``copy_block.store``."""
+        return f"copy_block.{'load' if self.load else 'store'}"
 
     def write(self) -> Code:
-        """The C library's memcpy."""
+        """A call of the C library's memcpy."""
         code = Code(self.name, ARGUMENTS, lanes=1)
         size, array = code.word("%pc", 1), code.load(code.at("%base", code.word("%pc", 2)), "ptr")
-        stretch = code.at("%base", code.word("%pc", 3))
-        target, source = (stretch, array) if self.fetch else (array, stretch)
+        numbers = code.at("%base", code.word("%pc", 3))
+        target, source = (numbers, array) if self.load else (array, numbers)
         code.declared["llvm.memcpy.p0.p0.i64"] = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
         code.emit(f"call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {source}, i64 {size}, i1 false)")
         next_kernel(code, code.at("%pc", 4 * WORD_BYTES))
@@ -41,23 +42,23 @@ class CopyBlock(NamedTuple):
 
 
 class Gather(NamedTuple):
-    """Numbers from slots to a stretch of the arena. The instruction: kernel, n, the offset of the stretch, n offsets."""
+    """Copies numbers from n offsets to n neighbouring words. The instruction: kernel, n, the offset of the first word, n offsets."""
 
     name: str = "gather"
 
     def write(self) -> Code:
-        """Number by number."""
+        """A loop over the numbers."""
         code = Code(self.name, ARGUMENTS, lanes=1)
-        count, stretch = code.word("%pc", 1), code.at("%base", code.word("%pc", 2))
+        count, target = code.word("%pc", 1), code.at("%base", code.word("%pc", 2))
         table = code.at("%pc", 3 * WORD_BYTES)
         with code.repeat(count) as i:
-            code.store(code.load(code.at("%base", code.word(table, i))), code.at(stretch, code.times(i, WORD_BYTES)))
+            code.store(code.load(code.at("%base", code.word(table, i))), code.at(target, code.times(i, WORD_BYTES)))
         next_kernel(code, code.at(table, code.times(count, WORD_BYTES)))
         return code
 
 
 class Fill(NamedTuple):
-    """One number, again and again. The instruction: kernel, n vectors, the offset, the number."""
+    """Stores one number in all lanes of vectors that are neighbours. The instruction: kernel, n vectors, the offset, the number."""
 
     lanes: int
 
@@ -67,21 +68,18 @@ class Fill(NamedTuple):
         return f"fill.x{self.lanes}"
 
     def write(self) -> Code:
-        """Vector by vector."""
+        """A loop over the vectors."""
         code = Code(self.name, ARGUMENTS, self.lanes)
-        count, place, x = (
-            code.word("%pc", 1),
-            code.at("%base", code.word("%pc", 2)),
-            code.broadcast(code.at("%pc", 3 * WORD_BYTES)),
-        )
+        count, target = code.word("%pc", 1), code.at("%base", code.word("%pc", 2))
+        x = code.broadcast(code.at("%pc", 3 * WORD_BYTES))
         with code.repeat(count) as i:
-            code.store(x, code.at(place, code.times(i, self.lanes * WORD_BYTES)))
+            code.store(x, code.at(target, code.times(i, self.lanes * WORD_BYTES)))
         next_kernel(code, code.at("%pc", 4 * WORD_BYTES))
         return code
 
 
 class Copy(NamedTuple):
-    """Vectors from one place to another. The instruction: kernel, n vectors, the two offsets."""
+    """Copies vectors inside the arena. The instruction: kernel, n vectors, the offsets of the source and the target."""
 
     lanes: int
 
@@ -91,13 +89,10 @@ class Copy(NamedTuple):
         return f"copy.x{self.lanes}"
 
     def write(self) -> Code:
-        """Vector by vector."""
+        """A loop over the vectors."""
         code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD_BYTES
-        count, source, target = (
-            code.word("%pc", 1),
-            code.at("%base", code.word("%pc", 2)),
-            code.at("%base", code.word("%pc", 3)),
-        )
+        count = code.word("%pc", 1)
+        source, target = (code.at("%base", code.word("%pc", i)) for i in (2, 3))
         with code.repeat(count) as i:
             code.store(code.load(code.at(source, code.times(i, vector))), code.at(target, code.times(i, vector)))
         next_kernel(code, code.at("%pc", 4 * WORD_BYTES))
@@ -105,8 +100,8 @@ class Copy(NamedTuple):
 
 
 class Examples(NamedTuple):
-    """Inputs of the next block from the data to their slots. The instruction: kernel, n inputs, vectors, the offset of the data's
-    cell; for each input its offset in the data, and its slot's."""
+    """Loads the inputs of a block into their slots; in the data stand the vectors of the first input, then of the second, and so on.
+    The instruction: kernel, n inputs, vectors, the data's cell; for each input its offset in the data, and its slot's."""
 
     lanes: int
 
@@ -116,13 +111,13 @@ class Examples(NamedTuple):
         return f"examples.x{self.lanes}"
 
     def write(self) -> Code:
-        """In the data stand the vectors of the first input, of the second, and so on."""
+        """A loop over the inputs, and over the vectors of each."""
         code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD_BYTES
         inputs, vectors, cell = (code.word("%pc", i) for i in range(1, 4))
         data, table = code.load(code.at("%base", cell), "ptr"), code.at("%pc", 4 * WORD_BYTES)
         with code.repeat(inputs) as i:
-            entry = code.at(table, code.times(i, 2 * WORD_BYTES))
-            source, target = code.at(data, code.word(entry)), code.at("%base", code.word(entry, 1))
+            offsets = code.at(table, code.times(i, 2 * WORD_BYTES))
+            source, target = code.at(data, code.word(offsets)), code.at("%base", code.word(offsets, 1))
             with code.repeat(vectors) as u:
                 code.store(code.load(code.at(source, code.times(u, vector))), code.at(target, code.times(u, vector)))
         next_kernel(code, code.at(table, code.times(inputs, 2 * WORD_BYTES)))
@@ -130,8 +125,8 @@ class Examples(NamedTuple):
 
 
 class Outputs(NamedTuple):
-    """The slots of the outputs to an array, in the order of ``Examples``. The instruction: kernel, outputs, vectors, the
-    offset of the array's cell, the offsets of the slots."""
+    """Stores the outputs of a block in an array, in the order of ``Examples``. The instruction: kernel, n outputs, vectors, the array's
+    cell, the offsets of the slots."""
 
     lanes: int
 
@@ -141,7 +136,7 @@ class Outputs(NamedTuple):
         return f"outputs.x{self.lanes}"
 
     def write(self) -> Code:
-        """Output by output."""
+        """A loop over the outputs, and over the vectors of each."""
         code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD_BYTES
         outputs, vectors, cell = (code.word("%pc", i) for i in range(1, 4))
         array, table = code.load(code.at("%base", cell), "ptr"), code.at("%pc", 4 * WORD_BYTES)
@@ -155,17 +150,17 @@ class Outputs(NamedTuple):
 
 
 class AddToTotal(NamedTuple):
-    """Add the values of a block to the sum of each lane. The instruction: kernel, vectors, the offsets of the values and the sum."""
+    """Adds vectors to one vector, the total. The instruction: kernel, n vectors, the offset of the first, the offset of the total."""
 
     lanes: int
 
     @property
     def name(self) -> str:
-        """For example ``tally.x8``."""
-        return f"tally.x{self.lanes}"
+        """For example ``add_to_total.x8``."""
+        return f"add_to_total.x{self.lanes}"
 
     def write(self) -> Code:
-        """Vector by vector."""
+        """A loop over the vectors."""
         code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD_BYTES
         vectors, values, total = code.word("%pc", 1), *(code.at("%base", code.word("%pc", i)) for i in (2, 3))
         so_far = code.variable(code.type, code.load(total))
@@ -178,33 +173,33 @@ class AddToTotal(NamedTuple):
 
 
 class MaskToZero(NamedTuple):
-    """Set vectors to 0 in lanes where the mask is 0, which hold no example: even a product of 0 and infinity may stand there. The
+    """Sets vectors to 0 in the lanes where the mask is 0. These lanes hold no example, and may hold nan: 0 times infinity. The
     instruction: kernel, n vectors, the offset of the mask, n offsets."""
 
     lanes: int
 
     @property
     def name(self) -> str:
-        """For example ``wipe.x8``."""
-        return f"wipe.x{self.lanes}"
+        """For example ``mask_to_zero.x8``."""
+        return f"mask_to_zero.x{self.lanes}"
 
     def write(self) -> Code:
-        """Vector by vector."""
+        """A loop over the vectors."""
         code = Code(self.name, ARGUMENTS, self.lanes)
         count, mask, table = code.word("%pc", 1), code.at("%base", code.word("%pc", 2)), code.at("%pc", 3 * WORD_BYTES)
         kind = f"<{self.lanes} x i1>" if self.lanes > 1 else "i1"
         used = code.let(f"fcmp une {code.type} {code.load(mask)}, {code.number(0.0)}")
         with code.repeat(count) as i:
-            place = code.at("%base", code.word(table, i))
-            x = code.let(f"select {kind} {used}, {code.type} {code.load(place)}, {code.type} {code.number(0.0)}")
-            code.store(x, place)
+            address = code.at("%base", code.word(table, i))
+            x = code.let(f"select {kind} {used}, {code.type} {code.load(address)}, {code.type} {code.number(0.0)}")
+            code.store(x, address)
         next_kernel(code, code.at(table, code.times(count, WORD_BYTES)))
         return code
 
 
 class Reduce(NamedTuple):
-    """Add up the lanes of each sum. The instruction: kernel, groups of ``group`` sums, the offset of the sums; for each sum the
-    offset of the number to which it is added."""
+    """Adds the lanes of vectors up, ``at_once`` vectors at a time, and each result to a number. The instruction: kernel, n, the offset
+    of the first of n times ``at_once`` vectors; for each vector the offset of the number."""
 
     lanes: int
 
@@ -214,49 +209,50 @@ class Reduce(NamedTuple):
         return f"reduce.x{self.lanes}"
 
     @property
-    def group(self) -> int:
-        """How many sums are added up together."""
+    def at_once(self) -> int:
+        """How many vectors are reduced at a time."""
         return max(1, self.lanes // 2)
 
     def write(self) -> Code:
-        """The halves of each sum are added; they are rows of a square, which are added as the columns of its transpose."""
-        half = self.group
+        """The halves of each vector are added. The sums are the rows of a square, and the columns of its transpose are added."""
+        half = self.at_once
         code, vector = Code(self.name, ARGUMENTS, half), self.lanes * WORD_BYTES
-        groups, sums, table = code.word("%pc", 1), code.at("%base", code.word("%pc", 2)), code.at("%pc", 3 * WORD_BYTES)
-        with code.repeat(groups) as i:
-            place = code.at(sums, code.times(i, half * vector))
-            words = code.at(table, code.times(i, half * WORD_BYTES))
-            square = [code.load(code.at(place, k * vector)) for k in range(half)]
+        squares, vectors, table = code.word("%pc", 1), code.at("%base", code.word("%pc", 2)), code.at("%pc", 3 * WORD_BYTES)
+        with code.repeat(squares) as i:
+            first = code.at(vectors, code.times(i, half * vector))
+            offsets = code.at(table, code.times(i, half * WORD_BYTES))
+            square = [code.load(code.at(first, k * vector)) for k in range(half)]
             if self.lanes > 1:
-                others = [code.load(code.at(place, k * vector + half * WORD_BYTES)) for k in range(half)]
-                square = [code.binary("fadd", *both) for both in zip(square, others, strict=True)]
+                upper = [code.load(code.at(first, k * vector + half * WORD_BYTES)) for k in range(half)]
+                square = [code.binary("fadd", *halves) for halves in zip(square, upper, strict=True)]
             while len(square) > 1:
                 square = [_folded(code, x, y, len(square)) for x, y in zip(square[::2], square[1::2], strict=True)]
             for k in range(half):
-                target = code.at("%base", code.word(words, k))
+                target = code.at("%base", code.word(offsets, k))
                 total = code.let(f"fadd double {code.load(target, 'double')}, {code.lane(square[0], k)}")
                 code.store(total, target, "double")
-        next_kernel(code, code.at(table, code.times(groups, half * WORD_BYTES)))
+        next_kernel(code, code.at(table, code.times(squares, half * WORD_BYTES)))
         return code
 
 
-def _folded(code: Code, x: str, y: str, left: int) -> str:
-    """Two vectors of runs that wait to be added become one, of runs half as long; ``left`` vectors are left in all."""
-    lanes, run = code.lanes, code.lanes // left
+def _folded(code: Code, x: str, y: str, num_vectors: int) -> str:
+    """Two of ``num_vectors`` vectors, added to one. A run of ``lanes / num_vectors`` neighbouring lanes waits to be added up; in the
+    result the runs are half as long."""
+    lanes, run = code.lanes, code.lanes // num_vectors
     low = [2 * run * (k // (2 * run)) + k % run + (lanes if k % (2 * run) >= run else 0) for k in range(lanes)]
     halves = [_shuffled(code, x, y, indices) for indices in (low, [k + run for k in low])]
     return code.binary("fadd", *halves)
 
 
 def _shuffled(code: Code, x: str, y: str, indices: Sequence[int]) -> str:
-    """The lanes of these numbers: those of x come first, then those of y."""
+    """A vector of the lanes with these indices: the lanes of x are counted first, then those of y."""
     mask = ", ".join(f"i32 {k}" for k in indices)
     return code.let(f"shufflevector {code.type} {x}, {code.type} {y}, <{code.lanes} x i32> <{mask}>")
 
 
 class Scatter(NamedTuple):
-    """Numbers of the examples of a vector to the rows of an array, one for each example. The instruction: kernel, groups of ``lanes``
-    vectors, the offset of the array's cell, the bytes of a row, the offsets of the vectors."""
+    """Stores vectors as the columns of an array that has a row for each example. The instruction: kernel, n, the array's cell, the
+    bytes of a row of the array, the offsets of n times ``lanes`` vectors."""
 
     lanes: int
 
@@ -268,14 +264,17 @@ class Scatter(NamedTuple):
     def write(self) -> Code:
         """As many vectors as they have lanes are a square, which is transposed."""
         code, lanes = Code(self.name, ARGUMENTS, self.lanes), self.lanes
-        groups, cell, row = (code.word("%pc", i) for i in (1, 2, 3))
+        squares, cell, row_bytes = (code.word("%pc", i) for i in (1, 2, 3))
         array, table = code.load(code.at("%base", cell), "ptr"), code.at("%pc", 4 * WORD_BYTES)
-        with code.repeat(groups) as i:
-            words, place = code.at(table, code.times(i, lanes * WORD_BYTES)), code.at(array, code.times(i, lanes * WORD_BYTES))
-            square = [code.load(code.at("%base", code.word(words, k))) for k in range(lanes)]
+        with code.repeat(squares) as i:
+            offsets, target = (
+                code.at(table, code.times(i, lanes * WORD_BYTES)),
+                code.at(array, code.times(i, lanes * WORD_BYTES)),
+            )
+            square = [code.load(code.at("%base", code.word(offsets, k))) for k in range(lanes)]
             for k, example in enumerate(_transposed(code, square)):
-                code.store(example, code.at(place, code.times(row, k)))
-        next_kernel(code, code.at(table, code.times(groups, lanes * WORD_BYTES)))
+                code.store(example, code.at(target, code.times(row_bytes, k)))
+        next_kernel(code, code.at(table, code.times(squares, lanes * WORD_BYTES)))
         return code
 
 
@@ -283,7 +282,7 @@ def _transposed(code: Code, square: list[str]) -> list[str]:
     """The columns of a square of vectors: in squares of 2, then of 4 and so on, the corners off the diagonal change places."""
     lanes, size = code.lanes, 1
     while size < lanes:
-        left = [k + lanes - size if k & size else k for k in range(lanes)]  # with the columns of the second that it gives up
+        left = [k + lanes - size if k & size else k for k in range(lanes)]  # the left columns of each square, from both vectors
         right = [k + lanes if k & size else k + size for k in range(lanes)]
         square = [
             _shuffled(code, square[k - size], square[k], right)
@@ -296,10 +295,10 @@ def _transposed(code: Code, square: list[str]) -> list[str]:
 
 
 class Driver(NamedTuple):
-    """The function that Python calls: it runs streams, each so many times, and moves two cells on after each time.
+    """The function that Python calls. It runs streams, each a number of times, and moves two cells on after each time.
 
-    Its argument is the address of words: the base of the arena, the number of phases; for each the address of the stream, how
-    often, and for the cells of data and results an address and the bytes from one time to the next.
+    Its argument is the address of words: the base of the arena, the number of phases; for each phase the address of its stream, how
+    often it runs, and for the cells of data and results an address and the bytes from one time to the next.
     """
 
     name: str = "run"
@@ -313,9 +312,9 @@ class Driver(NamedTuple):
             stream, times = code.load(phase, "ptr"), code.word(phase, 1)
             cells = [(DATA, code.word(phase, 2), code.word(phase, 3)), (RESULTS, code.word(phase, 4), code.word(phase, 5))]
             with code.repeat(times) as i:
-                for cell, address, step in cells:
-                    here = code.plus(address, code.let(f"mul nuw nsw i64 {i}, {step}"))
-                    code.store(here, code.at(base, cell), "i64")
+                for cell, start, stride in cells:
+                    address = code.plus(start, code.let(f"mul nuw nsw i64 {i}, {stride}"))
+                    code.store(address, code.at(base, cell), "i64")
                 code.emit(f"call void {code.load(stream, 'ptr')}(ptr {stream}, ptr {base})")
         code.emit("ret void")
         return code

@@ -127,14 +127,14 @@ class Formula:
         return result
 
 
-_SPELLED: dict[str, tuple[object, ...]] = {}
+_NAMES: dict[str, tuple[object, ...]] = {}
 
 
-def spelled(op: Op, constant: float | None = None) -> str:
+def operation_name(op: Op, constant: float | None = None) -> str:
     """The name of an operation in the names of kernels. No other operation has it, although the user may call a row ``pow2``, or give
     a name again that another row had before."""
     name = op.name + ("" if constant is None else f"{constant:g}")
     texts = (op.name, op.value, op.partials)
-    while _SPELLED.setdefault(name, texts) != texts:
+    while _NAMES.setdefault(name, texts) != texts:
         name += "_"
     return name

@@ -1,14 +1,16 @@
-"""The layout of a batch: blocks of examples in the lanes of vectors.
+"""The layout of a batch, which becomes blocks of examples: each example is a lane of vectors.
 
-In the arena stand, after what all examples share (``shared.py``): the slots of a block, each ``unroll`` vectors; their adjoints;
-the weights of matrices, packed in the order of the tiles; and the sums, one vector for each weight and each shared operand,
-which collect adjoints over all blocks.
+The arena holds, after what all examples share (``shared.py``): the slots of a block, each ``block_vectors`` vectors; their adjoints;
+the weights of matrices, packed in the order in which the tiles read them; and the *sums*, which collect adjoints over all blocks, one
+vector for each weight and each shared operand.
 
-Where each example wants a gradient of its own (*apart*), sums end with the block, which is a single vector, and lanes are not added.
-Then nothing but leaves is shared: what parameters alone give is computed for each example, as its adjoints have to be.
+A batch of N examples is first a partial vector, if N is no multiple of the lanes; then single vectors; then blocks. The idle lanes of
+the partial vector repeat its examples with a seed of 0. What they would add to the sums is masked to zero, because 0 times infinity
+is nan.
 
-A batch of N examples is first a vector that is not full, if N does not divide by the lanes, then single vectors, then blocks. Idle
-lanes repeat its examples with a seed of 0; what they would add to the sums is wiped, for 0 times infinity is nan.
+If each example gets a gradient of its own (``separate``), a block is one vector, the sums end with it, and their lanes are not added.
+Then examples share only leaves and constants: the adjoint of a number that depends on parameters alone differs between examples, so
+each example computes the number too.
 """
 
 from __future__ import annotations
@@ -43,296 +45,303 @@ from autograd.compiled.tape import Tape
 from autograd.ops import ADD
 from autograd.rules.op import Op
 
-TILE_ROWS, TILE_ROWS_OF_ONE_LANE = 4, 8  # rows of a tile, and of one of a single lane
+TILE_ROWS, TILE_ROWS_WITH_ONE_LANE = 4, 8
 
 
 class BatchLayout:
-    """Where everything is, and the streams of a block and around the blocks."""
+    """The offsets of all numbers, and the instructions of a block and around the blocks.
 
-    def __init__(self, arena: Arena, tape: Tape, lanes: int, apart: bool = False) -> None:
-        self.tape, self.lanes, self.unroll = tape, lanes, 1 if apart else BLOCK_VECTORS[lanes]
-        self.vector = lanes * WORD_BYTES
-        self._slot = self.unroll * self.vector
-        self._height = TILE_ROWS if lanes > 1 else TILE_ROWS_OF_ONE_LANE
-        self._varies = (*tape.per_example[: tape.first_slot], *[True] * len(tape.instructions)) if apart else tape.per_example
-        shared, self.steps = steps_by_level(tape, self._varies)
+    A method with a ``stream`` adds instructions to it. ``vectors`` is 1 or ``block_vectors``: single vectors run like blocks.
+    """
+
+    def __init__(self, arena: Arena, tape: Tape, lanes: int, separate: bool = False) -> None:
+        self.tape, self.lanes, self.block_vectors = tape, lanes, 1 if separate else BLOCK_VECTORS[lanes]
+        self._vector_bytes = lanes * WORD_BYTES
+        self._slot_bytes = self.block_vectors * self._vector_bytes
+        self._tile_rows = TILE_ROWS if lanes > 1 else TILE_ROWS_WITH_ONE_LANE
+        varies = (*tape.per_example[: tape.first_slot], *[True] * len(tape.instructions)) if separate else tape.per_example
+        self._varies = varies
+        shared, self._steps = steps_by_level(tape, varies)
         self.shared = SharedLayout(arena, tape, shared)
-        self.zeros = arena.take(max(self._slot, self._height * self.vector))
-        self.full, self.partial = arena.take(self._slot), arena.take(self.vector)
-        self._copied = self._inputs_to_copy()
-        self._forward = forward_units(self.steps)
-        self._backward = backward_units(tape, self._varies, self.steps) if lanes > 1 else [[step] for step in self.steps[::-1]]
-        allocator = SlotAllocator(tape, self._varies, self._forward, self._backward, self._copied)
-        first = arena.take(allocator.count * self._slot)
-        self._primal = {slot: first + place * self._slot for slot, place in allocator.primal.items()}
-        self._adjoint = {slot: first + place * self._slot for slot, place in allocator.adjoint.items()}
-        self._packed: dict[object, int] = {}
-        self._sources: list[int] = []
-        self._bands = {step.out[0]: self._row_bands(step) for step in self.steps if isinstance(step, Matrix)}
-        for bands in self._bands.values():
-            for band in bands:
-                if band.key not in self._packed:
-                    self._packed[band.key] = len(self._sources)
-                    self._sources += band.slots
-        self._pack = arena.take(len(self._sources) * WORD_BYTES)
-        singles = self._shared_operands()
-        receivers = [VALUE, *(self._receiver(slot) for slot in (*singles, *self._sources))]
+        self._zeros = arena.reserve(max(self._slot_bytes, self._tile_rows * self._vector_bytes))
+        self.full_seed, self.partial_seed = arena.reserve(self._slot_bytes), arena.reserve(self._vector_bytes)
+        self._inputs = self._inputs_with_slots()
+        self._forward = forward_units(self._steps)
+        self._backward = backward_units(tape, varies, self._steps) if lanes > 1 else [[step] for step in self._steps[::-1]]
+        allocator = SlotAllocator(tape, varies, self._forward, self._backward, self._inputs)
+        first = arena.reserve(allocator.count * self._slot_bytes)
+        self._primal = {slot: first + position * self._slot_bytes for slot, position in allocator.primal.items()}
+        self._adjoint = {slot: first + position * self._slot_bytes for slot, position in allocator.adjoint.items()}
+        self._bands = {step.out[0]: self._row_bands(step) for step in self._steps if isinstance(step, Matrix)}
+        self._packed: list[int] = []  # the slots of the packed weights
+        self._packed_from: dict[object, int] = {}  # where among them the weights of a band begin
+        for band in chain(*self._bands.values()):
+            if band.key not in self._packed_from:
+                self._packed_from[band.key] = len(self._packed)
+                self._packed += band.slots
+        self._packed_weights = arena.reserve(len(self._packed) * WORD_BYTES)
+        operands = self._shared_operands()
+        receivers = [VALUE, *(self._receiver(slot) for slot in (*operands, *self._packed))]
         self._receivers = receivers + [DISCARD] * (-len(receivers) % lanes)
-        self.total = arena.take(len(self._receivers) * self.vector)  # the first of the sums is that of the values
-        self._sum = {slot: self.total + (1 + i) * self.vector for i, slot in enumerate(singles)}
-        self._weight_sums = self.total + (1 + len(singles)) * self.vector
+        self._total = arena.reserve(len(self._receivers) * self._vector_bytes)  # the first sum is that of the values
+        self._sum = {slot: self._total + (1 + i) * self._vector_bytes for i, slot in enumerate(operands)}
+        self._weight_sums = self._total + (1 + len(operands)) * self._vector_bytes
 
     def _receiver(self, slot: int) -> int:
-        """Where the sum of a shared slot's adjoints goes."""
+        """The offset of the number to which a shared slot's sum is added."""
         return self.shared.adjoint(slot) if self.tape.depends_on_wanted[slot] else DISCARD
 
-    def _from_data(self, step: Matrix) -> bool:
-        """Whether a matrix reads nothing but inputs: it takes them from the data as they are."""
-        return all(slot < self.tape.leaves for slot in step.operands)
+    def _reads_data(self, matrix: Matrix) -> bool:
+        """Whether a matrix reads nothing but inputs. Then it reads them from the data, where they stand as it needs them."""
+        return all(slot < self.tape.leaves for slot in matrix.operands)
 
-    def _in_data(self, slot: int, vectors: int) -> int:
-        """The place of an input in the data of so many vectors."""
-        return (slot - self.tape.parameters) * vectors * self.vector
+    def _offset_in_data(self, slot: int, vectors: int) -> int:
+        """The offset of an input in the data of a block of so many vectors."""
+        return (slot - self.tape.parameters) * vectors * self._vector_bytes
 
-    def _inputs_to_copy(self) -> list[int]:
-        """The inputs that are read by other steps, or are outputs: they get slots."""
+    def _inputs_with_slots(self) -> list[int]:
+        """The inputs that are outputs, or that are read by more than matrices of inputs alone."""
         read = set(self.tape.outputs)
-        for step in self.steps:
+        for step in self._steps:
             if isinstance(step, Group):
                 read.update(step.x, step.y)
             else:
-                read.update(step.start, () if self._from_data(step) else step.operands)
+                read.update(step.start, () if self._reads_data(step) else step.operands)
         return [slot for slot in range(self.tape.parameters, self.tape.leaves) if slot in read]
 
-    def _operands(self, step: Matrix, vectors: int) -> list[int]:
+    def _operands(self, matrix: Matrix, vectors: int) -> list[int]:
         """The cell with the base of the operands, and their offsets from it."""
-        if self._from_data(step):
-            return [DATA, *(self._in_data(slot, vectors) for slot in step.operands)]
-        return [ARENA, *(self._primal[slot] for slot in step.operands)]
+        if self._reads_data(matrix):
+            return [DATA, *(self._offset_in_data(slot, vectors) for slot in matrix.operands)]
+        return [ARENA, *(self._primal[slot] for slot in matrix.operands)]
 
     def _shared_operands(self) -> list[int]:
-        """The shared slots that single operations read, and through which an adjoint flows."""
+        """The shared slots that single operations read, and that have an adjoint."""
         tape = self.tape
-        met: dict[int, None] = {}
-        for step in self.steps:
+        slots: dict[int, None] = {}
+        for step in self._steps:
             if isinstance(step, Group):
-                met |= {slot: None for slot in (*step.x, *step.y) if tape.depends_on_wanted[slot] and not self._varies[slot]}
-        return list(met)
+                slots |= {slot: None for slot in (*step.x, *step.y) if tape.depends_on_wanted[slot] and not self._varies[slot]}
+        return list(slots)
 
-    def _row_bands(self, step: Matrix) -> list[RowBand]:
-        """Tiles of so many rows, and one of the rows that are left."""
-        whole = len(step.out) // self._height * self._height
-        shared = bool(step.start) and not self._varies[step.start[0]]
-        kind = "shared" if shared else "example" if step.start else "none"
-        parts = ((0, whole, self._height), (whole, len(step.out), len(step.out) - whole))
-        return [RowBand(step, kind, first, stop, height) for first, stop, height in parts if stop > first]
+    def _row_bands(self, matrix: Matrix) -> list[RowBand]:
+        """The rows in tiles of full height, and the rows that are left in one tile."""
+        rows = len(matrix.out)
+        in_full_tiles = rows // self._tile_rows * self._tile_rows
+        shared = bool(matrix.start) and not self._varies[matrix.start[0]]
+        start = "shared" if shared else "example" if matrix.start else "none"
+        parts = ((0, in_full_tiles, self._tile_rows), (in_full_tiles, rows, rows - in_full_tiles))
+        return [RowBand(matrix, start, first, stop, height) for first, stop, height in parts if stop > first]
 
-    # --- streams around the blocks -----------------------------------------------------------------------------------
+    # --- around the blocks ----------------------------------------------------------------------------------------------
 
-    def before(self, stream: Stream) -> None:
-        """Take in the parameters, compute what is shared, pack the weights."""
-        self.shared.load(stream)
+    def prepare(self, stream: Stream) -> None:
+        """Load the parameters, compute what is shared, and pack the weights."""
+        self.shared.load_parameters(stream)
         self.shared.forward(stream)
-        if self._sources:
-            stream.add(Gather(), len(self._sources), self._pack, *(self.shared.primal[slot] for slot in self._sources))
+        if self._packed:
+            weights = [self.shared.primal[slot] for slot in self._packed]
+            stream.add(Gather(), len(weights), self._packed_weights, *weights)
 
-    def clear(self, stream: Stream, gradient: bool) -> None:
-        """Set the sums to 0: that of the values, and those of shared operands; those of weights begin with the first block."""
+    def clear_sums(self, stream: Stream, gradient: bool) -> None:
+        """Set the sums of the values and of shared operands to 0. The sums of weights begin with the first block."""
         stream.add(Fill(1), 1, VALUE, 0)
-        stream.add(Fill(self.lanes), 1 + len(self._sum) if gradient else self.lanes, self.total, 0)
+        stream.add(Fill(self.lanes), 1 + len(self._sum) if gradient else self.lanes, self._total, 0)
         if gradient:
-            self.shared.clear(stream)
+            self.shared.clear_adjoints(stream)
             if not self._varies[self.tape.outputs[0]]:
-                stream.add(Copy(1), 1, self.full, self.shared.adjoint(self.tape.outputs[0]))
+                stream.add(Copy(1), 1, self.full_seed, self.shared.adjoint(self.tape.outputs[0]))
 
-    def _sums(self, gradient: bool) -> int:
-        return len(self._receivers) if gradient else self.lanes
+    def mask_sums(self, stream: Stream, gradient: bool) -> None:
+        """After the partial vector, set what its idle lanes added to 0: in the sums of the values and of shared operands."""
+        sums = [self._total, *(self._sum.values() if gradient else ())]
+        stream.add(MaskToZero(self.lanes), len(sums), self.partial_seed, *sums)
 
-    def wipe(self, stream: Stream, gradient: bool) -> None:
-        """After the vector that is not full: the sums of values and of shared operands."""
-        places = [self.total, *(self._sum.values() if gradient else ())]
-        stream.add(MaskToZero(self.lanes), len(places), self.partial, *places)
-
-    def after(self, stream: Stream, gradient: bool) -> None:
-        """Add up the lanes, and go back through what is shared."""
-        count = self._sums(gradient)
-        targets = self._receivers if gradient else [VALUE] + [DISCARD] * (self.lanes - 1)
+    def finish(self, stream: Stream, gradient: bool) -> None:
+        """Add the lanes of the sums up, and go back through what is shared."""
+        receivers = self._receivers if gradient else [VALUE] + [DISCARD] * (self.lanes - 1)
         reduce = Reduce(self.lanes)
-        stream.add(reduce, count // reduce.group, self.total, *targets)
+        stream.add(reduce, len(receivers) // reduce.at_once, self._total, *receivers)
         if not self._varies[self.tape.outputs[0]]:
             stream.add(Copy(1), 1, self.shared.primal[self.tape.outputs[0]], VALUE)
         if gradient:
             self.shared.backward(stream)
-            self.shared.give(stream)
+            self.shared.store_gradient(stream)
 
-    # --- streams of a block ------------------------------------------------------------------------------------------
+    # --- a block --------------------------------------------------------------------------------------------------------
 
     def forward(self, stream: Stream, vectors: int) -> None:
-        """Take in the examples and run the steps."""
-        places = self._places(vectors, AccumulationPlan(()))
-        if self._copied:
-            words = [word for slot in self._copied for word in (self._in_data(slot, vectors), self._primal[slot])]
-            stream.add(Examples(self.lanes), len(self._copied), vectors, DATA, *words)
-        for first, *rest in self._forward:
-            if isinstance(first, Group):
-                places.forward(stream, first)
+        """Load the inputs and run the steps."""
+        addressing = self._addressing(vectors, AccumulationPlan(()))
+        if self._inputs:
+            pairs = [(self._offset_in_data(slot, vectors), self._primal[slot]) for slot in self._inputs]
+            stream.add(Examples(self.lanes), len(pairs), vectors, DATA, *chain(*pairs))
+        for step, *activation in self._forward:
+            if isinstance(step, Group):
+                addressing.forward(stream, step)
             else:
-                for band in self._bands[first.out[0]]:
-                    self._matrix_forward(stream, vectors, band, rest)
+                for band in self._bands[step.out[0]]:
+                    self._matrix_forward(stream, vectors, band, activation)
 
-    def outputs(self, stream: Stream, vectors: int) -> None:
-        """Give out the outputs that differ between examples."""
+    def store_outputs(self, stream: Stream, vectors: int) -> None:
+        """Store the outputs that differ between examples in the caller's array."""
         slots = [slot for slot in self.tape.outputs if self._varies[slot]]
         if slots:
             stream.add(Outputs(self.lanes), len(slots), vectors, RESULTS, *(self._primal[slot] for slot in slots))
 
-    def tally(self, stream: Stream, vectors: int) -> None:
-        """Add the values to their sum."""
+    def add_values(self, stream: Stream, vectors: int) -> None:
+        """Add the values of the examples to their sum."""
         [output] = self.tape.outputs
         if self._varies[output]:
-            stream.add(AddToTotal(self.lanes), vectors, self._primal[output], self.total)
+            stream.add(AddToTotal(self.lanes), vectors, self._primal[output], self._total)
 
-    def apart(self, stream: Stream) -> None:
-        """A vector of examples there and back: give out each one's value, and the adjoints of its wanted leaves."""
-        tape = self.tape
-        self.clear(stream, True)
-        self.forward(stream, 1)
-        self.tally(stream, 1)
-        self.backward(stream, 1, self.full, first=True)
-        sums = dict(self._sum)
-        for i, slot in enumerate(self._sources):
-            place = self._weight_sums + i * self.vector
-            if (
-                tape.depends_on_wanted[slot] and sums.setdefault(slot, place) != place
-            ):  # it stands at several places of matrices
-                stream.add(AddToTotal(self.lanes), 1, place, sums[slot])
-        adjoints = sums | {
-            slot: self._adjoint[slot] for slot in range(tape.parameters, tape.num_differentiated) if slot in self._adjoint
-        }
-        places = [self.total, *(adjoints.get(slot, self.zeros) for slot in range(tape.num_differentiated))]
-        places += [self.zeros] * (-len(places) % self.lanes)
-        stream.add(Scatter(self.lanes), len(places) // self.lanes, RESULTS, len(places) * WORD_BYTES, *places)
-
-    def backward(self, stream: Stream, vectors: int, mask: int, first: bool) -> None:
-        """Seed the adjoint of the output with the mask, and run the steps in reverse; the first block begins the sums."""
+    def backward(self, stream: Stream, vectors: int, seed: int, first: bool) -> None:
+        """Give the adjoint of the output its seed, and run the steps in reverse. The ``first`` block begins the sums of weights."""
         output = self.tape.outputs[0]
         if output not in self._adjoint:
             return
-        stream.add(Copy(self.lanes), vectors, mask, self._adjoint[output])
-        actions = AccumulationPlan(self.tape.depends_on_wanted, [output, *self._sum])
-        places = self._places(vectors, actions)
+        stream.add(Copy(self.lanes), vectors, seed, self._adjoint[output])
+        accumulation = AccumulationPlan(self.tape.depends_on_wanted, [output, *self._sum])
+        addressing = self._addressing(vectors, accumulation)
         begun: set[object] = set()
-        for step, *rest in self._backward:
+        for step, *activation in self._backward:
             if isinstance(step, Group):
-                places.backward(stream, step)
+                addressing.backward(stream, step)
                 continue
             if not self.tape.depends_on_wanted[step.out[0]]:
                 continue
             if step.start and self._varies[step.start[0]]:
-                places.backward(stream, Group(ADD, step.start, step.start, step.out), only_first=True)
-            if mask == self.partial:
-                self._wipe_factors(stream, step)
+                addressing.backward(stream, Group(ADD, step.start, step.start, step.out), only_first=True)
+            if seed == self.partial_seed:
+                self._mask_factors(stream, step)
             bands = self._bands[step.out[0]]
             for band in bands:
-                self._matrix_operands(stream, vectors, band, actions, rest if band is bands[-1] else [])
+                self._matrix_operands(stream, vectors, band, accumulation, activation if band is bands[-1] else [])
                 self._matrix_weights(stream, vectors, band, first and band.key not in begun)
                 begun.add(band.key)
 
-    def _wipe_factors(self, stream: Stream, step: Matrix) -> None:
-        """Let idle lanes add 0 to the sums of the weights: 0 times 0, whatever was there."""
-        places = [self._adjoint[slot] for slot in step.out]
-        if not self._from_data(step):
-            places += [self._primal[slot] for slot in step.operands]
-        stream.add(MaskToZero(self.lanes), len(places), self.partial, *places)
+    def per_example(self, stream: Stream) -> None:
+        """Run one vector forward and backward, and store the value of each example and the adjoints of its wanted leaves."""
+        tape = self.tape
+        self.clear_sums(stream, True)
+        self.forward(stream, 1)
+        self.add_values(stream, 1)
+        self.backward(stream, 1, self.full_seed, first=True)
+        adjoints = dict(self._sum)
+        for i, slot in enumerate(self._packed):
+            offset = self._weight_sums + i * self._vector_bytes
+            if tape.depends_on_wanted[slot] and adjoints.setdefault(slot, offset) != offset:
+                stream.add(AddToTotal(self.lanes), 1, offset, adjoints[slot])  # the slot is a weight in several places
+        inputs = range(tape.parameters, tape.num_differentiated)
+        adjoints |= {slot: self._adjoint[slot] for slot in inputs if slot in self._adjoint}
+        columns = [self._total, *(adjoints.get(slot, self._zeros) for slot in range(tape.num_differentiated))]
+        columns += [self._zeros] * (-len(columns) % self.lanes)
+        stream.add(Scatter(self.lanes), len(columns) // self.lanes, RESULTS, len(columns) * WORD_BYTES, *columns)
 
-    def _places(self, vectors: int, actions: AccumulationPlan) -> Addressing:
+    def _addressing(self, vectors: int, accumulation: AccumulationPlan) -> Addressing:
         varies, shared = self._varies, self.shared.primal
-        return Addressing(
-            self.lanes,
-            vectors,
-            lambda slot: (
-                self._primal.get(slot, 0) if varies[slot] else shared[slot]
-            ),  # 0: of one that is passing, and never read
-            lambda slot: self._adjoint[slot] if varies[slot] else self._sum[slot],
-            lambda slot: "v" if varies[slot] else "s",
-            actions,
-        )
 
-    # --- matrices ----------------------------------------------------------------------------------------------------
+        def primal(slot: int) -> int:
+            # A slot that stays in registers has no offset; its 0 is never read.
+            return self._primal.get(slot, 0) if varies[slot] else shared[slot]
+
+        def adjoint(slot: int) -> int:
+            return self._adjoint[slot] if varies[slot] else self._sum[slot]
+
+        return Addressing(self.lanes, vectors, primal, adjoint, lambda slot: "v" if varies[slot] else "s", accumulation)
+
+    # --- matrices of a block --------------------------------------------------------------------------------------------
+
+    def _weights_of(self, band: RowBand) -> int:
+        return self._packed_weights + self._packed_from[band.key] * WORD_BYTES
+
+    def _mask_factors(self, stream: Stream, matrix: Matrix) -> None:
+        """Make both factors 0 in idle lanes, so that these lanes add 0 to the sums of the weights."""
+        factors = [self._adjoint[slot] for slot in matrix.out]
+        if not self._reads_data(matrix):
+            factors += [self._primal[slot] for slot in matrix.operands]
+        stream.add(MaskToZero(self.lanes), len(factors), self.partial_seed, *factors)
 
     def _matrix_forward(self, stream: Stream, vectors: int, band: RowBand, activation: Unit) -> None:
-        unseen = passing(self.tape, [band.step, *activation])
-        kernel = MatrixForward(Tile(self.lanes, vectors, band.height), band.start, _operation(activation), bool(unseen))
-        words = self._operands(band.step, vectors)
+        in_registers = bool(passing(self.tape, [band.matrix, *activation]))
+        kernel = MatrixForward(Tile(self.lanes, vectors, band.height), band.start, _operation(activation), in_registers)
+        fields: list[int] = []
         for tile in band.tiles():
-            words += [self._primal[band.step.out[i]] for i in tile if not unseen]
+            fields += [self._primal[band.matrix.out[i]] for i in tile if not in_registers]
             if band.start == "example":
-                words += [self._primal[band.step.start[i]] for i in tile]
-            words += [self._primal[step.out[i]] for step in activation for i in tile]
-        pack = self._pack + self._packed[band.key] * WORD_BYTES
-        stream.add(kernel, len(band.tiles()), len(band.step.operands), pack, *words)
+                fields += [self._primal[band.matrix.start[i]] for i in tile]
+            fields += [self._primal[step.out[i]] for step in activation for i in tile]
+        operands = self._operands(band.matrix, vectors)
+        stream.add(kernel, len(band.tiles()), len(band.matrix.operands), self._weights_of(band), *operands, *fields)
 
     def _matrix_operands(
-        self, stream: Stream, vectors: int, band: RowBand, actions: AccumulationPlan, activation: Unit
+        self, stream: Stream, vectors: int, band: RowBand, accumulation: AccumulationPlan, activation: Unit
     ) -> None:
         columns: list[list[int]] = []
-        given = {out: x for rows in activation if isinstance(rows, Group) for x, out in zip(rows.x, rows.out, strict=True)}
-        for j, slot in enumerate(band.step.operands):
-            action = actions(slot)
+        groups = [step for step in activation if isinstance(step, Group)]
+        activation_operand = {out: x for group in groups for x, out in zip(group.x, group.out, strict=True)}
+        for j, slot in enumerate(band.matrix.operands):
+            action = accumulation(slot)
             if action == "none":
                 continue
             adjoint = self._adjoint[slot]
-            columns.append([band.column(j) * WORD_BYTES, adjoint if action == "add" else self.zeros, adjoint])
-            if slot in given:
-                actions(given[slot])
-                columns[-1][2:] = [self._adjoint[given[slot]], self._primal.get(given[slot], 0), self._primal[slot]]
-        rows = [self._adjoint[band.step.out[i]] for i in range(band.first, band.stop)]
-        pack = self._pack + self._packed[band.key] * WORD_BYTES
-        fours = len(columns) // TILE_COLUMNS * TILE_COLUMNS
-        for width, some in ((TILE_COLUMNS, columns[:fours]), (1, columns[fours:])):
+            column = [band.column_start(j) * WORD_BYTES, adjoint if action == "add" else self._zeros, adjoint]
+            if slot in activation_operand:
+                x = activation_operand[slot]
+                accumulation(x)
+                column[2:] = [self._adjoint[x], self._primal.get(x, 0), self._primal[slot]]
+            columns.append(column)
+        rows = [self._adjoint[slot] for slot in band.out]
+        in_full_tiles = len(columns) // TILE_COLUMNS * TILE_COLUMNS
+        for width, some in ((TILE_COLUMNS, columns[:in_full_tiles]), (1, columns[in_full_tiles:])):
             if some:
                 kernel = MatrixOperands(Tile(self.lanes, vectors, band.height), width, _operation(activation))
-                counts = (len(band.tiles()), len(some), pack, band.size() * WORD_BYTES)
+                counts = (len(band.tiles()), len(some), self._weights_of(band), band.tile_size() * WORD_BYTES)
                 stream.add(kernel, *counts, *chain(*some), *rows)
 
     def _matrix_weights(self, stream: Stream, vectors: int, band: RowBand, begin: bool) -> None:
-        step = band.step
         if any(self.tape.depends_on_wanted[slot] for slot in band.slots):
-            words = self._operands(step, vectors)
-            words += [self._adjoint[step.out[i]] for i in range(band.first, band.stop)]
-            sums = self._weight_sums + self._packed[band.key] * self.vector
             kernel = MatrixWeights(Tile(self.lanes, vectors, band.height), band.start == "shared")
-            origin = (self.zeros, 0) if begin else (sums, band.height * self.vector)
-            stream.add(kernel, len(band.tiles()), len(step.operands), sums, *origin, *words)
+            sums = self._weight_sums + self._packed_from[band.key] * self._vector_bytes
+            old = (self._zeros, 0) if begin else (sums, band.height * self._vector_bytes)
+            rows = [self._adjoint[slot] for slot in band.out]
+            operands = self._operands(band.matrix, vectors)
+            stream.add(kernel, len(band.tiles()), len(band.matrix.operands), sums, *old, *operands, *rows)
 
 
 class RowBand:
-    """Group ``first`` to ``stop`` of a matrix, in tiles of ``height``; ``start`` as in ``MatrixForward``."""
+    """The rows ``first`` to ``stop - 1`` of a matrix, in tiles of ``height``; ``start`` as in ``MatrixForward``.
 
-    def __init__(self, step: Matrix, start: str, first: int, stop: int, height: int) -> None:
-        self.step, self.start, self.first, self.stop, self.height = step, start, first, stop, height
+    Attributes:
+        out: the slots of the results.
+        slots: the slots of the weights, and of shared starts, in the order in which the kernels read them.
+        key: equal for bands that have the same weights in the same order.
+    """
+
+    def __init__(self, matrix: Matrix, start: str, first: int, stop: int, height: int) -> None:
+        self.matrix, self.start, self.first, self.stop, self.height = matrix, start, first, stop, height
+        self.out = matrix.out[first:stop]
         self.slots = self._weights_in_tiles()
-        self.key = (height, start == "shared", len(step.operands), tuple(self.slots))  # equal: the same weights
+        self.key = (height, start == "shared", len(matrix.operands), tuple(self.slots))
 
     def tiles(self) -> list[range]:
         """The rows of each tile."""
         return [range(i, i + self.height) for i in range(self.first, self.stop, self.height)]
 
-    def size(self) -> int:
-        """How many numbers a tile has."""
-        return self.height * (len(self.step.operands) + (self.start == "shared"))
+    def tile_size(self) -> int:
+        """How many numbers the weights of a tile are, with shared starts."""
+        return self.column_start(len(self.matrix.operands))
 
-    def column(self, j: int) -> int:
+    def column_start(self, j: int) -> int:
         """How many numbers of a tile stand before column j."""
         return self.height * (j + (self.start == "shared"))
 
     def _weights_in_tiles(self) -> list[int]:
-        """The slots of the weights in the order in which the kernels read them."""
         slots: list[int] = []
         for tile in self.tiles():
             if self.start == "shared":
-                slots += [self.step.start[i] for i in tile]
-            for column in zip(*(self.step.weights[i] for i in tile), strict=True):
+                slots += [self.matrix.start[i] for i in tile]
+            for column in zip(*(self.matrix.weights[i] for i in tile), strict=True):
                 slots += column
         return slots
 
@@ -342,12 +351,12 @@ def _operation(activation: Unit) -> Op | None:
     return next((step.op for step in activation if isinstance(step, Group)), None)
 
 
-def split(examples: int, lanes: int, unroll: int) -> tuple[int, int, int]:
-    """How many examples there are in a vector that is not full, how many single vectors, and how many blocks of ``unroll`` vectors.
+def split(examples: int, lanes: int, block_vectors: int) -> tuple[int, int, int]:
+    """The number of examples in a partial vector, of single vectors, and of blocks.
 
     >>> split(100, 8, 4), split(64, 8, 4), split(3, 4, 2)
     ((4, 0, 3), (0, 0, 2), (3, 0, 0))
     """
     vectors, partial = divmod(examples, lanes)
-    blocks, singles = divmod(vectors, unroll)
+    blocks, singles = divmod(vectors, block_vectors)
     return partial, singles, blocks

@@ -1,76 +1,80 @@
-"""Which numbers are needed when: slots of a block take turns in the same memory, so that a block fits into the fast cache.
+"""Which numbers of a block are needed when. Slots take turns in the same memory, so that a block fits into the fast cache.
 
-Time goes through the steps forward, then backward, those that run as one at the same time. A primal lives from the step that makes it to the last that reads it, which may
-be a local derivative on the way back; an adjoint from its first contribution to the step that passes it on.
+Time goes through the units (steps that run as one) forward, then backward. A primal lives from the unit that computes it to the last
+that reads it, which may be a local derivative on the way back; an adjoint lives from its first contribution to the unit that passes it
+on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 from autograd.compiled.native.kernels.row_facts import read_backward
 from autograd.compiled.native.plan.fusion import Unit, passing
 from autograd.compiled.steps import Group, Matrix, Step
 from autograd.compiled.tape import Tape
 
+Numbers: TypeAlias = list[tuple[bool, int]]
+"""Numbers of a block: whether each is an adjoint, and its slot."""
+
 
 class SlotAllocator:
-    """Addressing for the primals and adjoints of steps, numbered from 0: ``count`` of them are enough.
+    """Assigns a position in memory to each primal and adjoint of a block; positions are 0, 1, ... ``count - 1``.
 
-    What a step reads is free for others only after it. ``inputs`` are those that stand in slots, for good; and so do the adjoints of
-    inputs, for they are results.
+    What a unit reads is free for others only after it. The primals of ``inputs``, which stand in slots, stay to the end, and so do their
+    adjoints, which are results.
     """
 
     def __init__(
         self, tape: Tape, varies: Sequence[bool], forward: Sequence[Unit], backward: Sequence[Unit], inputs: Sequence[int]
     ) -> None:
-        self._tape, self._of_block = tape, varies
+        self._tape, self._varies = tape, varies
         self.primal: dict[int, int] = {slot: i for i, slot in enumerate(inputs)}
         self.adjoint: dict[int, int] = {}
         self.count = len(self.primal)
         self._free: list[int] = []
-        last: dict[tuple[bool, int], int] = {}
+        last_read: dict[tuple[bool, int], int] = {}
         moments = [*self._forward(forward), *self._backward(backward)]
         for time, (_, read) in enumerate(moments):
-            last |= dict.fromkeys(read, time)
-        ending: list[list[tuple[bool, int]]] = [[] for _ in moments]
-        for number, time in last.items():
+            last_read |= dict.fromkeys(read, time)
+        ending: list[Numbers] = [[] for _ in moments]
+        for number, time in last_read.items():
             if number[1] >= tape.first_slot:
                 ending[time].append(number)
-        for (made, _), over in zip(moments, ending, strict=True):
-            for is_adjoint, slot in made:
-                places = self.adjoint if is_adjoint else self.primal
-                if slot not in places:
-                    places[slot] = self._take()
-            self._free += [(self.adjoint if is_adjoint else self.primal)[slot] for is_adjoint, slot in over]
+        for (written, _), ended in zip(moments, ending, strict=True):
+            for is_adjoint, slot in written:
+                positions = self.adjoint if is_adjoint else self.primal
+                if slot not in positions:
+                    positions[slot] = self._position()
+            self._free += [(self.adjoint if is_adjoint else self.primal)[slot] for is_adjoint, slot in ended]
 
-    def _take(self) -> int:
+    def _position(self) -> int:
         if self._free:
             return self._free.pop()
         self.count += 1
         return self.count - 1
 
-    def _varies(self, slots: Sequence[int], adjoint: bool = False) -> list[tuple[bool, int]]:
-        """Those of the slots that a block holds: as (is it an adjoint, slot)."""
-        return [
-            (adjoint, slot) for slot in slots if self._of_block[slot] and (self._tape.depends_on_wanted[slot] or not adjoint)
-        ]
+    def _of_block(self, slots: Sequence[int], adjoint: bool = False) -> Numbers:
+        """The primals or adjoints of those slots that a block holds."""
+        return [(adjoint, slot) for slot in slots if self._varies[slot] and (self._tape.depends_on_wanted[slot] or not adjoint)]
 
-    def _forward(self, units: Sequence[Unit]) -> Iterator[tuple[list[tuple[bool, int]], list[tuple[bool, int]]]]:
-        """For each unit what it makes, and what it reads; at the end the outputs are read."""
+    def _forward(self, units: Sequence[Unit]) -> Iterator[tuple[Numbers, Numbers]]:
+        """What each unit writes, and what must be there while it runs. At the end the outputs are read."""
         for unit in units:
-            unseen = passing(self._tape, unit)
-            out = self._varies([slot for step in unit for slot in step.out if slot not in unseen])
-            yield out, out + self._varies([slot for step in unit for slot in _sources(step) if slot not in unseen])
-        outputs = self._varies(self._tape.outputs)
-        seeds = self._varies(self._tape.outputs, adjoint=True)
+            in_registers = passing(self._tape, unit)
+            out = self._of_block([slot for step in unit for slot in step.out if slot not in in_registers])
+            yield out, out + self._of_block([slot for step in unit for slot in _sources(step) if slot not in in_registers])
+        outputs = self._of_block(self._tape.outputs)
+        seeds = self._of_block(self._tape.outputs, adjoint=True)
         yield seeds, outputs + seeds
 
-    def _backward(self, units: Sequence[Unit]) -> Iterator[tuple[list[tuple[bool, int]], list[tuple[bool, int]]]]:
+    def _backward(self, units: Sequence[Unit]) -> Iterator[tuple[Numbers, Numbers]]:
         for unit in units:
-            given = self._varies([slot for step in unit for slot in _sources(step)], adjoint=True)
-            received = self._varies([slot for step in unit for slot in step.out], adjoint=True)
-            yield given, given + received + self._varies([slot for step in unit for slot in _read_backward(step)])
+            contributed = self._of_block([slot for step in unit for slot in _sources(step)], adjoint=True)
+            received = self._of_block([slot for step in unit for slot in step.out], adjoint=True)
+            primals = self._of_block([slot for step in unit for slot in _read_backward(step)])
+            yield contributed, contributed + received + primals
 
 
 def _sources(step: Step) -> list[int]:

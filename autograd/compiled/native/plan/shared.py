@@ -1,4 +1,4 @@
-"""What all examples share: the parameters, the constants, and the operations that read nothing else. They are run once per call."""
+"""What all examples share: parameters, constants, and the operations that read nothing else. They run once per call."""
 
 from __future__ import annotations
 
@@ -11,57 +11,57 @@ from autograd.compiled.steps import Group, Step
 from autograd.compiled.tape import Tape
 
 CACHE_LINE_DOUBLES = CACHE_LINE_BYTES // WORD_BYTES
-"""The numbers of a cache line: an instruction clears whole lines."""
 
 
 class SharedLayout:
-    """Where each slot's primal and adjoint are, one number each, and the streams.
+    """The offsets of each shared slot's primal and adjoint, one number each, and the instructions of the shared steps.
 
-    Leaves come first, then the results of each step. Adjoints have the same order, ``distance`` bytes on; all of them start from 0.
+    Leaves and constants come first, then the results of each step. Adjoints follow in the same order. They all start from 0, and are
+    cleared by whole cache lines.
     """
 
     def __init__(self, arena: Arena, tape: Tape, steps: Sequence[Step]) -> None:
         self._tape = tape
-        self._steps = [step for step in steps if isinstance(step, Group)]  # all of them: a matrix has operands that vary
+        self._steps = [step for step in steps if isinstance(step, Group)]  # that is all: the operands of a matrix vary
         slots = [*range(tape.first_slot), *(slot for step in self._steps for slot in step.out)]
         self._lines = -(-len(slots) // CACHE_LINE_DOUBLES)
-        self._distance = self._lines * CACHE_LINE_DOUBLES * WORD_BYTES
-        start = arena.take(2 * self._distance)
+        self._distance = self._lines * CACHE_LINE_BYTES  # from a primal to its adjoint
+        start = arena.reserve(2 * self._distance)
         self.primal = {slot: start + i * WORD_BYTES for i, slot in enumerate(slots)}
         for slot, constant in enumerate(tape.constants, start=tape.leaves):
             arena.constants[self.primal[slot]] = constant
 
     def adjoint(self, slot: int) -> int:
-        """The place of a slot's adjoint."""
+        """The offset of a slot's adjoint."""
         return self.primal[slot] + self._distance
 
-    def load(self, stream: Stream) -> None:
-        """Take in the parameters."""
+    def load_parameters(self, stream: Stream) -> None:
+        """Copy the caller's parameters to their slots."""
         if self._tape.parameters:
-            stream.add(CopyBlock(True), self._tape.parameters * WORD_BYTES, THETA, self.primal[0])
+            stream.add(CopyBlock(load=True), self._tape.parameters * WORD_BYTES, THETA, self.primal[0])
 
     def forward(self, stream: Stream) -> None:
-        """The steps."""
-        places = self._places()
+        """Run the steps."""
+        addressing = self._addressing()
         for step in self._steps:
-            places.forward(stream, step)
+            addressing.forward(stream, step)
 
-    def clear(self, stream: Stream) -> None:
+    def clear_adjoints(self, stream: Stream) -> None:
         """Set all adjoints to 0."""
         if self._lines:
             stream.add(Fill(CACHE_LINE_DOUBLES), self._lines, self.adjoint(0), 0)
 
     def backward(self, stream: Stream) -> None:
-        """The steps in reverse."""
-        places = self._places()
+        """Run the steps in reverse."""
+        addressing = self._addressing()
         for step in reversed(self._steps):
-            places.backward(stream, step)
+            addressing.backward(stream, step)
 
-    def give(self, stream: Stream) -> None:
-        """Give out the adjoints of the parameters."""
+    def store_gradient(self, stream: Stream) -> None:
+        """Copy the adjoints of the parameters to the caller's gradient."""
         if self._tape.parameters:
-            stream.add(CopyBlock(False), self._tape.parameters * WORD_BYTES, GRADIENT, self.adjoint(0))
+            stream.add(CopyBlock(load=False), self._tape.parameters * WORD_BYTES, GRADIENT, self.adjoint(0))
 
-    def _places(self) -> Addressing:
-        actions = AccumulationPlan(self._tape.depends_on_wanted, range(self._tape.num_slots))
-        return Addressing(1, 1, self.primal.__getitem__, self.adjoint, lambda slot: "v", actions)
+    def _addressing(self) -> Addressing:
+        accumulation = AccumulationPlan(self._tape.depends_on_wanted, range(self._tape.num_slots))
+        return Addressing(1, 1, self.primal.__getitem__, self.adjoint, lambda slot: "v", accumulation)

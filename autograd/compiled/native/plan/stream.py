@@ -21,45 +21,45 @@ CACHE_LINE_BYTES = 64
 
 
 class Arena:
-    """Memory to come: how much, and what stands in it from the beginning. All places are bytes from its base."""
+    """Allocation plan: total size and initial constants. All offsets are in bytes from the base of the memory."""
 
-    def __init__(self, reserved: int) -> None:
-        self.size = reserved
+    def __init__(self, reserved_bytes: int) -> None:
+        self.size = reserved_bytes
         self.constants: dict[int, float] = {}
 
-    def take(self, size: int) -> int:
-        """A new stretch that begins with a cache line."""
-        place = -(-self.size // CACHE_LINE_BYTES) * CACHE_LINE_BYTES
-        self.size = place + size
-        return place
+    def reserve(self, size: int) -> int:
+        """The offset of so many more bytes, which begin with a cache line."""
+        offset = -(-self.size // CACHE_LINE_BYTES) * CACHE_LINE_BYTES
+        self.size = offset + size
+        return offset
 
     def fill(self, doubles: NDArray[np.float64]) -> None:
-        """Write what stands in it from the beginning into an arena of zeros."""
-        doubles[[place // WORD_BYTES for place in self.constants]] = list(self.constants.values())
+        """Write the initial constants into memory that is all 0."""
+        doubles[[offset // WORD_BYTES for offset in self.constants]] = list(self.constants.values())
 
 
 class Stream:
-    """Instructions, one after the other: a kernel and its words."""
+    """Instructions that run one after the other. Each is a kernel and the words that it reads; the last is ``Halt``."""
 
-    def __init__(self, *write: Callable[[Stream], None]) -> None:
+    def __init__(self, *writers: Callable[[Stream], None]) -> None:
         self.instructions: list[tuple[Kernel, Sequence[int]]] = []
         self._words: NDArray[np.int64] | None = None
-        for each in write:
-            each(self)
+        for write in writers:
+            write(self)
         self.add(Halt())
 
     def add(self, kernel: Kernel, *words: int) -> None:
-        """One more instruction."""
+        """Append an instruction."""
         self.instructions.append((kernel, words))
 
     @property
     def kernels(self) -> Iterator[Kernel]:
-        """The kernels that it needs, once each, if they may have to be compiled still."""
+        """Its kernels, each once; none if their addresses are already in its words."""
         if self._words is None:
             yield from {kernel.name: kernel for kernel, _ in self.instructions}.values()
 
     def words(self, addresses: Mapping[str, int]) -> NDArray[np.int64]:
-        """The stream as the machine reads it, with the addresses of its kernels."""
+        """The stream as the machine reads it: each instruction is the address of its kernel, then its words."""
         if self._words is None:
             words: list[int] = []
             for kernel, rest in self.instructions:
@@ -75,7 +75,7 @@ def bits(x: float) -> int:
 
 
 class Addressing(NamedTuple):
-    """What the instructions of single operations need to know: where each slot's primal and adjoint are, and its kind."""
+    """Where the instructions of single operations find their numbers: the offsets of each slot's primal and adjoint, and its kind."""
 
     lanes: int
     vectors: int
@@ -84,52 +84,57 @@ class Addressing(NamedTuple):
     kind: Callable[[int], str]  # "v" or "s"
     action: Callable[[int], str]  # what becomes of the next contribution to the slot's adjoint
 
-    def _head(self, op: Op, count: int) -> list[int]:
-        """The words before the rows: how many, how many vectors, and the constant if the kernel is not made for it."""
-        free = op.c is not None and fixed_constant(op) is None
-        return [count, self.vectors, *([bits(float(op.c))] if free and op.c is not None else [])]
+    def _counts(self, op: Op, count: int) -> list[int]:
+        """The words before the fields: how many operations and vectors, and the constant unless the kernel is compiled for it."""
+        in_stream = op.c is not None and fixed_constant(op) is None
+        return [count, self.vectors, *([bits(float(op.c))] if in_stream and op.c is not None else [])]
 
-    def forward(self, stream: Stream, step: Group) -> None:
-        """The instruction of a group."""
-        kinds = "".join(self.kind(operands[0]) for operands in (step.x, step.y) if operands)
-        columns = [step.x, step.y, step.out] if step.y else [step.x, step.out]
-        words = [self.primal(slot) for row in zip(*columns, strict=True) for slot in row]
-        kernel = ElementwiseKernel(step.op, fixed_constant(step.op), self.lanes, kinds)
-        stream.add(kernel, *self._head(step.op, len(step.out)), *words)
+    def forward(self, stream: Stream, group: Group) -> None:
+        """Add the instruction of a group."""
+        kinds = "".join(self.kind(operands[0]) for operands in (group.x, group.y) if operands)
+        columns = [group.x, group.y, group.out] if group.y else [group.x, group.out]
+        fields = [self.primal(slot) for slots in zip(*columns, strict=True) for slot in slots]
+        kernel = ElementwiseKernel(group.op, fixed_constant(group.op), self.lanes, kinds)
+        stream.add(kernel, *self._counts(group.op, len(group.out)), *fields)
 
-    def backward(self, stream: Stream, step: Group, only_first: bool = False) -> None:
-        """The instructions of a group, from its last row to its first; rows stand together that do the same with adjoints.
+    def backward(self, stream: Stream, group: Group, only_first: bool = False) -> None:
+        """Add the instructions of a group, from its last operation to its first; neighbours with the same actions share one.
 
-        ``only_first`` passes nothing on to the second operand.
+        With ``only_first`` nothing is passed on to the second operand.
         """
-        kinds = "".join(self.kind(operands[0]) for operands in (step.x, step.y) if operands)
+        kinds = "".join(self.kind(operands[0]) for operands in (group.x, group.y) if operands)
         runs: list[tuple[tuple[str, ...], list[int]]] = []
-        for i in reversed(range(len(step.out))):
-            operands = (step.x[i], step.y[i]) if step.y else (step.x[i],)
+        for i in reversed(range(len(group.out))):
+            operands = (group.x[i], group.y[i]) if group.y else (group.x[i],)
             actions = tuple("none" if k and only_first else self.action(slot) for k, slot in enumerate(operands))
             if not runs or runs[-1][0] != actions:
                 runs.append((actions, []))
             receivers = [self.adjoint(slot) for slot, action in zip(operands, actions, strict=True) if action != "none"]
             if receivers:
-                out = step.out[i]
+                out = group.out[i]
                 runs[-1][1].extend([*map(self.primal, (*operands, out)), self.adjoint(out), *receivers])
-        for actions, words in runs:
-            if words:
-                kernel = ElementwiseKernel(step.op, fixed_constant(step.op), self.lanes, kinds, actions)
-                stream.add(kernel, *self._head(step.op, len(words) // len(kernel.fields)), *words)
+        for actions, fields in runs:
+            if fields:
+                kernel = ElementwiseKernel(group.op, fixed_constant(group.op), self.lanes, kinds, actions)
+                stream.add(kernel, *self._counts(group.op, len(fields) // len(kernel.fields)), *fields)
 
 
 class AccumulationPlan:
-    """What becomes of each contribution, in the order in which they are made."""
+    """What becomes of each contribution to an adjoint. Contributions are asked about in the order in which they are computed.
 
-    def __init__(self, active: Sequence[bool], met: Iterable[int] = ()) -> None:
-        self._active, self._met = active, set(met)
+    Args:
+        needs_adjoint: for each slot whether it has an adjoint at all.
+        begun: the slots whose adjoints already hold a number.
+    """
+
+    def __init__(self, needs_adjoint: Sequence[bool], begun: Iterable[int] = ()) -> None:
+        self._needs_adjoint, self._begun = needs_adjoint, set(begun)
 
     def __call__(self, slot: int) -> str:
         """ "none", "first" or "add" for the next contribution to the slot's adjoint."""
-        if not self._active[slot]:
+        if not self._needs_adjoint[slot]:
             return "none"
-        if slot in self._met:
+        if slot in self._begun:
             return "add"
-        self._met.add(slot)
+        self._begun.add(slot)
         return "first"
