@@ -1,24 +1,15 @@
-"""Native code: one tape interpreter over blocks of examples, written in LLVM's intermediate representation from the table.
+"""Native code: machine code interprets a tape, over blocks of examples.
 
-    ir          writes a function in LLVM IR, line by line
-    symbols     the C library's functions, and their vector forms
-    formula     a text of the table -> instructions, for one number or for vectors
-    jit         kernels -> machine code, once each
-    rows        kernels of single operations, forward and backward
-    matrices    kernels of matrices over a block of examples
-    moves       kernels that move numbers, and the driver
-    stream      streams of instructions; the arena that they work on
-    fusion      which steps of a block run as one
-    liveness    which numbers of a block are needed when
-    shared      layout of what all examples share
-    block       layout of a batch in vectors
-    machine     an arena in memory, and the call that runs streams on it; threads
+LLVM compiles only *kernels*: small loops, generated from the table of derivatives, that know an operation and the form of its operands,
+and no tape. A tape becomes a stream of instructions for the kernels. So compiling takes tens of milliseconds whatever the size of the
+tape, and the next tape finds most kernels compiled (decision D9). All examples run in one layout, a single example with one lane (D10).
+
+    llvm        functions in LLVM's intermediate representation, and their way to machine code
+    kernels     the loops that are compiled
+    plan        a tape laid out in memory, and its stream of instructions
+    machine     memory, and the calls that run streams on it; threads
     bound       a tape with its data
     executor    the executor
-
-Compiled are only kernels, small loops that know an operation and the form of its operands but no tape. A tape becomes a stream
-of instructions for them. So compiling takes tens of milliseconds whatever the size of the tape, and the next tape finds most
-kernels compiled already.
 """
 
 from autograd.compiled.native.executor import Native as Native

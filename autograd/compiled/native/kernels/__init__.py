@@ -1,1 +1,1 @@
-"""The loops that are compiled: each knows an operation and the form of its operands, but no tape."""
+"""The loops that are compiled. Each knows an operation and the form of its operands, and no tape."""

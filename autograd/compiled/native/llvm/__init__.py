@@ -1,1 +1,1 @@
-"""How machine code is written: LLVM's intermediate representation, function by function."""
+"""How machine code is written and compiled: functions in LLVM's intermediate representation."""
