@@ -21,10 +21,10 @@ ROOMS = {
         errors scopes text < rules < ops < graph micrograd < value < hooks < functions recording debugging < compositions derivatives
         < functional < checking compiled expressions < explaining
     """,
-    "autograd.rules": "primitives numbers < exact_powers < grammar < op < evaluate formula_tree < notation",
+    "autograd.rules": "primitives numbers < exact_powers < grammar < op < evaluate formula_tree < notation < mathml",
     "autograd.checking": "graph_facts complex_step < stale_data < gradients traps < diagnosis",
     "autograd.expressions": "callable_rows errors < numerals < tokens < reader",
-    "autograd.explaining": "folded derivation answers < paths named_graph < chain_rule forward_mode costs why_backward < quiz",
+    "autograd.explaining": "folded statements answers < line_breaks < derivation paths named_graph < chain_rule forward_mode costs why_backward < quiz",
     "autograd.compiled": """
         executor tape < plain steps arguments saving tracing print_tape < parameters domain_check arrays native
         < print_steps executors requirements < bound_program < program

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from autograd.checking.stale_data import require_consistent
-from autograd.explaining.derivation import (
-    Derivation,
+from autograd.explaining.derivation import Derivation
+from autograd.explaining.folded import Fold, FoldedGraph
+from autograd.explaining.named_graph import NamedGraph
+from autograd.explaining.paths import Path, paths, top_paths
+from autograd.explaining.statements import (
+    MAX_OPERATIONS,
+    Excerpt,
     Line,
     Phrase,
     Prose,
@@ -21,9 +26,6 @@ from autograd.explaining.derivation import (
     product,
     total,
 )
-from autograd.explaining.folded import Fold, FoldedGraph
-from autograd.explaining.named_graph import NamedGraph
-from autograd.explaining.paths import Path, paths, top_paths
 from autograd.graph import leaves_of
 from autograd.rules.formula_tree import Derivative, Numeral, Product, Route, side_by_side
 from autograd.rules.notation import TEXT, prints_exactly
@@ -31,15 +33,13 @@ from autograd.value import Value
 
 MAX_LEAVES = 10  # with respect to which is differentiated if no source is named
 
-T = TypeVar("T")
-
 
 def explain(
     output: Value,
     source: Value | Iterable[Value] | None = None,
     fold: Fold = (),
     max_paths: int = 10,
-    max_steps: int = 60,
+    max_steps: int = MAX_OPERATIONS,
 ) -> Derivation:
     r"""The derivative of an output, derived: its formula, its steps, the sum over all paths, and the same by accumulation.
 
@@ -177,31 +177,29 @@ class _Explanation:
     def formula(self) -> Iterator[Line | Prose]:
         """What the learner wrote, and the numbers of its leaves."""
         graph = self.graph
-        defined = self._abridged(list(graph.defined), "line", self.folded.between)
-        yield from defined.lines(lambda node: [self._definition(node)])
+        defined = Excerpt(list(graph.defined), self.max_steps, self.folded.between.__contains__)
+        yield from defined.lines(lambda node: [Line(equation(*graph.definition(node)))], _left_out(defined, "line"))
         leaves = graph.leaves_in(defined.shown) if graph.defined else [self.output]
         level = int(leaves != [self.output])
         if leaves and level:
             yield Prose(["where"])
-        yield from self._abridged(leaves, "number").lines(
-            lambda leaf: [Line(equation(graph.name(leaf), Numeral(leaf.data)), level)], level
+        given = Excerpt(leaves, self.max_steps)
+        yield from given.lines(
+            lambda leaf: [Line(equation(graph.name(leaf), Numeral(leaf.data)), level)], _left_out(given, "number", level)
         )
         if self.more_leaves:
             yield Prose(
                 [f"There are {self.more_leaves} more leaves. Name those whose derivatives you want: explain(output, source)."]
             )
 
-    def _definition(self, node: Value) -> Line:
-        return Line(equation(*self.graph.definition(node)))
-
     # --- the steps ---------------------------------------------------------------------------------------------------
 
     def local_derivatives(self) -> Iterator[Line | Prose]:
         """Each operation as an equation, in symbols and in numbers, and below it its derivatives on the way to the sources."""
-        operations = self._abridged(self.operations, "step", self.folded.between)
+        operations = Excerpt(self.operations, self.max_steps, self.folded.between.__contains__)
         if any(map(self.folded.is_folded, operations.shown)):
             yield Prose(["A folded scope is one step; its local derivatives are sums over the paths inside."])
-        yield from operations.lines(self._operation)
+        yield from operations.lines(self._operation, _left_out(operations, "step"))
 
     def _operation(self, node: Value) -> Iterator[Line]:
         graph, inputs = self.graph, self.folded.inputs(node)
@@ -273,7 +271,8 @@ class _Explanation:
         edges_to: dict[Value, list[_Edge]] = {}
         for edge in self.edges:
             edges_to.setdefault(edge.source, []).append(edge)
-        yield from self._abridged(self.edges, "line").lines(lambda edge: self._accumulated(edge, edges_to[edge.source]))
+        edges = Excerpt(self.edges, self.max_steps)
+        yield from edges.lines(lambda edge: self._accumulated(edge, edges_to[edge.source]), _left_out(edges, "line"))
 
     def _accumulated(self, edge: _Edge, edges: Sequence[_Edge]) -> Iterator[Line]:
         """A contribution; and after the last one to a node their sum."""
@@ -289,28 +288,7 @@ class _Explanation:
         if len(edges) > 1 and edge is edges[-1]:
             yield Line(equation(adjoint, total([arrived.contribution for arrived in edges]), Numeral(self.adjoints[source])), 1)
 
-    def _abridged(self, items: Sequence[T], what: str, on_the_way: Container[T] | None = None) -> _Abridged[T]:
-        return _Abridged(items, self.max_steps, what, on_the_way)
 
-
-class _Abridged(Generic[T]):
-    """Items, or of too many the first and the last: of those on the way from source to output, if it is said which are."""
-
-    def __init__(self, items: Sequence[T], most: int, what: str, on_the_way: Container[T] | None) -> None:
-        if len(items) > most and on_the_way is not None:
-            chosen = [item for item in items if item in on_the_way] or items
-        else:
-            chosen = items
-        self._first, self._last = (chosen[: most // 2], chosen[most // 2 - most :]) if len(chosen) > most else ([], chosen)
-        self.shown = [*self._first, *self._last]
-        self._left_out, self._what = len(items) - len(self.shown), what
-
-    def lines(self, write: Callable[[T], Iterable[Line]], level: int = 0) -> Iterator[Line | Prose]:
-        """What there is to say of each of them, and how many are left out."""
-        for item in self._first:
-            yield from write(item)
-        if self._left_out:
-            several = "s are" if self._left_out > 1 else " is"
-            yield Prose([f"… {self._left_out} {self._what}{several} left out here; max_steps shows more."], level)
-        for item in self._last:
-            yield from write(item)
+def _left_out(excerpt: Excerpt[Any], what: str, level: int = 0) -> Prose:
+    several = "s are" if excerpt.num_left_out > 1 else " is"
+    return Prose([f"… {excerpt.num_left_out} {what}{several} left out here; max_steps shows more."], level)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import reduce
 from operator import add
 from typing import Any
 
 from autograd.checking.stale_data import require_consistent
-from autograd.explaining.derivation import Derivation, Line, Prose, Section, equation, phrase, total
+from autograd.explaining.derivation import Derivation
 from autograd.explaining.folded import Fold
 from autograd.explaining.named_graph import NamedGraph
+from autograd.explaining.statements import MAX_OPERATIONS, Excerpt, Line, Prose, Section, equation, phrase, total
 from autograd.rules.formula_tree import Name, Numeral, Product, Sum, side_by_side
 from autograd.value import Value
-
-MAX_OPERATIONS = 60  # that are shown
 
 
 def explain_forward(output: Value, source: Value, fold: Fold = ()) -> Derivation:
@@ -97,11 +96,8 @@ class _Forward:
         yield Prose(phrase(words, source, source))
         yield Line(equation(source, Numeral(self.source.data)))
         yield Line(equation(graph.tangent(self.source), Numeral(self.folded.one)), 1)
-        left_out = max(0, len(self.operations) - MAX_OPERATIONS)
-        yield from self.shown(self.operations[: MAX_OPERATIONS // 2])
-        if left_out:
-            yield Prose([f"{left_out} steps between are left out."])
-        yield from self.shown(self.operations[MAX_OPERATIONS // 2 + left_out :])
+        operations = Excerpt(self.operations, MAX_OPERATIONS)
+        yield from operations.lines(self.shown, Prose([f"{operations.num_left_out} steps between are left out."]))
         derivative = graph.derivative(self.output, self.source)
         if self.output in self.tangents:
             yield Line(equation(derivative, graph.tangent(self.output), Numeral(self.tangents[self.output])))
@@ -109,11 +105,10 @@ class _Forward:
             yield Prose(phrase("{} does not depend on {}.", graph.name(self.output), source))
             yield Line(equation(derivative, Numeral(self.folded.zero)))
 
-    def shown(self, nodes: Sequence[Value]) -> Iterator[Line]:
-        """Each operation with its number, and below it its tangent: by name, then in numbers."""
-        for node in nodes:
-            yield Line(equation(self.graph.name(node), self.graph.written(node), Numeral(node.data)))
-            yield self.tangent(node)
+    def shown(self, node: Value) -> Iterator[Line]:
+        """An operation with its number, and below it its tangent: by name, then in numbers."""
+        yield Line(equation(self.graph.name(node), self.graph.written(node), Numeral(node.data)))
+        yield self.tangent(node)
 
     def tangent(self, node: Value) -> Line:
         """The sum of local derivatives times tangents."""

@@ -9,20 +9,9 @@ from operator import add
 from typing import Any, NamedTuple
 
 from autograd.derivatives import grad
-from autograd.explaining.derivation import (
-    Derivation,
-    Line,
-    Phrase,
-    Prose,
-    Section,
-    Side,
-    equation,
-    listed,
-    phrase,
-    product,
-    total,
-)
+from autograd.explaining.derivation import Derivation
 from autograd.explaining.named_graph import NamedGraph
+from autograd.explaining.statements import Line, Phrase, Prose, Section, Side, equation, listed, phrase, product, total
 from autograd.graph import leaves_of, topological_order
 from autograd.rules.formula_tree import Name, Numeral, Product, Route, side_by_side
 from autograd.rules.notation import TEXT

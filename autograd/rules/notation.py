@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Context, Decimal
 from fractions import Fraction
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from autograd.rules.formula_tree import (
     Adjoint,
@@ -47,29 +46,38 @@ class Piece(NamedTuple):
 
 
 class Notation:
-    """A way to write formulas; ``TEXT`` and ``LATEX`` are two.
+    r"""A way to write formulas; ``TEXT`` and ``LATEX`` are two, ``MATHML`` a third.
 
     It consists of signs, of templates with ``{}`` for what they hold, and of the methods that raise NotImplementedError here.
 
     >>> a, b, c = map(Name, "abc")
     >>> TEXT.write(Binary("mul", Binary("add", a, b), c))
     '(a + b)*c'
-    >>> LATEX.write(Binary("div", Call("tanh", [a]), PartialDerivative(b, c)))
-    '\\\\frac{\\\\tanh\\\\left(a\\\\right)}{\\\\frac{\\\\partial b}{\\\\partial c}}'
+    >>> print(LATEX.write(Binary("div", Call("tanh", [a]), PartialDerivative(b, c))))
+    \frac{\tanh\left(a\right)}{\frac{\partial b}{\partial c}}
     """
 
-    relations: ClassVar[Mapping[str, str]] = {"=": " = ", "≈": " ≈ ", "+=": " += "}
-    operators: ClassVar[Mapping[str, str]] = {"add": " + ", "sub": " - ", "mul": "*", "div": "/"}
-    minus, times, comma, leads_to, and_so_on = "-", "·", ", ", " → ", "…"
+    relations: ClassVar[Mapping[str, str]]  # by =, ≈ and +=
+    operators: ClassVar[Mapping[str, str]]  # by the names of their rows
+    times: str  # between the factors of a path
+    comma: str
+    leads_to: str  # between the nodes of a path
+    and_so_on: str
+    indent: str
 
-    parentheses, power, fraction = "({})", "{}**{}", ""
+    integer: str
+    scientific: str  # 1.5·10^-7
+    infinity: str
+    nan: str
+    negative: str
+    parentheses: str
+    power: str
+    fraction: str
+    derivative: str  # the total one: output, source
+    partial_derivative: str
+    adjoint: str
+    tangent: str
     least_exponent = SUM  # an exponent that stands above the line needs no parentheses
-    derivative, partial_derivative = "d{}/d{}", "∂{}/∂{}"
-    adjoint, tangent = "{}.grad", "{}.tangent"
-
-    def number(self, value: Number) -> Piece:
-        """A number with ``NUM_DIGITS`` digits; Fractions are exact, unless they are very long. Zero has no sign."""
-        raise NotImplementedError
 
     def name(self, label: str, accent: str = "{}") -> str:
         """A label as a name, with a template around its letters."""
@@ -87,6 +95,21 @@ class Notation:
         """About how many characters wide a written formula is."""
         raise NotImplementedError
 
+    def number(self, value: Number) -> Piece:
+        """A number with ``NUM_DIGITS`` digits; Fractions are exact, unless they are very long. Zero has no sign."""
+        if value < 0:
+            return Piece(self.negative.format(self.number(-value).text), SIGN)
+        if is_written_out(value):
+            numerator, denominator = (self.integer.format(part) for part in Fraction(value).as_integer_ratio())
+            if Fraction(value).denominator == 1:
+                return Piece(numerator)
+            return Piece(self.fraction.format(numerator, denominator), POWER)
+        mantissa, _, exponent = rounded(value).partition("e")
+        if exponent:
+            written = self.integer.format(mantissa), self.number(int(exponent)).text
+            return Piece(self.scientific.format(*written), PRODUCT)
+        return Piece({"inf": self.infinity, "nan": self.nan}.get(mantissa) or self.integer.format(mantissa))
+
     def write(self, formula: Formula) -> str:
         """The formula as a string."""
         return self.piece(formula).text
@@ -99,7 +122,7 @@ class Notation:
             case Numeral(value):
                 return self.number(value)
             case Negative(operand):
-                return Piece(self.minus + self.operand(self.piece(operand), POWER), SIGN)
+                return Piece(self.negative.format(self.operand(self.piece(operand), POWER)), SIGN)
             case Binary("power", base, exponent):
                 written = self.operand(self.piece(base), ATOM), self.operand(self.piece(exponent), self.least_exponent)
                 return Piece(self.power.format(*written), POWER)
@@ -161,6 +184,13 @@ def _chain(sign: str, parts: Iterable[str], precedence: int) -> Piece:
 
 
 class _Text(Notation):
+    relations: ClassVar[Mapping[str, str]] = {"=": " = ", "≈": " ≈ ", "+=": " += "}
+    operators: ClassVar[Mapping[str, str]] = {"add": " + ", "sub": " - ", "mul": "*", "div": "/"}
+    times, comma, leads_to, and_so_on, indent = "·", ", ", " → ", "…", "  "
+
+    negative, parentheses, power, fraction = "-{}", "({})", "{}**{}", ""
+    derivative, partial_derivative = "d{}/d{}", "∂{}/∂{}"
+    adjoint, tangent = "{}.grad", "{}.tangent"
     least_exponent = ATOM
 
     def number(self, value: Number) -> Piece:
@@ -188,27 +218,13 @@ class _Text(Notation):
 class _Latex(Notation):
     relations: ClassVar[Mapping[str, str]] = {"=": " = ", "≈": r" \approx ", "+=": r" \mathrel{+}= "}
     operators: ClassVar[Mapping[str, str]] = {"add": " + ", "sub": " - ", "mul": r" \cdot "}
-    times, leads_to, and_so_on = r" \cdot ", r" \to ", r"\ldots"
+    times, comma, leads_to, and_so_on, indent = r" \cdot ", ", ", r" \to ", r"\ldots", r"\quad "
 
-    parentheses, power, fraction = r"\left({}\right)", "{{{}}}^{{{}}}", r"\frac{{{}}}{{{}}}"
+    integer, scientific, infinity, nan = "{}", r"{} \cdot 10^{{{}}}", r"\infty", r"\mathrm{NaN}"
+    negative, parentheses, power, fraction = "-{}", r"\left({}\right)", "{{{}}}^{{{}}}", r"\frac{{{}}}{{{}}}"
     derivative = r"\frac{{\mathrm{{d}} {}}}{{\mathrm{{d}} {}}}"
     partial_derivative = r"\frac{{\partial {}}}{{\partial {}}}"
     adjoint, tangent = r"\bar{{{}}}", r"\dot{{{}}}"
-
-    def number(self, value: Number) -> Piece:
-        size, precedence = self._size(abs(value))
-        return Piece(f"-{size}", SIGN) if value < 0 else Piece(size, precedence)
-
-    def _size(self, size: Any) -> tuple[str, int]:
-        if is_written_out(size):
-            size = Fraction(size)
-            if size.denominator == 1:
-                return str(size), ATOM
-            return self.fraction.format(size.numerator, size.denominator), POWER
-        mantissa, _, exponent = rounded(size).partition("e")
-        if exponent:
-            return rf"{mantissa} \cdot 10^{{{int(exponent)}}}", PRODUCT
-        return {"inf": r"\infty", "nan": r"\mathrm{NaN}"}.get(mantissa, mantissa), ATOM
 
     def name(self, label: str, accent: str = "{}") -> str:
         name = indexed(label)
@@ -266,34 +282,31 @@ def indexed(label: str) -> Indexed | None:
     return Indexed(stem, primes, digits if inside else "", [index for index in indices if index])
 
 
+HATTED = ("ŷ", "yhat", "y_hat")
 _INDEXED = re.compile(r"(ŷ|y_?hat|[A-Za-z\u0391-\u03A9\u03B1-\u03C9]+?)(\d*)((?:_[A-Za-z0-9]+)*)('*)(?:\[(\w+(?:,\w+)*)\])?")
-_GREEK = re.compile(
-    "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|upsilon|phi|chi|psi|omega|"
-    "Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Upsilon|Phi|Psi|Omega"
+_GREEK_NAMES = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega "
+    "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
 )
+GREEK = dict(zip(_GREEK_NAMES.split(), "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ", strict=True))  # the others are as Latin letters
+_COMMANDS = {letter: rf"\{name} " for name, letter in GREEK.items()} | {"ς": r"\sigma "}
+_COMMANDS |= {"\\": r"\backslash ", "→": r"\to ", "≈": r"\approx ", "∂": r"\partial ", "·": r"\cdot "}
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _SYMBOL = re.compile(r"([\\→≈∂·₀-₉\u0391-\u03A9\u03B1-\u03C9]+)")  # what stands in formulas, but not among words
 
 
 def _symbols(text: str) -> str:
-    known = {"\\": r"\backslash ", "→": r"\to ", "≈": r"\approx ", "∂": r"\partial ", "·": r"\cdot "}
-    return "".join(known.get(each) or (_greek(each) if each.isalpha() else f"_{each.translate(_SUBSCRIPTS)}") for each in text)
+    return "".join(_COMMANDS.get(sign) or (sign if sign.isalpha() else f"_{sign.translate(_SUBSCRIPTS)}") for sign in text)
 
 
 def _stem(letters: str) -> str:
     """The letters of a name: upright if they are several, and Greek ones by their names."""
-    if letters in ("ŷ", "yhat", "y_hat"):
+    if letters in HATTED:
         return r"\hat{y}"
-    if _GREEK.fullmatch(letters):
+    if letters in GREEK:
         return rf"\{letters}"
-    typeset = "".join(each if each.isascii() else _greek(each) for each in letters)
+    typeset = "".join(_COMMANDS.get(letter, letter) for letter in letters)
     return typeset.strip() if len(letters) == 1 else rf"\mathrm{{{typeset}}}"
-
-
-def _greek(letter: str) -> str:
-    _, size, _, name = unicodedata.name(letter).replace("FINAL ", "").replace("LAMDA", "LAMBDA").lower().split()
-    name = name.capitalize() if size == "capital" else name
-    return rf"\{name} " if _GREEK.fullmatch(name) else letter  # omicron, and capitals that are as Latin ones
 
 
 def escaped(text: str) -> str:

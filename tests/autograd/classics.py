@@ -139,13 +139,18 @@ def fractions():
     return named("y", a**2 * b / (1 - a)), {}
 
 
+IN_MATHML = ["neuron", "diamond", "fractions", "powers", "softmax_cross_entropy", "folded_neurons"]  # kept in MathML too
+
+
 def derivation(name):
     output, options = CLASSICS[name]()
     return explain(output, **options)
 
 
 if __name__ == "__main__":
-    for stale in GOLDEN.glob("*.txt"):
+    for stale in GOLDEN.iterdir():
         stale.unlink()
     for name in CLASSICS:
         (GOLDEN / f"{name}.txt").write_text(f"{derivation(name)}\n", encoding="utf-8")
+    for name in IN_MATHML:
+        (GOLDEN / f"{name}.mathml").write_text(f"{derivation(name).to_mathml()}\n", encoding="utf-8")

@@ -15,7 +15,8 @@ import pytest
 
 import autograd
 from autograd import OPS, Op, Value, apply, explain, scope
-from autograd.explaining.derivation import Derivation, Line, Prose, Section, equation
+from autograd.explaining.derivation import Derivation
+from autograd.explaining.statements import Line, Prose, Section, equation
 from autograd.rules.formula_tree import Adjoint, Binary, Name, Numeral, Product, Sum, Tangent
 from autograd.rules.notation import LATEX, TEXT
 from tests.autograd.classics import CLASSICS, derivation, named

@@ -1,0 +1,106 @@
+"""How a line is broken: prose between its words, an equation before =, ≈ and then before the signs of its formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from autograd.explaining.statements import Line, Phrase, Prose, Run, phrase
+from autograd.rules.notation import TEXT, Notation
+
+
+def written(notation: Notation, said: Sequence[Run], bold: bool = False) -> str:
+    """Words and formulas next to each other."""
+    return "".join(notation.prose(run, bold) if isinstance(run, str) else notation.write(run) for run in said)
+
+
+def rows(notation: Notation, line: Line | Prose, width: int) -> Iterator[tuple[int, str]]:
+    """A line as rows no wider than this, if it can be broken so, each with the level that it is indented by."""
+    if isinstance(line, Line):
+        yield from _broken_at_relations(notation, line, width)
+    else:
+        yield from ((line.level, written(notation, row)) for row in _filled(notation, line.phrase, width))
+
+
+def _filled(notation: Notation, said: Phrase, width: int) -> Iterator[Phrase]:
+    """Words in rows; a formula stays in one piece."""
+    row: Phrase = []
+    for word in _words(said):
+        longer = phrase("{} {}", row, word) if row else word
+        if row and sum(len(run) if isinstance(run, str) else notation.width(notation.write(run)) for run in longer) > width:
+            yield row
+            row = word
+        else:
+            row = longer
+    yield row
+
+
+def _words(said: Phrase) -> list[Phrase]:
+    """The phrase cut at its spaces; a formula and the sign after it are one word."""
+    words: list[Phrase] = [[]]
+    for run in said:
+        for number, part in enumerate(run.split(" ") if isinstance(run, str) else [run]):
+            if number:
+                words.append([])
+            words[-1] += phrase("{}", part)
+    return [word for word in words if word]
+
+
+def _broken_at_relations(notation: Notation, line: Line, width: int) -> Iterator[tuple[int, str]]:
+    """A chain of equations, broken before =, ≈ where it is too long, and a side that is too long then before its own signs."""
+    row, *rest = _sides(notation, line)
+    if rest and notation.width("".join(row)) <= width / 4:
+        row = _joined(row, rest.pop(0))  # a short left side is not left alone
+    level = line.level
+    fits = notation.width("".join(map("".join, [row, *rest]))) <= width
+    for number, side in enumerate(rest):
+        if fits or (number and notation.width("".join(_joined(row, side))) <= width):
+            row = _joined(row, side)
+        else:
+            yield from _broken(notation, level, row, width)
+            row, level = [side[0].lstrip(), *side[1:]], line.level + 1
+    yield from _broken(notation, level, row, width)
+
+
+def _sides(notation: Notation, line: Line) -> list[list[str]]:
+    """The sides of a line, each in the parts between which it may be broken; a side that repeats the one before is left out."""
+    sides: list[list[str]] = []
+    last = None
+    for relation, said in line.sides:
+        parts = _parts(notation, said)
+        if parts != last:
+            before = notation.relations[relation] if relation else ""
+            sides.append([before + parts[0], *parts[1:]])
+            if relation == "+=":
+                sides[-2:] = [_joined(*sides[-2:])]  # no equation, and no place to break a line
+        last = parts
+    sides[-1] = _joined(sides[-1], [written(notation, line.remark)])
+    return sides
+
+
+def _parts(notation: Notation, said: Phrase) -> list[str]:
+    """What is said, cut where a line may be broken."""
+    parts = [""]
+    for run in said:
+        text, _, breaks = (notation.prose(run), 0, ()) if isinstance(run, str) else notation.piece(run)
+        parts = _joined(parts, [text[start:end] for start, end in pairwise([0, *breaks, len(text)])])
+    return parts
+
+
+def _joined(row: list[str], parts: list[str]) -> list[str]:
+    """The parts of two things that stand next to each other, not to be broken between them."""
+    return [*row[:-1], row[-1] + parts[0], *parts[1:]]
+
+
+def _broken(notation: Notation, level: int, parts: list[str], width: int) -> Iterator[tuple[int, str]]:
+    """A row of text, broken where it may be if it is still too long."""
+    if notation is not TEXT or notation.width("".join(parts)) <= width:  # a page is wider than a terminal
+        parts = ["".join(parts)]
+    row, here = parts[0], level
+    for part in parts[1:]:
+        if notation.width(row + part) > width:
+            yield here, row
+            row, here = part.lstrip(), level + 1
+        else:
+            row += part
+    yield here, row
