@@ -81,7 +81,7 @@ class Comparison(NamedTuple):
 
     def _words(self) -> Iterator[str]:
         """The conclusion from these numbers, the rule behind them, and what was counted."""
-        paths, forward, reverse = (each.operations for each in (self.paths, self.forward, self.reverse))
+        paths, forward, reverse = self.paths.operations, self.forward.operations, self.reverse.operations
         passes = counted(self.forward.passes, "pass")
         if not self.sources:
             yield f"{self.output} depends on none of the sources: every derivative is 0."
@@ -136,19 +136,19 @@ def compare_modes(output: Value, sources: Value | Iterable[Value] | None = None)
     >>> costs.paths.passes == 2**200, costs.forward.operations, costs.reverse.operations
     (True, 598, 598)
     """
-    given = None if sources is None else list(sources) if hasattr(sources, "__iter__") else [sources]
-    for each in (output, *(given or ())):
-        if not isinstance(each, Value):
-            raise TypeError(f"compare_modes counts from Values to a Value, but got {each!r} of type {type(each).__name__}")
+    named = None if sources is None else list(sources) if isinstance(sources, Iterable) else [sources]
+    for end in (output, *(named or ())):
+        if not isinstance(end, Value):
+            raise TypeError(f"compare_modes counts from Values to a Value, but got {end!r} of type {type(end).__name__}")
     order = topological_order(output)
-    starts = set(leaves_of(order) if given is None else given).intersection(order)
+    starts = set(leaves_of(order) if named is None else named).intersection(order)
     inputs: Inputs = {}
     for node in order:
-        edges = [(slot, each) for slot, each in enumerate(node.inputs) if each in inputs]
-        if edges or node in starts:
-            inputs[node] = [each for _, each in edges]
-        if edges:
-            NUMBERS.partial(node, edges[0][0])  # refuses a closure
+        slots = [slot for slot, source in enumerate(node.inputs) if source in inputs]
+        if slots or node in starts:
+            inputs[node] = [node.inputs[slot] for slot in slots]
+        if slots:
+            NUMBERS.partial(node, slots[0])  # refuses a closure
     return Comparison(
         output=TEXT.name(names(order, [output])[output]),
         sources=len(starts),
@@ -158,51 +158,51 @@ def compare_modes(output: Value, sources: Value | Iterable[Value] | None = None)
     )
 
 
-Inputs = dict[Value, list[Value]]  # of each node that counts, those of its inputs that do; in topological order
+Inputs = dict[Value, list[Value]]  # the nodes that depend on a source, in topological order, each with its inputs that do
 
 
 def _path_by_path(output: Value, sources: set[Value], inputs: Inputs) -> Cost:
-    """From the output back: how many paths lead to each node, and how many steps they have in all."""
-    paths, steps = {output: 1}, {output: 0}
+    """From the output back: how many paths lead to each node, and how many edges they have in all."""
+    paths, edges = {output: 1}, {output: 0}
     for node in reversed(inputs):
-        for each in inputs[node]:
-            paths[each] = paths.get(each, 0) + paths[node]
-            steps[each] = steps.get(each, 0) + steps[node] + paths[node]
+        for source in inputs[node]:
+            paths[source] = paths.get(source, 0) + paths[node]
+            edges[source] = edges.get(source, 0) + edges[node] + paths[node]
         if node not in sources:
-            del paths[node], steps[node]  # numbers of thousands of digits, perhaps
-    ends = [each for each in sources if each is not output]  # the path from a node to itself needs nothing
+            del paths[node], edges[node]  # they may be numbers of thousands of digits
+    ends = [source for source in sources if source is not output]  # the path from a node to itself costs nothing
     return Cost(
-        passes=sum(paths[each] for each in sources),
-        multiplications=sum(steps[each] - paths[each] for each in ends),
-        additions=sum(paths[each] - 1 for each in ends),
+        passes=sum(paths[source] for source in sources),
+        multiplications=sum(edges[source] - paths[source] for source in ends),
+        additions=sum(paths[source] - 1 for source in ends),
     )
 
 
 def _forward(sources: set[Value], inputs: Inputs) -> Cost:
     """The passes from all sources at once: each node with the set of sources that reach it, one bit for each."""
-    uses = Counter(each for edges in inputs.values() for each in edges)
+    num_uses = Counter(source for read in inputs.values() for source in read)
     reaching: dict[Value, int] = {}
-    bits = multiplications = additions = 0
-    for node, edges in inputs.items():
-        arriving = [reaching[each] for each in edges]
+    num_bits = multiplications = additions = 0
+    for node, read in inputs.items():
+        arriving = [reaching[source] for source in read]
         joined = reduce(or_, arriving, 0)
-        contributions = sum(each.bit_count() for each in arriving)
-        multiplications += contributions - sum(each in sources for each in edges)  # but those with the seed
+        contributions = sum(bits.bit_count() for bits in arriving)
+        multiplications += contributions - sum(source in sources for source in read)  # those with the seed 1 are not counted
         additions += contributions - joined.bit_count()
         if node in sources:
-            joined |= 1 << bits
-            bits += 1
+            joined |= 1 << num_bits
+            num_bits += 1
         reaching[node] = joined
-        for each in edges:
-            uses[each] -= 1
-            if not uses[each]:
-                del reaching[each]  # sets of many thousand bits, perhaps
+        for source in read:
+            num_uses[source] -= 1
+            if not num_uses[source]:
+                del reaching[source]  # it may be a set of many thousand bits
     return Cost(len(sources), multiplications, additions)
 
 
 def _reverse(output: Value, inputs: Inputs) -> Cost:
-    edges = sum(map(len, inputs.values()))
-    return Cost(1, edges - len(inputs[output]), edges - (len(inputs) - 1)) if inputs else Cost(0, 0, 0)
+    num_edges = sum(map(len, inputs.values()))
+    return Cost(1, num_edges - len(inputs[output]), num_edges - (len(inputs) - 1)) if inputs else Cost(0, 0, 0)
 
 
 def _as_cell(count: int) -> str:

@@ -47,19 +47,20 @@ def _words(said: Phrase) -> list[Phrase]:
 
 
 def _broken_at_relations(notation: Notation, line: Line, width: int) -> Iterator[tuple[int, str]]:
-    """A chain of equations, broken before =, ≈ where it is too long, and a side that is too long then before its own signs."""
-    row, *rest = _sides(notation, line)
-    if rest and notation.width("".join(row)) <= width / 4:
-        row = _joined(row, rest.pop(0))  # a short left side is not left alone
-    level = line.level
-    fits = notation.width("".join(map("".join, [row, *rest]))) <= width
-    for number, side in enumerate(rest):
-        if fits or (number and notation.width("".join(_joined(row, side))) <= width):
-            row = _joined(row, side)
+    """A chain of equations: one that is too long is broken before = and ≈, a side that is too long before its own signs."""
+    first, *rest = _sides(notation, line)
+    if rest and notation.width("".join(first)) <= width / 4:
+        first = _joined(first, rest.pop(0))  # a short left side does not stand alone
+    fits = notation.width("".join(part for side in (first, *rest) for part in side)) <= width
+    chain = [first]
+    for side in rest:
+        longer = _joined(chain[-1], side)
+        if fits or (len(chain) > 1 and notation.width("".join(longer)) <= width):
+            chain[-1] = longer
         else:
-            yield from _broken(notation, level, row, width)
-            row, level = [side[0].lstrip(), *side[1:]], line.level + 1
-    yield from _broken(notation, level, row, width)
+            chain.append([side[0].lstrip(), *side[1:]])
+    for number, parts in enumerate(chain):
+        yield from _broken_at_signs(notation, line.level + bool(number), parts, width)
 
 
 def _sides(notation: Notation, line: Line) -> list[list[str]]:
@@ -92,15 +93,15 @@ def _joined(row: list[str], parts: list[str]) -> list[str]:
     return [*row[:-1], row[-1] + parts[0], *parts[1:]]
 
 
-def _broken(notation: Notation, level: int, parts: list[str], width: int) -> Iterator[tuple[int, str]]:
-    """A row of text, broken where it may be if it is still too long."""
+def _broken_at_signs(notation: Notation, level: int, parts: list[str], width: int) -> Iterator[tuple[int, str]]:
+    """The parts in one row, or where that is too long for a terminal in several."""
     if notation is not TEXT or notation.width("".join(parts)) <= width:  # a page is wider than a terminal
         parts = ["".join(parts)]
-    row, here = parts[0], level
+    row, indented = parts[0], level
     for part in parts[1:]:
         if notation.width(row + part) > width:
-            yield here, row
-            row, here = part.lstrip(), level + 1
+            yield indented, row
+            row, indented = part.lstrip(), level + 1
         else:
             row += part
-    yield here, row
+    yield indented, row

@@ -77,16 +77,16 @@ class Exercise:
         True
         """
         try:
-            given = number_from(answer, self._names)
+            number = number_from(answer, self._names)
         except AnswerError as error:
             return Feedback(False, str(error))
-        if _close(given, self.answer):
+        if _close(number, self.answer):
             return Feedback(True, f"Right: it is {_text(Numeral(self.answer))}.")
-        slips = [slip for slip in self._slips if _close(given, slip.answer) and not _close(slip.answer, self.answer)]
+        slips = [slip for slip in self._slips if _close(number, slip.answer) and not _close(slip.answer, self.answer)]
         if slips:
-            nearest = min(slips, key=lambda slip: abs(slip.answer - given))
-            return Feedback(False, f"Not {_text(Numeral(given))}: {nearest.name}.")
-        return Feedback(False, f"Not {_text(Numeral(given))}. Look at the steps once more.")
+            nearest = min(slips, key=lambda slip: abs(slip.answer - number))
+            return Feedback(False, f"Not {_text(Numeral(number))}: {nearest.name}.")
+        return Feedback(False, f"Not {_text(Numeral(number))}. Look at the steps once more.")
 
     def __repr__(self) -> str:
         return self.question
@@ -112,7 +112,7 @@ class Quiz(Sequence[Exercise]):
             write: shows a line, as ``print`` does.
 
         >>> x, y = Value(2.0, "x"), Value(-3.0, "y")
-        >>> answers = iter([str(each.answer) for each in quiz(x * y, count=2, seed=1)])
+        >>> answers = iter([str(exercise.answer) for exercise in quiz(x * y, count=2, seed=1)])
         >>> quiz(x * y, count=2, seed=1).ask(read=lambda prompt: next(answers), write=lambda line: None)
         2
         """
@@ -134,10 +134,10 @@ class Quiz(Sequence[Exercise]):
         return right
 
     def __repr__(self) -> str:
-        return "\n".join(f"{number}. {each.question}" for number, each in enumerate(self, start=1))
+        return "\n".join(f"{number}. {exercise.question}" for number, exercise in enumerate(self, start=1))
 
     def _repr_markdown_(self) -> str:
-        return "\n".join(f"{number}. {each.question}" for number, each in enumerate(self, start=1))
+        return repr(self)
 
 
 def quiz(output: Value, count: int = 5, seed: int | None = None) -> Quiz:
@@ -173,11 +173,11 @@ def quiz(output: Value, count: int = 5, seed: int | None = None) -> Quiz:
     graph = NamedGraph(output, [])
     leaves = leaves_of(graph.folded.all_nodes)
     graph = NamedGraph(output, leaves)
-    made = [node for node in graph.folded.order if graph.folded.inputs(node) and node in graph.folded.between]
-    if not made:
+    operations = [node for node in graph.folded.order if graph.folded.inputs(node) and node in graph.folded.between]
+    if not operations:
         raise ValueError("quiz needs an expression with an operation on a Value: there is no derivative to ask for")
     rng = random.Random(seed)
-    makers = [_local_derivatives(graph, made, rng), _path_products(graph, leaves, rng), _adjoints(graph, leaves, rng)]
+    makers = [_local_derivatives(graph, operations, rng), _path_products(graph, leaves, rng), _adjoints(graph, leaves, rng)]
     exercises = list(islice(_in_turn(makers), count))
     return Quiz(exercises, lambda: str(explain(output)))
 
@@ -187,7 +187,7 @@ def _in_turn(makers: list[Iterator[Exercise]]) -> Iterator[Exercise]:
     asked = set()
     while makers:
         for maker in list(makers):
-            exercise = next((each for each in maker if each.question not in asked), None)
+            exercise = next((exercise for exercise in maker if exercise.question not in asked), None)
             if exercise is None:
                 makers.remove(maker)
             else:
@@ -198,8 +198,8 @@ def _in_turn(makers: list[Iterator[Exercise]]) -> Iterator[Exercise]:
 # --- the kinds of exercises ---------------------------------------------------------------------------------------------
 
 
-def _local_derivatives(graph: NamedGraph, made: list[Value], rng: random.Random) -> Iterator[Exercise]:
-    slots = [(node, slot) for node in made for slot, each in enumerate(node.inputs) if each in graph.folded.between]
+def _local_derivatives(graph: NamedGraph, operations: list[Value], rng: random.Random) -> Iterator[Exercise]:
+    slots = [(node, slot) for node in operations for slot, read in enumerate(node.inputs) if read in graph.folded.between]
     rng.shuffle(slots)
     slots.sort(key=lambda pair: abs(graph.folded.partials(pair[0])[pair[1]]) == 1)  # those that are 1 or -1 come last
     for node, slot in slots:
@@ -210,9 +210,8 @@ def _local_derivatives(graph: NamedGraph, made: list[Value], rng: random.Random)
             f"What is the local derivative {_text(graph.partial_derivative(node, source))}{which}?"
         )
         slips = [Slip(-partial, "the sign is wrong"), *_at_the_output(node, slot)]
-        slips += [
-            Slip(other, "that is the derivative in the other operand") for k, other in enumerate(node.partials) if k != slot
-        ]
+        others = [other for place, other in enumerate(node.partials) if place != slot]
+        slips += [Slip(other, "that is the derivative in the other operand") for other in others]
         slips += [Slip(node.data, f"that is the value of {_text(graph.name(node))}, not its derivative")]
         yield _exercise(graph, "local derivative", question, partial, slips)
 
@@ -220,7 +219,7 @@ def _local_derivatives(graph: NamedGraph, made: list[Value], rng: random.Random)
 def _at_the_output(node: Value, slot: int) -> Iterator[Slip]:
     """The slip of reading f'(f(x)) for f'(x)."""
     if isinstance(node.op, Op):
-        operands = [each.data for each in node.inputs]
+        operands = [read.data for read in node.inputs]
         operands[slot] = node.data
         yield Slip(
             evaluate_ieee(node.op, *operands)[1 + slot], "the derivative was taken at the output, and belongs at the input"
@@ -234,15 +233,15 @@ def _path_products(graph: NamedGraph, leaves: list[Value], rng: random.Random) -
     for path in found:
         factors = [_text(graph.partial_derivative(user, source)) for user, source in pairwise(path.nodes)]
         route = _route(graph, path)
-        given = ", ".join(f"{name} = {_text(Numeral(partial))}" for name, partial in zip(factors, path.partials, strict=True))
+        known = ", ".join(f"{name} = {_text(Numeral(partial))}" for name, partial in zip(factors, path.partials, strict=True))
         of = _text(graph.derivative(path.nodes[0], path.nodes[-1]))
-        question = f"Along the path {route} the local derivatives are {given}. What does this path contribute to {of}?"
+        question = f"Along the path {route} the local derivatives are {known}. What does this path contribute to {of}?"
         slips = [
             Slip(-path.product, "the sign is wrong"),
             Slip(sum(path.partials), "along a path derivatives are multiplied, not added"),
         ]
-        for k, name in enumerate(factors):
-            rest = math.prod(partial for j, partial in enumerate(path.partials) if j != k)
+        for place, name in enumerate(factors):
+            rest = math.prod(path.partials[:place] + path.partials[place + 1 :])
             slips.append(Slip(rest, f"the factor {name} is missing"))
         yield _exercise(graph, "path product", question, path.product, slips)
 
@@ -258,10 +257,10 @@ def _near(graph: NamedGraph) -> dict[Value, None]:
     near = reached = {graph.output: None}
     for _ in range(MAX_FACTORS):
         reached = {
-            each: None
+            source: None
             for node in reached
-            for each in graph.folded.inputs(node)
-            if each in graph.folded.between and each not in near
+            for source in graph.folded.inputs(node)
+            if source in graph.folded.between and source not in near
         }
         near = near | reached
     return near
@@ -281,22 +280,22 @@ def _adjoints(graph: NamedGraph, leaves: list[Value], rng: random.Random) -> Ite
     formula = "; ".join(f"{_text(name)} = {_text(written)}" for name, written in definitions)
     for node in asked:
         question = f"{formula}, where {_numbers(graph, leaves)}. What is {_text(graph.derivative(graph.output, node))}?"
-        [exact] = grad(graph.output, [node])
-        yield _exercise(graph, "adjoint", question, exact, list(_slips_of_a_sum(graph, node, exact)))
+        [gradient] = grad(graph.output, [node])
+        yield _exercise(graph, "adjoint", question, gradient, list(_slips_of_a_sum(graph, node, gradient)))
 
 
-def _slips_of_a_sum(graph: NamedGraph, node: Value, exact: Any) -> Iterator[Slip]:
-    yield Slip(-exact, "the sign is wrong")
-    edges = [(user, slot) for user in reversed(graph.folded.order) for slot, each in enumerate(user.inputs) if each is node]
+def _slips_of_a_sum(graph: NamedGraph, node: Value, gradient: Any) -> Iterator[Slip]:
+    yield Slip(-gradient, "the sign is wrong")
+    edges = [(user, slot) for user in reversed(graph.folded.order) for slot, read in enumerate(user.inputs) if read is node]
     users = [user for user, _ in edges]
     adjoints = dict(zip(users, grad(graph.output, users), strict=True))
     contributions = [graph.folded.partials(user)[slot] * adjoints[user] for user, slot in edges]
     ways = list(paths(graph.output, node))
     if len(ways) > 1:
         for path in ways:
-            overwritten = len(contributions) > 1 and _close(exact - path.product, contributions[-1])
+            overwritten = len(contributions) > 1 and _close(gradient - path.product, contributions[-1])
             yield Slip(
-                exact - path.product,
+                gradient - path.product,
                 f"the path {_route(graph, path)} is {'overwritten (=) or ' * overwritten}forgotten; contributions are added (+=)",
             )
         yield Slip(contributions[-1], "the contributions are added (+=), and here the last overwrote the others (=)")

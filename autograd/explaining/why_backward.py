@@ -229,7 +229,7 @@ class _Order:
         self.graph, self.visited = graph, graph.as_visited()
         self.naive = _Pass(graph, self.visited)
         self.place = {node: place for place, node in enumerate(self.visited)}
-        self.late = [number for number, made in enumerate(self.naive.contributions) if self._is_late(made)]
+        self.late = [number for number, sent in enumerate(self.naive.contributions) if self._is_late(sent)]
         self.early = sorted({self.naive.contributions[number].to for number in self.late}, key=self.place.__getitem__)
 
     def _is_late(self, contribution: _Contribution) -> bool:
@@ -263,7 +263,8 @@ class _Order:
     def too_early(self, node: Value) -> Iterator[Line | Prose]:
         """Who had contributed when the node passed on, and what came after."""
         arrived = [contribution for contribution in self.naive.contributions if contribution.to is node]
-        before, after = ([each for each in arrived if self._is_late(each) is late] for late in (False, True))
+        before = [contribution for contribution in arrived if not self._is_late(contribution)]
+        after = [contribution for contribution in arrived if self._is_late(contribution)]
         name = self.graph.name(node)
         by_then, to_come = (
             listed(list(dict.fromkeys(self.graph.name(contribution.user) for contribution in part))) for part in (before, after)
