@@ -1,4 +1,4 @@
-"""explain: the chain rule for the learner's own expression, path by path and as ``backward()`` goes."""
+"""explain: the chain rule for the learner's own expression, path by path and as ``backward()`` accumulates it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from autograd.rules.formula_tree import Derivative, Numeral, Product, Route, sid
 from autograd.rules.notation import TEXT, prints_exactly
 from autograd.value import Value
 
-MAX_LEAVES = 10  # with respect to which is differentiated if no source is named
+MAX_LEAVES = 10  # that explain takes as sources if none is named
 
 
 def explain(
@@ -41,26 +41,27 @@ def explain(
     max_paths: int = 10,
     max_steps: int = MAX_OPERATIONS,
 ) -> Derivation:
-    r"""The derivative of an output, derived: its formula, its steps, the sum over all paths, and the same by accumulation.
+    r"""Derive the derivative of an output: its formula, its steps, the sum over all paths, and the same by accumulation.
 
     .. math:: \frac{\mathrm{d} L}{\mathrm{d} w} = \sum_{\text{paths}} \frac{\partial L}{\partial v_n}\cdots\frac{\partial v_1}{\partial w}
 
-    Local derivatives, of one step in one of its inputs, are written with a round ∂, those over all paths with a straight d.
+    A round ∂ marks a local derivative, of one step with respect to one of its inputs; a straight d the total one, over all paths.
 
     Args:
         output: the value to differentiate.
-        source: the value to differentiate in, or a list of such; None takes the leaves that are not constants, at most ten.
+        source: the value to differentiate with respect to, or a list of values; None takes the leaves that are not constants, at
+            most ten.
         fold: scopes to show as one step each: by name (``"layer1/neuron2"``, or a list), or by depth (1: the outermost).
-        max_paths: how many paths to show for a source: if there are more, those of the largest products, and which share they are.
-        max_steps: how many steps to show: if there are more, the first and the last on the way, and how many are left out.
+        max_paths: how many paths to show for a source; of more, those with the largest products, and their share of the whole.
+        max_steps: how many steps to show; of more, the first and the last that depend on a source, and how many are left out.
 
     Returns:
-        A ``Derivation``: print it, show it in a notebook, or take its ``to_latex()`` or ``to_markdown()``.
+        A ``Derivation``: print it, show it in a notebook, or take its ``to_latex()``, ``to_markdown()`` or ``to_mathml()``.
 
     Raises:
         TypeError: if the output or a source is no Value.
-        ValueError: if a number was assigned since the output was computed, so that the steps do not hold any more; or if a
-            limit is no whole number of at least 1, or fold names no scope.
+        ValueError: if a number was assigned since the output was computed, so that the steps no longer hold; if a limit is no
+            whole number of at least 1; or if fold names no scope.
         ClosureError: if an operation on a path is a closure, which has no local derivatives.
 
     Source: the chains of S2.11 and S4.21, the sums over paths of S0.14 and S4.49.
@@ -124,7 +125,7 @@ class _Explanation:
         self.folded = self.graph.folded
         self.output, self.sources = output, dict.fromkeys(sources)
         self.more_leaves, self.fold, self.max_paths, self.max_steps = more_leaves, fold, max_paths, max_steps
-        self._require_consistent()
+        self._require_explainable()
         self.operations = [node for node in self.folded.order if self.folded.inputs(node)]
         self.adjoints: dict[Value, Any] = {output: self.folded.one}
         self.counts = {output: 1}  # of the paths to a source
@@ -132,9 +133,9 @@ class _Explanation:
         self.edges = list(self._backward())
         self.shown = {source: self._shown_paths(source) for source in self.sources}
 
-    def _require_consistent(self) -> None:
+    def _require_explainable(self) -> None:
         require_consistent(self.output)
-        if self.fold and len(self.sources) > 1:  # a path from one of them would be told with the scope of another folded
+        if self.fold and len(self.sources) > 1:  # paths from one source would run through the folded scope of another
             visible = FoldedGraph(self.output, [], self.fold).order
             for inside in self.folded.between.intersection(self.sources).difference(visible):
                 name = TEXT.write(self.graph.name(inside))
@@ -144,7 +145,7 @@ class _Explanation:
         for node in reversed(self.operations):
             if node not in self.folded.between:
                 continue
-            count = self.counts[node] if node in self.sources else self.counts.pop(node)  # they may be long numbers
+            count = self.counts[node] if node in self.sources else self.counts.pop(node)  # it may be a long number
             for slot, source in enumerate(self.folded.inputs(node)):
                 if source in self.folded.between:
                     partial = self.folded.partials(node)[slot]
@@ -218,7 +219,7 @@ class _Explanation:
     # --- the sum over paths --------------------------------------------------------------------------------------------
 
     def by_paths(self, source: Value, derivative: Derivative) -> Iterator[Line | Prose]:
-        """Each path as a product of named factors, then of numbers; then their sum."""
+        """Each path as a product of named factors and of numbers; then the sum of all."""
         count, shown = self.counts.get(source, 0), self.shown[source]
         result = Numeral(self.adjoints.get(source, self.folded.zero))
         if count == 1:
@@ -243,7 +244,7 @@ class _Explanation:
         return [*written, Numeral(path.product)]
 
     def _operands(self, path: Path) -> Phrase:
-        """Which way the path goes where a node is read twice."""
+        """Through which operand the path goes where a node reads the same input twice."""
         users: dict[str, list[Value]] = {}
         for user, slot in zip(path.nodes, path.slots, strict=False):
             users.setdefault(self.graph.operand(user, slot), []).append(user)
@@ -265,7 +266,7 @@ class _Explanation:
     # --- accumulation ----------------------------------------------------------------------------------------------------
 
     def by_accumulation(self) -> Iterator[Line | Prose]:
-        """The backward pass: every node, once it has all its contributions, passes them on."""
+        """The backward pass: every node passes its gradient on once all its contributions have arrived."""
         graph = self.graph
         yield Line(equation(graph.adjoint(self.output), graph.derivative(self.output, self.output), Numeral(self.folded.one)))
         edges_to: dict[Value, list[_Edge]] = {}
@@ -275,7 +276,7 @@ class _Explanation:
         yield from edges.lines(lambda edge: self._accumulated(edge, edges_to[edge.source]), _left_out(edges, "line"))
 
     def _accumulated(self, edge: _Edge, edges: Sequence[_Edge]) -> Iterator[Line]:
-        """A contribution; and after the last one to a node their sum."""
+        """A contribution, and after the last one to a node their sum."""
         user, slot, source, contribution = edge
         adjoint = self.graph.adjoint(source)
         sides = equation(

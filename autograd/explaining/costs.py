@@ -1,4 +1,4 @@
-"""What paths, forward and reverse mode cost on the learner's own graph."""
+"""compare_modes: what paths, forward mode and reverse mode cost on the learner's own graph."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_WRITTEN_COUNT = 10**12  # a count below it is written out
 
 
 class Cost(NamedTuple):
-    """The work of one way to the derivatives: over how many paths or in how many passes, and in which operations.
+    """The work of one way to the derivatives: how many paths or passes it takes, and how many operations.
 
     >>> Cost(passes=1, multiplications=4, additions=2).operations
     6
@@ -36,7 +36,7 @@ class Cost(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """What the derivatives of an output in its sources cost in each of three ways; printed, a table and what follows from it.
+    """What the derivatives of an output with respect to its sources cost in three ways; printed, a table and what follows from it.
 
     Attributes:
         output: the name of the output.
@@ -105,26 +105,26 @@ class Comparison(NamedTuple):
 
 
 def compare_modes(output: Value, sources: Value | Iterable[Value] | None = None) -> Comparison:
-    r"""How many operations the derivatives of an output in all the sources take: path by path, in forward and in reverse mode.
+    r"""Count the operations for the derivatives of an output with respect to all sources: by paths, in forward and in reverse mode.
 
-    The convention: counted are the products and sums that each way makes on this very graph. A factor that happens to be 1
-    counts, but the seed 1 does not. A path of s steps is s - 1 multiplications; k contributions join with k - 1 additions.
-    The local derivatives, which all three ways need, are not counted. With E edges between V nodes on the way from the sources
-    to the output (``x * x`` has two edges), reverse mode makes a multiplication for each edge but those into the output, and
-    E - (V - 1) additions. Forward mode makes for each source, on its own part of the graph, a multiplication for each edge but
-    those out of the source, and E - (V - 1) additions. No path is walked, however many there are.
+    The counts are the products and sums of each way on this very graph. A factor that happens to be 1 counts, but the seed 1 does
+    not. A path of s edges takes s - 1 multiplications; k contributions join with k - 1 additions. The local derivatives, which all
+    three ways need, are not counted. With E edges between V nodes on the way from the sources to the output (``x * x`` has two
+    edges), reverse mode takes a multiplication for each edge except those into the output, and E - (V - 1) additions. Forward mode
+    takes, for each source and the part of the graph that depends on it, a multiplication for each edge except those out of the
+    source, and E - (V - 1) additions. No path is walked, however many there are.
 
     Args:
         output: the value to differentiate.
-        sources: the values to differentiate it in, a list or a single one; None takes all leaves that are not constants.
-            Those on which the output does not depend cost nothing.
+        sources: the values to differentiate with respect to, a list or a single one; None takes all leaves that are not constants.
+            A source on which the output does not depend costs nothing.
 
     Returns:
         A ``Comparison``: print it, show it in a notebook, or read ``paths``, ``forward`` and ``reverse``, exact integers.
 
     Raises:
         TypeError: if the output or a source is no Value.
-        ClosureError: if an operation between them is a closure, with which no way would work.
+        ClosureError: if an operation between them is a closure, which has no local derivatives.
 
     Source: Baur & Strassen (1983); Griewank & Walther (2008), sections 3.1 to 3.3.
 
@@ -162,7 +162,7 @@ Inputs = dict[Value, list[Value]]  # the nodes that depend on a source, in topol
 
 
 def _path_by_path(output: Value, sources: set[Value], inputs: Inputs) -> Cost:
-    """From the output back: how many paths lead to each node, and how many edges they have in all."""
+    """Count, from the output back, the paths from each node and their edges."""
     paths, edges = {output: 1}, {output: 0}
     for node in reversed(inputs):
         for source in inputs[node]:
@@ -179,7 +179,7 @@ def _path_by_path(output: Value, sources: set[Value], inputs: Inputs) -> Cost:
 
 
 def _forward(sources: set[Value], inputs: Inputs) -> Cost:
-    """The passes from all sources at once: each node with the set of sources that reach it, one bit for each."""
+    """Count the passes from all sources at once: each node holds the set of the sources that reach it, one bit for each."""
     num_uses = Counter(source for read in inputs.values() for source in read)
     reaching: dict[Value, int] = {}
     num_bits = multiplications = additions = 0

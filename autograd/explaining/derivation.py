@@ -1,4 +1,4 @@
-"""Derivation: statements with a heading, which are written as text, as Markdown, in LaTeX and in MathML."""
+"""Derivation: sections of statements, written as text, as Markdown, in LaTeX and in MathML."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ SPACE = '<mspace height="3ex"/>'  # above a section
 class Derivation:
     r"""Something explained in sections; printed, it is plain text, and in a notebook typeset.
 
-    It is told at once: numbers that are assigned later do not change it.
+    It holds the names and numbers of the time when it was made: what is assigned later does not change it.
+
+    Args:
+        sections: the headings, and the lines under each.
 
     >>> from autograd.explaining.statements import equation
     >>> from autograd.rules.formula_tree import Derivative, Name, Numeral
@@ -41,7 +44,7 @@ class Derivation:
         self._sections = list(sections)
 
     def to_text(self, columns: int = LINE_WIDTH_CHARS + INDENT_CHARS) -> str:
-        """The derivation as plain text, its lines broken to fit into so many columns: those of a terminal, say."""
+        """Return plain text whose lines are broken to fit into so many columns: those of a terminal, say."""
         width = max(columns - INDENT_CHARS, MIN_LINE_CHARS)
         return "\n\n".join("\n".join(_typeset(TEXT, section, width)) for section in self._sections)
 
@@ -51,11 +54,11 @@ class Derivation:
     __repr__ = __str__
 
     def to_latex(self) -> str:
-        """The derivation as one environment of mathematics, for LaTeX (amsmath), MathJax and KaTeX."""
+        """Return one environment of mathematics, for LaTeX (amsmath), MathJax and KaTeX."""
         return _aligned(_typeset(LATEX, section) for section in self._sections)
 
     def to_mathml(self) -> str:
-        """The derivation as one element of presentation MathML, for a page: browsers typeset it themselves."""
+        """Return one element of presentation MathML, for a page: browsers typeset it themselves."""
         blocks = [list(_typeset(MATHML, section)) for section in self._sections]
         for block in blocks[1:]:
             block[0] = SPACE + block[0]
@@ -63,7 +66,7 @@ class Derivation:
         return f'<math xmlns="{MATHML_NAMESPACE}" display="block"><mtable displaystyle="true">\n{cells}\n</mtable></math>'
 
     def to_markdown(self) -> str:
-        """The derivation as Markdown, the formulas in dollar signs."""
+        """Return Markdown with the formulas in dollar signs."""
         blocks = []
         for section in self._sections:
             blocks.append(f"**{_markdown(_heading(section))}**")
@@ -78,7 +81,7 @@ class Derivation:
         return self.to_markdown()
 
     def _repr_latex_(self) -> str:
-        """For what prefers LaTeX to Markdown: a display for each section, so that a page can break between them."""
+        """LaTeX for notebooks that prefer it to Markdown: a display for each section, so that a page can break between them."""
         return "\n\n".join(_displayed(_typeset(LATEX, section)) for section in self._sections)
 
 
@@ -101,13 +104,13 @@ def _displayed(rows: Iterable[str]) -> str:
 
 
 def _aligned(blocks: Iterable[Iterable[str]]) -> str:
-    """Rows below each other, and some space between blocks."""
+    """Rows below each other, with some space between blocks."""
     written = " \\\\[1ex]\n".join(" \\\\\n".join(f"&{row}" for row in rows) for rows in blocks)
     return f"\\begin{{aligned}}\n{written}\n\\end{{aligned}}"
 
 
 def _markdown(said: Phrase) -> str:
-    """Words that Markdown takes for nothing else, and formulas in dollar signs."""
+    """Words with Markdown's own signs escaped, and formulas in dollar signs."""
     return "".join(
         re.sub(r"([\\`*_\[\]<>$#|~&])", r"\\\1", run) if isinstance(run, str) else f"${LATEX.write(run)}$" for run in said
     )

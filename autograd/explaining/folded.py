@@ -16,19 +16,20 @@ Fold: TypeAlias = int | str | Iterable[str]
 class FoldedGraph:
     r"""The nodes that an output was computed from, each with its inputs and its local derivatives.
 
-    A folded scope shows only what leaves it, each such node as if computed at once from what enters the scope:
+    Of a folded scope only the nodes that leave it remain, each as one operation on the nodes that enter the scope:
 
     .. math:: \frac{\partial h}{\partial x} = \sum_{\text{paths inside the scope}}\;\prod \text{local derivatives}
 
     Args:
         output: the last node.
-        sources: nodes that must stay visible, whatever is folded. The graph starts from them: what a source was computed from
-            is left out, unless another source is there.
-        fold: scopes by name (``"layer1"``, ``"layer1/neuron2"``, or a list of such), or a depth: 1 folds each outermost scope,
+        sources: nodes that stay visible, whatever is folded. The graph starts from them: it leaves out what a source was computed
+            from, unless another source is among it.
+        fold: scopes by name (``"layer1"``, ``"layer1/neuron2"``, or a list of names), or a depth: 1 folds each outermost scope,
             2 each scope inside one.
 
     Raises:
-        TypeError, ValueError: if the output or a source is no Value, or fold is none of these or names a scope without nodes.
+        TypeError: if the output or a source is no Value, or fold is none of these.
+        ValueError: if fold is a depth below 1, or names a scope in which no operation was made.
 
     >>> from autograd import scope
     >>> x = Value(2.0, "x")
@@ -66,7 +67,7 @@ class FoldedGraph:
                 self.between.add(node)
 
     def inputs(self, node: Value) -> tuple[Value, ...]:
-        """What the node reads: the operands with multiplicity, or of a folded scope each node that enters it, once."""
+        """What the node reads: its operands, with multiplicity; of a folded scope each node that enters it, once."""
         if node in self._given:
             return ()
         if not self.is_folded(node):
@@ -76,7 +77,7 @@ class FoldedGraph:
         return self._inputs[node]
 
     def partials(self, node: Value) -> tuple[Any, ...]:
-        """The local derivative of the node with respect to each of its inputs.
+        """The local derivatives of the node with respect to its inputs.
 
         Raises:
             ClosureError: if the node is a closure, or has one inside.
@@ -101,11 +102,11 @@ class FoldedGraph:
         return bool(self._hidden) and any(source in self._hidden for source in node.inputs)
 
     def group(self, node: Value) -> Scope | None:
-        """The folded scope that the node was made in, if there is one."""
+        """The folded scope that the node was made in, or None."""
         return self._groups.get(node)
 
     def _nodes_inside_alone(self, visible: set[Value]) -> set[Value]:
-        """The nodes whose every user is in the same folded scope: they neither enter it nor leave it."""
+        """The nodes all of whose users are in the same folded scope: they neither enter it nor leave it."""
         hidden = {node for node in self._groups if node not in visible}
         for user in self.all_nodes:
             for source in user.inputs:
@@ -114,7 +115,7 @@ class FoldedGraph:
         return hidden
 
     def _sources_without_sources_before(self, sources: set[Value]) -> set[Value]:
-        """Those that no other source acts on: the derivation starts from their numbers."""
+        """The sources on which no other source acts: the derivation starts from their numbers."""
         behind: set[Value] = set()
         for node in self.all_nodes:
             if any(source in behind or source in sources for source in node.inputs):
@@ -122,12 +123,12 @@ class FoldedGraph:
         return sources - behind
 
     def _entering(self, node: Value) -> tuple[Value, ...]:
-        """What the operations of a folded node read from outside, in the order of the graph, which is that of reading."""
+        """What a folded scope reads from outside to compute the node, in the order of the graph."""
         read = {source for user in self._inside(node) for source in user.inputs if source not in self._hidden}
         return tuple(sorted((source for source in read if type(source) is not Constant), key=self._place.__getitem__))
 
     def _inside(self, node: Value) -> list[Value]:
-        """The operations that a node stands for: the hidden ones that it was computed from, and itself, each after its inputs."""
+        """The operations that a node stands for, each after its inputs: the hidden ones that it was computed from, and itself."""
         order, visited, path = [], {node}, [(node, iter(node.inputs))]
         while path:
             user, rest = path[-1]
@@ -142,7 +143,7 @@ class FoldedGraph:
 
 
 def _groups(order: list[Value], fold: Fold) -> dict[Value, Scope]:
-    """The folded scope of each operation that was made in one; leaves belong to none, since they are what enters."""
+    """The folded scope of each operation that was made in one. Leaves belong to no scope: they enter it."""
     operations = [node for node in order if node.inputs]
     if isinstance(fold, bool) or not isinstance(fold, int | str | Iterable):
         raise TypeError(f"fold is a depth, the name of a scope, 'layer1/neuron2', or a list of names, but got {fold!r}")

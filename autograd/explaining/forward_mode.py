@@ -1,4 +1,4 @@
-"""Forward mode, shown step by step."""
+"""explain_forward: forward mode on the learner's own expression, tangent by tangent."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ from autograd.value import Value
 
 
 def explain_forward(output: Value, source: Value, fold: Fold = ()) -> Derivation:
-    r"""The derivative of an output in one source by forward mode: tangents, from left to right.
+    r"""Derive the derivative of an output with respect to one source by forward mode: tangents, from left to right.
 
     .. math:: \dot v = \sum_{u\,:\,u \to v} \frac{\partial v}{\partial u}\,\dot u, \qquad \dot{source} = 1
 
-    Each node carries its number and its tangent, its derivative in the source; such a pair is a dual number. One pass gives
-    the derivative of every node in this source, where ``backward()`` gives that of one output in every source.
+    Each node carries its number and its tangent, which is its derivative with respect to the source; such a pair is a dual number.
+    One pass gives the derivative of every node with respect to this source; ``backward()`` gives the derivative of one output with
+    respect to every source.
 
     Args:
         output: the value to differentiate.
-        source: the value to differentiate in.
+        source: the value to differentiate with respect to.
         fold: scopes to show as one step each, as in ``explain``.
 
     Returns:
-        A ``Derivation`` that ends in the derivative as ``jvp`` computes it. Of very many steps it shows the first and the last.
+        A ``Derivation`` that ends in the derivative as ``jvp`` computes it. Of more than 60 steps it shows the first and the last.
 
     Raises:
         TypeError: if the output or the source is no Value.
-        ValueError: if a number was assigned since the output was computed, so that the steps do not hold any more.
+        ValueError: if a number was assigned since the output was computed, so that the steps no longer hold.
         ClosureError: if an operation between them is a closure, which has no local derivatives.
 
     Source: Wengert, *A simple automatic derivative evaluation program* (1964); Griewank & Walther (2008), section 3.1.
@@ -74,7 +75,7 @@ class _Forward:
             self.tangents[node] = reduce(add, contributions, folded.zero)  # sum() would round otherwise from Python 3.12 on
 
     def arriving(self, node: Value) -> list[tuple[Value, Any, Any]]:
-        """Each input that depends on the source, with the local derivative and the tangent that are to be multiplied."""
+        """The inputs that depend on the source, each with the local derivative and the tangent that are multiplied."""
         pairs = zip(self.folded.inputs(node), self.folded.partials(node), strict=True)
         return [(read, partial, self.tangents[read]) for read, partial in pairs if read in self.tangents]
 

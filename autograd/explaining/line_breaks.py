@@ -1,4 +1,4 @@
-"""How a line is broken: prose between its words, an equation before =, ≈ and then before the signs of its formulas."""
+"""How lines are broken: prose between its words; an equation before = and ≈, and then before the signs of its formulas."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from autograd.rules.notation import TEXT, Notation
 
 
 def written(notation: Notation, said: Sequence[Run], bold: bool = False) -> str:
-    """Words and formulas next to each other."""
+    """Return words and formulas next to each other."""
     return "".join(notation.prose(run, bold) if isinstance(run, str) else notation.write(run) for run in said)
 
 
 def rows(notation: Notation, line: Line | Prose, width: int) -> Iterator[tuple[int, str]]:
-    """A line as rows no wider than this, if it can be broken so, each with the level that it is indented by."""
+    """Yield the rows that a line is broken into, each with its level of indentation. A formula may be wider than ``width``."""
     if isinstance(line, Line):
         yield from _broken_at_relations(notation, line, width)
     else:
@@ -23,7 +23,7 @@ def rows(notation: Notation, line: Line | Prose, width: int) -> Iterator[tuple[i
 
 
 def _filled(notation: Notation, said: Phrase, width: int) -> Iterator[Phrase]:
-    """Words in rows; a formula stays in one piece."""
+    """Prose in rows; a formula stays in one piece."""
     row: Phrase = []
     for word in _words(said):
         longer = phrase("{} {}", row, word) if row else word
@@ -36,7 +36,7 @@ def _filled(notation: Notation, said: Phrase, width: int) -> Iterator[Phrase]:
 
 
 def _words(said: Phrase) -> list[Phrase]:
-    """The phrase cut at its spaces; a formula and the sign after it are one word."""
+    """The phrase split at its spaces; a formula and the comma after it are one word."""
     words: list[Phrase] = [[]]
     for run in said:
         for number, part in enumerate(run.split(" ") if isinstance(run, str) else [run]):
@@ -64,7 +64,7 @@ def _broken_at_relations(notation: Notation, line: Line, width: int) -> Iterator
 
 
 def _sides(notation: Notation, line: Line) -> list[list[str]]:
-    """The sides of a line, each in the parts between which it may be broken; a side that repeats the one before is left out."""
+    """The sides of a line, each in the parts between which it may be broken. A side that repeats the one before is left out."""
     sides: list[list[str]] = []
     last = None
     for relation, said in line.sides:
@@ -80,7 +80,7 @@ def _sides(notation: Notation, line: Line) -> list[list[str]]:
 
 
 def _parts(notation: Notation, said: Phrase) -> list[str]:
-    """What is said, cut where a line may be broken."""
+    """The phrase, split where a line may be broken."""
     parts = [""]
     for run in said:
         text, _, breaks = (notation.prose(run), 0, ()) if isinstance(run, str) else notation.piece(run)
@@ -89,7 +89,7 @@ def _parts(notation: Notation, said: Phrase) -> list[str]:
 
 
 def _joined(row: list[str], parts: list[str]) -> list[str]:
-    """The parts of two things that stand next to each other, not to be broken between them."""
+    """The parts of both, next to each other: between them a line may not be broken."""
     return [*row[:-1], row[-1] + parts[0], *parts[1:]]
 
 

@@ -29,7 +29,7 @@ CHARS_OF_A_NAME = 3  # or of an operation, about
 
 
 class NamedGraph:
-    """The nodes from sources to an output, and what they and their derivatives are called."""
+    """The nodes from sources to an output, and the formulas that speak of them."""
 
     def __init__(self, output: Value, sources: Sequence[Value], fold: Fold = ()) -> None:
         self.output, self.sources = output, sources
@@ -57,21 +57,21 @@ class NamedGraph:
         return Tangent(self.name(node))
 
     def local_derivative(self, node: Value, slot: int, in_numbers: bool = False) -> list[Formula]:
-        """The formula of the local derivative, where the table has one for it: in names, or in numbers."""
+        """The formula of a local derivative, in names or in numbers; none where the table has no formula for it."""
         if self.folded.is_folded(node) or not isinstance(node.op, Op):
             return []
         if node.op.is_convention(*(read.data for read in node.inputs)):
-            return []  # and not the formula
+            return []  # there the derivative is a convention, not the formula
         *operands, out = [Numeral(read.data) if in_numbers else self.name(read) for read in (*node.inputs, node)]
         return [partial(node.op, slot, operands, out)]
 
     def operand(self, node: Value, slot: int) -> str:
-        """Which operand a slot is, in words, where the name alone does not tell: ``operand 1`` of x * x."""
+        """Which operand a slot is, in words, if the name alone does not tell: ``operand 1`` of x * x."""
         inputs = self.folded.inputs(node)
         return f"operand {slot + 1}" if inputs.count(inputs[slot]) > 1 else ""
 
     def written(self, node: Value, in_numbers: bool = False) -> Formula:
-        """What a node is computed by, its inputs by name or in numbers."""
+        """The formula by which a node is computed, its inputs by name or in numbers."""
         return self._applied(node, [Numeral(read.data) if in_numbers else self.name(read) for read in self.folded.inputs(node)])
 
     def _applied(self, node: Value, operands: Sequence[Formula]) -> Formula:
@@ -86,7 +86,7 @@ class NamedGraph:
 
     @cached_property
     def _results(self) -> dict[tuple[Any, ...], list[Value]]:
-        """The nodes that are one folded scope of the same inputs: the components of a softmax, say."""
+        """The nodes that one folded scope computes from the same inputs: the components of a softmax, say."""
         results: dict[tuple[Any, ...], list[Value]] = {}
         for node in self.folded.order:
             results.setdefault(self._call(node), []).append(node)
@@ -101,8 +101,8 @@ class NamedGraph:
     def defined(self) -> dict[Value, None]:
         """The nodes that have a line of their own in the formula.
 
-        Those are the labelled ones, those used more than once, folded scopes, and the output; the others stand where they are used,
-        unless the line becomes too long.
+        These are the nodes with a label, those used more than once, folded scopes, and the output. The others stand where they are
+        used, unless that line becomes too long.
         """
         num_users: dict[Value, int] = {}
         for node in self.folded.order:

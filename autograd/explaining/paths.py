@@ -1,4 +1,4 @@
-"""Paths: the chain rule before it is made quick. The gradient is the sum over all paths of the products of local derivatives."""
+"""Paths: a gradient is the sum over all paths of the products of local derivatives. Accumulation computes the same faster."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from autograd.value import Value
 
 
 class Path(NamedTuple):
-    r"""One way on which the source acts on the output, and what it contributes to the derivative.
+    r"""One way in which the source acts on the output, and what it contributes to the derivative.
 
     Attributes:
         nodes: from the output back to the source, in the order in which the chain rule writes its factors.
-        slots: for each step, which operand of ``nodes[i]`` is ``nodes[i + 1]``: ``x * x`` has two paths, by slot 0 and by 1.
-        partials: for each step the local derivative of ``nodes[i]`` in ``nodes[i + 1]``.
-        product: of the partials: the contribution.
+        slots: ``slots[i]`` is the operand of ``nodes[i]`` that ``nodes[i + 1]`` is: ``x * x`` has two paths, by slot 0 and by 1.
+        partials: ``partials[i]`` is the local derivative of ``nodes[i]`` with respect to ``nodes[i + 1]``.
+        product: the product of the partials, which is what the path contributes.
 
     >>> x = Value(3.0, "x")
     >>> [path.product for path in paths(x * x + 5 * x, x)]
@@ -32,16 +32,16 @@ class Path(NamedTuple):
 
 
 def paths(output: Value, source: Value, fold: Fold = ()) -> Iterator[Path]:
-    r"""Every path from ``source`` to ``output``, one after the other, first operands first.
+    r"""Yield every path from ``source`` to ``output``, those through first operands first.
 
     .. math:: \frac{\partial\,output}{\partial\,source} = \sum_{\text{paths}}\;\prod_{\text{steps}} \frac{\partial v_i}{\partial v_j}
 
-    There may be very many: they are made as you ask for them, and ``count_paths`` says beforehand how many there are.
+    There may be very many: each is found when you ask for it, and ``count_paths`` says beforehand how many there are.
 
     Args:
-        output, source: any two nodes. If they are the same there is one path, without a step; if the output does not depend on
+        output, source: any two nodes. From a node to itself there is one path, with no factor; if the output does not depend on
             the source there is none.
-        fold: scopes to take as one step each, as in ``explain``.
+        fold: scopes to show as one node each, as in ``explain``.
 
     Raises:
         TypeError: if one of them is no Value.
@@ -59,7 +59,7 @@ def paths(output: Value, source: Value, fold: Fold = ()) -> Iterator[Path]:
 
 
 def _walked(graph: FoldedGraph, source: Value) -> Iterator[Path]:
-    """Depth first, with a path of its own instead of recursion."""
+    """Walk depth first, with a stack instead of recursion."""
     if source not in graph.between:
         return
     output = graph.output
@@ -84,12 +84,14 @@ def _walked(graph: FoldedGraph, source: Value) -> Iterator[Path]:
             yield Path(tuple(nodes), tuple(slots), tuple(partials), products[-1])
         nodes.pop()
         if choices:
-            for begun in (slots, partials, products):
-                begun.pop()
+            for stack in (slots, partials, products):
+                stack.pop()
 
 
 def count_paths(output: Value, source: Value, fold: Fold = ()) -> int:
-    """How many paths there are: the paths to a node are those to its inputs. Exact, and none of them is walked.
+    """Return how many paths lead from ``source`` to ``output``: an exact integer, for which no path is walked.
+
+    As many lead to a node as to all its inputs together.
 
     Args, Raises:
         as for ``paths``, but closures are no obstacle.
@@ -112,14 +114,14 @@ def count_paths(output: Value, source: Value, fold: Fold = ()) -> int:
 
 
 def top_paths(output: Value, source: Value, k: int, fold: Fold = ()) -> list[Path]:
-    r"""The k paths that contribute most: those of the largest :math:`|\text{product}|`, the largest first.
+    r"""Return the k paths that contribute most, those with the largest :math:`|\text{product}|`, the largest first.
 
-    Dynamic programming: the k best paths to a node begin with some of the k best to its inputs. So the time is proportional to k and
-    to the size of the graph, and not to the number of paths. A product that is nan counts as larger than any number.
+    This is dynamic programming: the k best paths to a node begin with some of the k best paths to its inputs. So the time is
+    proportional to k and to the size of the graph, not to the number of paths. A product that is nan counts as larger than any number.
 
     Args:
         output, source, fold: as for ``paths``.
-        k: how many; fewer are given if there are fewer.
+        k: how many paths; if there are fewer, all of them are returned.
 
     Raises:
         ValueError: if k is not a whole number of at least 1.
@@ -138,21 +140,21 @@ def top_paths(output: Value, source: Value, k: int, fold: Fold = ()) -> list[Pat
     for node in graph.order:
         if node in graph.between and node is not source:
             found = [
-                _Best(partial * begun.product, node, slot, begun)
+                _Best(partial * before.product, node, slot, before)
                 for slot, (operand, partial) in enumerate(zip(graph.inputs(node), graph.partials(node), strict=True))
-                for begun in best.get(operand, ())
+                for before in best.get(operand, ())
             ]
             best[node] = sorted(found, key=_size, reverse=True)[: operator.index(k)]
     return [_path(graph, path) for path in best[output]]
 
 
 class _Best(NamedTuple):
-    """A path from the source to a node, as its last step and the path before it."""
+    """A path from the source to a node: its last edge, and the path before it."""
 
     product: Any
     node: Value
     slot: int
-    begun: _Best | None
+    before: _Best | None
 
 
 def _size(path: _Best) -> Any:
@@ -161,18 +163,18 @@ def _size(path: _Best) -> Any:
 
 def _path(graph: FoldedGraph, last: _Best) -> Path:
     nodes, slots, partials, product = [last.node], [], [], graph.one
-    while last.begun is not None:
+    while last.before is not None:
         partial = graph.partials(last.node)[last.slot]
-        nodes.append(last.begun.node)
+        nodes.append(last.before.node)
         slots.append(last.slot)
         partials.append(partial)
         product = partial * product
-        last = last.begun
+        last = last.before
     return Path(tuple(nodes), tuple(slots), tuple(partials), product)
 
 
 def _choices(graph: FoldedGraph, node: Value, source: Value) -> Iterator[int]:
-    """The slots by which a path can go on from a node; at the source it ends."""
+    """The slots through which a path can go on from a node; at the source it ends."""
     if node is source:
         return iter(())
     return iter([slot for slot, operand in enumerate(graph.inputs(node)) if operand in graph.between])

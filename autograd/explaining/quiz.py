@@ -1,4 +1,4 @@
-"""quiz: exercises made from the learner's own expression, which name the slip when an answer is wrong."""
+"""quiz: exercises about the learner's own expression, which name the slip behind a wrong answer."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from autograd.rules.op import Op
 from autograd.value import Value
 
 RELATIVE_TOLERANCE = 2e-3  # an answer with three digits is right
-MAX_CANDIDATES = 50  # nodes of a large graph that are looked at
-MAX_PATHS = 12  # that an exercise asks to be summed, or that a slip is looked for among
-MAX_FACTORS = 8  # of a path that an exercise asks about: more is no question but a chore
-MAX_DEFINITIONS = 8  # lines of a formula: likewise
+MAX_CANDIDATES = 50  # nodes of a large graph from which paths are taken
+MAX_PATHS = 12  # whose sum an exercise asks for
+MAX_FACTORS = 8  # of a path that an exercise asks about
+MAX_DEFINITIONS = 8  # lines of a formula in a question
 
 
 class Slip(NamedTuple):
-    """A wrong way that leads to a number of its own."""
+    """A classic mistake, and the wrong answer that it gives."""
 
     answer: Any
     name: str
 
 
 class Feedback(NamedTuple):
-    """What there is to say of an answer.
+    """What ``check`` says about an answer.
 
     >>> bool(Feedback(True, "Right.")), str(Feedback(False, "The sign is wrong."))
     (True, 'The sign is wrong.')
@@ -52,7 +52,7 @@ class Feedback(NamedTuple):
 
 
 class Exercise:
-    """A question about a graph, its answer, and the slips that are easily made.
+    """A question about a graph, its answer, and the slips that lead to wrong answers.
 
     Attributes:
         kind: ``"local derivative"``, ``"path product"`` or ``"adjoint"``.
@@ -65,7 +65,7 @@ class Exercise:
         self._slips, self._names = slips, names
 
     def check(self, answer: Any) -> Feedback:
-        """Whether an answer is right, to three digits; if not, which slip would give it.
+        """Return whether an answer is right, to three digits, and if not, which slip would give it.
 
         Args:
             answer: a number, or a text such as ``"1/3"`` or ``"2*(-3)"``: numbers, + - * / **, the functions of the table and
@@ -93,7 +93,7 @@ class Exercise:
 
 
 class Quiz(Sequence[Exercise]):
-    """The exercises of ``quiz``: a sequence; ``ask()`` puts them one by one in a terminal."""
+    """The exercises of ``quiz``, as a sequence; ``ask()`` asks them one by one in a terminal."""
 
     def __init__(self, exercises: Sequence[Exercise], solution: Callable[[], str]) -> None:
         self._exercises, self.solution = list(exercises), solution
@@ -105,7 +105,7 @@ class Quiz(Sequence[Exercise]):
         return len(self._exercises)
 
     def ask(self, read: Callable[[str], str] = input, write: Callable[[str], None] = print) -> int:
-        """Ask every question, with a second try after a slip; gives the number of right answers.
+        """Ask every question, with a second try after a wrong answer; return the number of right answers.
 
         Args:
             read: asks for a line, as ``input`` does. An end of input ends the quiz.
@@ -141,15 +141,15 @@ class Quiz(Sequence[Exercise]):
 
 
 def quiz(output: Value, count: int = 5, seed: int | None = None) -> Quiz:
-    r"""Exercises about an expression: local derivatives, products along a path, and adjoints.
+    r"""Make exercises about an expression: local derivatives, products along a path, and adjoints.
 
-    Answers are checked as numbers, so ``1/3`` and ``2*(-3)`` are answers too. A wrong one is compared with what the usual slips
-    give: a path forgotten, overwriting instead of adding, the upstream factor left out, a derivative taken at the output, a sign.
+    Answers are compared as numbers, so ``1/3`` and ``2*(-3)`` are answers too. A wrong one is compared with what the usual slips
+    give: a forgotten path, overwriting instead of adding, a missing upstream factor, a derivative taken at the output, a wrong sign.
 
     Args:
-        output: the value whose graph is asked about.
-        count: how many exercises, at most; a small graph has fewer.
-        seed: for the same exercises every time.
+        output: the value whose graph the exercises ask about.
+        count: the largest number of exercises; a small graph has fewer.
+        seed: gives the same exercises every time.
 
     Returns:
         A sequence of ``Exercise``; print it, ``check`` an answer to one, or ``ask()`` them all in a terminal.
@@ -157,7 +157,7 @@ def quiz(output: Value, count: int = 5, seed: int | None = None) -> Quiz:
     Raises:
         TypeError: if the output is no Value.
         ValueError: if its graph has no operation with a derivative to ask for, or count is not at least 1.
-        ClosureError: if the graph has a closure, whose local derivatives nobody knows.
+        ClosureError: if the graph has a closure, which has no local derivatives.
 
     >>> x, y = Value(2.0, "x"), Value(-3.0, "y")
     >>> exercise = quiz(x * y + x, seed=3)[2]
@@ -267,7 +267,7 @@ def _near(graph: NamedGraph) -> dict[Value, None]:
 
 
 def _adjoints(graph: NamedGraph, leaves: list[Value], rng: random.Random) -> Iterator[Exercise]:
-    """Of the leaves, and of the steps that the formula gives a name."""
+    """Questions about the leaves and about the nodes that have a line of their own in the formula."""
     definitions = graph.definitions()
     if len(definitions) > MAX_DEFINITIONS:
         return

@@ -1,4 +1,4 @@
-"""What a derivation says: sections of equations and prose, in which formulas are trees and stand among words."""
+"""What a derivation says, in no notation yet: sections of equations and prose, in which formulas are trees."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from autograd.rules.formula_tree import Formula, Numeral, Product, Sum, elide_mi
 from autograd.rules.notation import prints_exactly
 from autograd.rules.numbers import Number
 
-MAX_OPERATIONS = 60  # of a graph that a derivation shows, if nothing else is asked
+MAX_OPERATIONS = 60  # of a graph that a derivation shows by default
 
 T = TypeVar("T")
 
@@ -19,14 +19,14 @@ Phrase: TypeAlias = list[Run]
 
 
 class Side(NamedTuple):
-    """One side of an equation, with the relation before it: ``=``, ``≈``, ``+=``, or nothing before the first."""
+    """One side of an equation, and the relation before it: ``=``, ``≈`` or ``+=``; before the first side none."""
 
     relation: str
     phrase: Phrase
 
 
 class Line(NamedTuple):
-    """A chain of equations, ``first = second ≈ third``, and a remark at its end; indented by ``level``."""
+    """A chain of equations, ``first = second ≈ third``, with a remark at its end; ``level`` says how far it is indented."""
 
     sides: Sequence[Side]
     level: int = 0
@@ -41,7 +41,7 @@ class Prose(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A heading, the derivative it is about, if there is one, and what stands under it."""
+    """A heading, the lines under it, and the derivative that it is about, if it is about one."""
 
     title: Phrase
     lines: Sequence[Line | Prose]
@@ -49,7 +49,7 @@ class Section(NamedTuple):
 
 
 def phrase(text: str, *holes: Run | Phrase) -> Phrase:
-    """Words, with a formula, other words or another phrase in place of each ``{}``.
+    """Return words in which a formula, other words or a phrase has taken the place of each ``{}``.
 
     >>> from autograd.rules.formula_tree import Name
     >>> phrase("{} does not depend on {}.", Name("y"), Name("x"))
@@ -66,7 +66,7 @@ def phrase(text: str, *holes: Run | Phrase) -> Phrase:
 
 
 def listed(formulas: Sequence[Formula]) -> Phrase:
-    """The formulas with commas between them; of very many the first and the last."""
+    """Return the formulas with commas between them; of very many only the first and the last."""
     items: list[Run] = elide_middle(formulas, lambda formula: formula, "…")
     return phrase(", ".join(["{}"] * len(items)), *items)
 
@@ -75,7 +75,7 @@ def listed(formulas: Sequence[Formula]) -> Phrase:
 
 
 def equation(first: Formula, *sides: Formula, relation: str = "") -> list[Side]:
-    """``first = side = side``; the sign is ≈ wherever a number shown is not the exact one.
+    """Return ``first = side = side``, with ≈ wherever a number shown was rounded.
 
     >>> from autograd.rules.formula_tree import Name
     >>> [side.relation for side in equation(Name("y"), Name("x"), Numeral(1 / 3))]
@@ -96,11 +96,11 @@ def total(numbers: Sequence[Number]) -> Formula:
     return Sum(side_by_side(numbers, Numeral))
 
 
-# --- a part for the whole -----------------------------------------------------------------------------------------------
+# --- excerpts -----------------------------------------------------------------------------------------------------------
 
 
 class Excerpt(Generic[T]):
-    """Items, or of too many the first and the last: of those that matter, if it is said which do."""
+    """All of some items; of too many the first and the last, of those that matter if ``matters`` says which do."""
 
     def __init__(self, items: Sequence[T], most: int, matters: Callable[[T], bool] | None = None) -> None:
         chosen = items
@@ -111,7 +111,7 @@ class Excerpt(Generic[T]):
         self.num_left_out = len(items) - len(self.shown)
 
     def lines(self, write: Callable[[T], Iterable[Line]], left_out: Prose) -> Iterator[Line | Prose]:
-        """What there is to say of each item shown, with a word where others are left out."""
+        """The lines about each item shown, with ``left_out`` where others are missing."""
         for item in self._first:
             yield from write(item)
         if self.num_left_out:

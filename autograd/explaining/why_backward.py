@@ -1,4 +1,4 @@
-"""Why backward() is as it is: the same pass in another order, and with = for +=, on the learner's own graph and numbers."""
+"""why_order and why_plus: what the backward pass gives in another order, and with = in place of +=, on the learner's own graph."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from autograd.rules.formula_tree import Name, Numeral, Product, Route, side_by_s
 from autograd.rules.notation import TEXT
 from autograd.value import Value
 
-MAX_LINES = 30  # of a pass, or of gradients, that are shown
-MAX_VISITS = 10_000  # that a walk without a memory is followed for
+MAX_LINES = 30  # of a pass, or of gradients
+MAX_VISITS = 10_000  # of a walk that does not remember which nodes it has met
 
 
 def why_order(output: Value) -> Derivation:
-    r"""Why ``backward()`` needs a topological order: the same pass in a naive one, and the node at which it goes wrong.
+    r"""Show why ``backward()`` needs a topological order: the same pass in a naive one, and the node at which it goes wrong.
 
-    The naive order is that of many first attempts: a node passes its gradient on when it is first met, then its inputs are
-    visited, first operand first. A node with several users may so pass on before all of them have contributed:
+    Many first attempts take the naive order: a node passes its gradient on when the walk first meets it; then the walk visits its
+    inputs, first operand first. So a node with several users may pass on before all of them have contributed:
 
     .. math:: \bar v = \sum_{u\,:\,v \to u} \bar u\,\frac{\partial u}{\partial v} \quad\text{is complete only after every user } u
 
-    Where this order happens to give the right gradients, the derivation says so, and why; and what comes of a walk that does not
-    even remember which nodes it has met.
+    Where this order happens to give the right gradients, the derivation says why. It also shows what a walk computes that does not
+    remember which nodes it has met.
 
     Args:
         output: the value that ``backward()`` would start from.
@@ -70,9 +70,9 @@ def why_order(output: Value) -> Derivation:
 
 
 def why_plus(output: Value) -> Derivation:
-    r"""Why ``backward()`` says ``+=``: the same pass with ``=``, and the node at which a contribution is overwritten.
+    r"""Show why ``backward()`` says ``+=``: the same pass with ``=``, and the node at which a contribution is overwritten.
 
-    A node that is used twice acts on the output in two ways, and its gradient is the sum over both, the chain rule of several
+    A node that is used twice acts on the output in two ways. Its gradient is the sum over both, by the chain rule for several
     variables:
 
     .. math:: \bar v = \sum_{u\,:\,v \to u} \bar u\,\frac{\partial u}{\partial v}
@@ -112,7 +112,7 @@ def why_plus(output: Value) -> Derivation:
 
 
 class _Graph:
-    """The nodes between the leaves and the output, with names, users, and the gradients that are right."""
+    """The nodes between the leaves and the output, with their names, their users and their true gradients."""
 
     def __init__(self, output: Value) -> None:
         order = topological_order(output) if isinstance(output, Value) else []
@@ -131,11 +131,10 @@ class _Graph:
         self.right = dict(zip(self.backwards, grad(output, self.backwards), strict=True))
 
     def name(self, node: Value) -> Name | Numeral:
-        """The name of a node."""
         return self.named.name(node)
 
     def behind(self, nodes: Iterable[Value]) -> list[Value]:
-        """All that some of the nodes pass on to, directly or not."""
+        """The nodes to which one of these passes its gradient on, directly or through others."""
         behind = {source for node in nodes for _, source in self.edges[node]}
         for node in self.backwards:
             if node in behind:
@@ -143,7 +142,7 @@ class _Graph:
         return [node for node in self.backwards if node in behind]
 
     def as_visited(self, remembering: bool = True) -> list[Value]:
-        """The nodes that pass on, in the order in which a walk meets them; without a memory it meets some again and again."""
+        """The nodes that pass on, in the order in which the walk meets them; one that does not remember meets some repeatedly."""
         order, visited, rest = [], set(), [self.output]
         while rest:
             node = rest.pop()
@@ -155,7 +154,7 @@ class _Graph:
 
 
 class _Contribution(NamedTuple):
-    """What a user passes to one of its operands: the local derivative times the gradient that the user has by then."""
+    """What a user passes to one of its operands: the local derivative times the gradient that the user has at that time."""
 
     user: Value
     slot: int
@@ -166,7 +165,7 @@ class _Contribution(NamedTuple):
 
 
 class _Pass:
-    """A backward pass over the nodes in the order given; each contribution is combined with the gradient so far."""
+    """A backward pass over nodes in any order, which combines each contribution with the gradient so far."""
 
     def __init__(self, graph: _Graph, order: Iterable[Value], combine: Callable[[Any, Any], Any] = add) -> None:
         self.graph = graph
@@ -181,7 +180,7 @@ class _Pass:
                 self.gradients[source] = combine(self.gradients.get(source, graph.folded.zero), amount)
 
     def lines(self, relation: str, remarks: Mapping[int, Phrase]) -> Iterator[Line | Prose]:
-        """The contributions one by one, with a remark on some."""
+        """The contributions one by one, some with a remark."""
         yield Line(self.gradient(self.graph.output, self.graph.folded.one))
         named = self.graph.named
         for number, (user, _, to, partial, gradient, amount) in enumerate(self.contributions[:MAX_LINES]):
@@ -192,11 +191,11 @@ class _Pass:
             yield Prose([f"{len(self.contributions) - MAX_LINES} more contributions are left out."])
 
     def gradient(self, node: Value, number: Any, terms: Sequence[Any] = ()) -> list[Side]:
-        """A gradient, where there are terms as their sum."""
+        """A gradient, and if terms are given that it is their sum."""
         return equation(self.graph.named.adjoint(node), *([total(terms)] if terms else []), Numeral(number))
 
     def compared(self, doubtful: Sequence[Value]) -> Iterator[Line | Prose]:
-        """The gradients that are wrong beside the derivatives, those of leaves first."""
+        """The wrong gradients beside the derivatives, those of leaves first."""
         right = self.graph.right
         wrong = [node for node in reversed(doubtful) if not _same(self.gradients[node], right[node])]
         for node in sorted(wrong, key=lambda node: bool(self.graph.edges[node]))[:MAX_LINES]:
@@ -213,7 +212,7 @@ class _Pass:
 
 
 def _same(a: Any, b: Any) -> bool:
-    """Whether two gradients are equal but for rounding, which depends on the order of a sum; exact numbers are not rounded."""
+    """Whether two gradients differ by no more than rounding, which depends on the order of a sum. Exact numbers are not rounded."""
     if isinstance(a, float) or isinstance(b, float):
         return math.isclose(a, b, rel_tol=1e-12) or (a != a and b != b)
     return bool(a == b)
@@ -289,7 +288,7 @@ class _Order:
         yield Prose(["Nothing in the walk sees to that: it follows the order in which the operands are written."])
 
     def forgetting(self) -> Iterator[Section]:
-        """A walk that does not remember which nodes it has met, where that makes a difference."""
+        """What a walk computes that does not remember which nodes it has met, where that makes a difference."""
         visits = {self.graph.output: 1}
         for node in self.graph.passing:
             for _, source in self.graph.edges[node]:
@@ -343,7 +342,7 @@ class _Plus:
         yield Section(["Why contributions are added"], [Prose([why])])
 
     def overwritten(self, first: _Contribution, second: _Contribution) -> Iterator[Line | Prose]:
-        """Both contributions, and what becomes of them in either way."""
+        """Both contributions, and the gradient with = and with +=."""
         users = f"{{}} is used {len(self.graph.users[first.to])} times. "
         by = f"What {{}} (operand {first.slot + 1}) contributes is overwritten by what {{}} (operand {second.slot + 1}) does."
         yield Prose(phrase(users + by, *map(self.graph.name, (first.to, first.user, second.user))))

@@ -1,6 +1,6 @@
-"""A formula as a tree: what is said, before a notation writes it.
+"""A formula as a tree, before a notation writes it.
 
-The texts of the table are such trees, with the names or numbers of a graph in place of their operands.
+A text of the table becomes such a tree, with the names or numbers of a graph in place of its operands.
 
 >>> from autograd.ops import MUL, TANH
 >>> operation(TANH, [operation(MUL, [Name("w"), Numeral(2)])])
@@ -43,7 +43,7 @@ class Negative(NamedTuple):
 
 
 class Binary(NamedTuple):
-    """A sum, difference, product, quotient or power of two operands: the operator is the name of its row."""
+    """A sum, difference, product, quotient or power of two operands; ``operator`` is the name of its row."""
 
     operator: str
     left: Formula
@@ -51,7 +51,7 @@ class Binary(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A function of the table, a user's operation or a folded scope; of several results the component so named."""
+    """A row of the table, a closure or a folded scope, applied; if that has several results, ``component`` names the one meant."""
 
     function: str
     arguments: Sequence[Formula]
@@ -103,7 +103,7 @@ class Tangent(NamedTuple):
 
 
 class Elision(NamedTuple):
-    """What is left out of a long row: …"""
+    """The … in the middle of a long row."""
 
 
 Formula: TypeAlias = (
@@ -124,7 +124,7 @@ Formula: TypeAlias = (
 
 
 def numbers_in(formula: Formula | Sequence[Formula]) -> Iterator[Number]:
-    """The numbers that stand in a formula.
+    """Yield the numbers that stand in a formula.
 
     >>> list(numbers_in(Binary("add", Product([Numeral(2), Name("x")]), Numeral(3))))
     [2, 3]
@@ -138,7 +138,7 @@ def numbers_in(formula: Formula | Sequence[Formula]) -> Iterator[Number]:
 
 
 def elide_middle(items: Sequence[T], write: Callable[[T], S], elision: S) -> list[S]:
-    """What ``write`` makes of each item; of more than ``MAX_SIDE_BY_SIDE`` only of the first and the last.
+    """Return what ``write`` makes of each item; of more than ``MAX_SIDE_BY_SIDE`` items only of the first and the last.
 
     >>> "".join(elide_middle("abcdefghijklmnopqrstuvwxyz", str.upper, "..."))
     'ABCDEFGH...STUVWXYZ'
@@ -150,7 +150,7 @@ def elide_middle(items: Sequence[T], write: Callable[[T], S], elision: S) -> lis
 
 
 def side_by_side(items: Sequence[T], write: Callable[[T], Formula]) -> list[Formula]:
-    """The same for formulas."""
+    """Return formulas side by side, likewise."""
     return elide_middle(items, write, Elision())
 
 
@@ -158,7 +158,7 @@ def side_by_side(items: Sequence[T], write: Callable[[T], Formula]) -> list[Form
 
 
 def operation(op: Op, operands: Sequence[Formula]) -> Formula:
-    """What the learner wrote: an operator where the row is one, else a call by name."""
+    """Return what the learner wrote: an operator if the row is one, else a call by name."""
     tree = _parsed(op.value)
     arguments = [*operands, *([] if op.c is None else [Numeral(op.c)])]
     is_operator = isinstance(tree, ast.BinOp | ast.UnaryOp)
@@ -168,7 +168,7 @@ def operation(op: Op, operands: Sequence[Formula]) -> Formula:
 
 
 def partial(op: Op, slot: int, operands: Sequence[Formula], out: Formula) -> Formula:
-    """A local derivative in symbols: the row's text, with its constant put in.
+    """Return a local derivative in symbols: the row's text, with its constant put in.
 
     >>> from autograd.ops import POW
     >>> partial(POW.at(2), 0, [Name("x")], Name("y"))
@@ -204,7 +204,7 @@ def _parsed(text: str) -> ast.expr:
 
 @lru_cache(maxsize=1024)
 def _simplified(op: Op, slot: int) -> ast.expr:
-    """A partial with the constant of its family put in, and what can be computed then computed: 3 * x ** 2."""
+    """A partial with the constant of its family put in and then simplified: 3 * x ** 2."""
     tree = ast.parse(op.partials[slot], mode="eval").body
     return tree if op.c is None else _Simplify(op.c).visit(tree)
 

@@ -1,7 +1,7 @@
 """How formulas and numbers are written: in plain text, as Python reads it, and in LaTeX.
 
-A formula is a tree; a notation writes it as a ``Piece``, which knows how tightly its outermost operation binds. So parentheses
-stand where they are needed and nowhere else.
+A notation writes a tree as a ``Piece``, which knows how tightly its outermost operation binds: so parentheses stand where they
+are needed and nowhere else.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ MAX_WRITTEN_INT = 10**20  # a numerator or denominator below it is written out
 
 
 class Piece(NamedTuple):
-    """A written formula: its text, its precedence, and the places before its outermost signs, where a line may be broken."""
+    """A written formula: its text, its precedence, and where a line may be broken, before its outermost signs."""
 
     text: str
     precedence: int = ATOM
@@ -48,7 +48,7 @@ class Piece(NamedTuple):
 class Notation:
     r"""A way to write formulas; ``TEXT`` and ``LATEX`` are two, ``MATHML`` a third.
 
-    It consists of signs, of templates with ``{}`` for what they hold, and of the methods that raise NotImplementedError here.
+    A notation states its signs, its templates, in which ``{}`` stands for what they hold, and the methods without a body here.
 
     >>> a, b, c = map(Name, "abc")
     >>> TEXT.write(Binary("mul", Binary("add", a, b), c))
@@ -80,23 +80,23 @@ class Notation:
     least_exponent = SUM  # an exponent that stands above the line needs no parentheses
 
     def name(self, label: str, accent: str = "{}") -> str:
-        """A label as a name, with a template around its letters."""
+        """Return a label as a name; ``accent`` is a template around its letters."""
         raise NotImplementedError
 
     def prose(self, words: str, bold: bool = False) -> str:
-        """Words between formulas."""
+        """Return words that stand between formulas."""
         raise NotImplementedError
 
     def call(self, function: str, arguments: Sequence[str], component: str) -> Piece:
-        """A function of the table, or what a user's operation or a scope is called."""
+        """Return a call of a row of the table, of a closure or of a folded scope; ``component`` says which of its results."""
         raise NotImplementedError
 
     def width(self, text: str) -> int:
-        """About how many characters wide a written formula is."""
+        """Return about how many characters wide a written formula is."""
         raise NotImplementedError
 
     def number(self, value: Number) -> Piece:
-        """A number with ``NUM_DIGITS`` digits; Fractions are exact, unless they are very long. Zero has no sign."""
+        """Return a number with ``NUM_DIGITS`` digits; Fractions are exact, unless they are very long. Zero has no sign."""
         if value < 0:
             return Piece(self.negative.format(self.number(-value).text), SIGN)
         if is_written_out(value):
@@ -111,11 +111,11 @@ class Notation:
         return Piece({"inf": self.infinity, "nan": self.nan}.get(mantissa) or self.integer.format(mantissa))
 
     def write(self, formula: Formula) -> str:
-        """The formula as a string."""
+        """Return the formula as a string."""
         return self.piece(formula).text
 
     def piece(self, formula: Formula) -> Piece:
-        """The formula as an operand of a larger one."""
+        """Return the formula with its precedence and its breaks, as a part of a larger one."""
         match formula:
             case Name(label):
                 return Piece(self.name(label))
@@ -156,7 +156,7 @@ class Notation:
         raise TypeError(f"a formula is made of the classes of formula_tree, but got {formula!r}")
 
     def operand(self, piece: Piece, at_least: int) -> str:
-        """The text of a piece where only what binds at least so tightly stands without parentheses."""
+        """Return the text of a piece, in parentheses if it binds less tightly than ``at_least``."""
         return piece.text if piece.precedence >= at_least else self.parentheses.format(piece.text)
 
     def _binary(self, operator: str, left: Piece, right: Piece) -> Piece:
@@ -269,7 +269,7 @@ class Indexed(NamedTuple):
 
 
 def indexed(label: str) -> Indexed | None:
-    """The parts of a label, if it is letters with indices.
+    """Return the parts of a label, or None if it is not letters with indices.
 
     >>> indexed("w1[2,3]"), indexed("y_hat"), indexed("my value")
     (Indexed(stem='w', primes='', layer='1', indices=['2', '3']), Indexed(stem='y_hat', primes='', layer='', indices=[]), None)
@@ -310,7 +310,7 @@ def _stem(letters: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """The text with the signs that LaTeX reads as commands made harmless, and quoted as it quotes."""
+    """Return the text with LaTeX's own signs escaped, and with its quotation marks."""
     marks = {"«": "“", "»": "”", "^": r"\^{}", "~": r"\~{}", **{sign: "\\" + sign for sign in "#$%&_{}"}}
     return "".join(marks.get(sign, sign) for sign in text)
 
@@ -319,20 +319,22 @@ def escaped(text: str) -> str:
 
 
 def is_written_out(value: Number) -> bool:
-    """Whether an exact number is shown with all its digits."""
+    """Return whether an exact number is shown with all its digits."""
     return isinstance(value, int | Fraction) and abs(value.numerator) < MAX_WRITTEN_INT and value.denominator < MAX_WRITTEN_INT
 
 
 def rounded(value: Number) -> str:
-    """A number with ``NUM_DIGITS`` digits."""
+    """Return a number with ``NUM_DIGITS`` digits."""
     if isinstance(value, float):
         return f"{value + 0:.{NUM_DIGITS}g}"  # + 0: there is no sign before 0
-    quotient = Context(prec=NUM_DIGITS).divide(Decimal(value.numerator), Decimal(value.denominator))  # maybe beyond the floats
+    quotient = Context(prec=NUM_DIGITS).divide(
+        Decimal(value.numerator), Decimal(value.denominator)
+    )  # it may be beyond the floats
     return f"{quotient.normalize():g}"
 
 
 def prints_exactly(value: Number) -> bool:
-    """Whether the digits shown are all of them, but for what rounding made of 0.1 + 0.2.
+    """Return whether the digits shown are all there are, apart from the rounding error in a sum such as 0.1 + 0.2.
 
     >>> prints_exactly(0.1 + 0.2), prints_exactly(1 / 3)
     (True, False)

@@ -7,7 +7,6 @@ from fractions import Fraction
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import OPS, Op, Value, apply, explain, explain_forward, scope, why_order, why_plus
@@ -29,6 +28,7 @@ from autograd.rules.mathml import MATHML
 from autograd.rules.notation import Notation
 from tests.autograd.classics import GOLDEN, IN_MATHML, derivation, named
 from tests.autograd.test_latex import LABELS, NUMBERS, ROWS
+from tests.strategies import for_all
 
 NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
 NUM_CHILDREN = {"msup": 2, "msub": 2, "msubsup": 3, "mfrac": 2, "mover": 2}
@@ -187,7 +187,7 @@ def check(seed):
     assert value_of(formula, **NAMES) == value
 
 
-@given(st.integers(0, 10**6))
+@for_all(st.integers(0, 10**6), examples=100)
 def test_a_formula_read_back_has_its_value(seed):
     check(seed)
 
