@@ -66,8 +66,8 @@ def test_functions_written_out_at_the_edges(lanes):
         [math.nan, math.inf, -math.inf, 0.0, -0.0, 709.7, 710.5, -745.1, -746.5, 5e-324, 1e308, -1e308, 0, 0, 0, 0]
     )
     exps, tanhs = (applied(name, lanes, numbers) for name in ("exp", "tanh"))
-    wanted = [math.nan, math.inf, 0.0, 1.0, 1.0, math.exp(709.7), math.inf, 5e-324, 0.0, 1.0, math.inf, 0.0, 1, 1, 1, 1]
-    np.testing.assert_allclose(exps, wanted, rtol=1e-15)
+    expected = [math.nan, math.inf, 0.0, 1.0, 1.0, math.exp(709.7), math.inf, 5e-324, 0.0, 1.0, math.inf, 0.0, 1, 1, 1, 1]
+    np.testing.assert_allclose(exps, expected, rtol=1e-15)
     np.testing.assert_array_equal(tanhs[:12], [math.nan, 1, -1, 0, -0.0, 1, 1, -1, -1, 5e-324, 1, -1])
     assert np.signbit(tanhs[4])
     assert not np.signbit(tanhs[3])

@@ -183,7 +183,7 @@ class BatchBound:
         results: int = 0,
         columns: int = 0,
     ) -> list[Callable[[], None]]:
-        """A call for each thread. The first runs the vectors that are left over by the blocks; all deal the blocks out."""
+        """A call for each thread. All share the blocks, and the first also runs the vectors that fill no block."""
         layout, (partial, singles, blocks) = self._layout, self._parts
         lanes, inputs, data = self._lanes, self._tape.inputs, self._data.ctypes.data
         data_stride, results_stride = lanes * inputs * WORD_BYTES, lanes * columns * WORD_BYTES

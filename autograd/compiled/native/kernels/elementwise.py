@@ -23,7 +23,7 @@ from autograd.rules.op import Op
 
 
 def fixed_constant(op: Op) -> float | None:
-    """The constant of a family, if the kernel is compiled for it because small powers are products. Others stand in the stream."""
+    """The constant of a family if kernels are compiled for it: small powers are products. Other constants stand in the stream."""
     fixed = op.c is not None and op.c in range(MAX_PRODUCT_EXPONENT + 1)
     return float(op.c) if fixed and op.c is not None else None
 

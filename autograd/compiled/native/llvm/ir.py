@@ -153,7 +153,7 @@ class Code:
 
     @contextmanager
     def repeat(self, count: str | int, start: str | int = 0, step: int = 1) -> Iterator[str]:
-        """Run what is written inside for i = start, start + step, ... below ``count``. It runs at least once: callers know that it must."""
+        """Run what is written inside for i = start, start + step, ... below ``count``. It runs at least once, so ``start`` must be below ``count``."""
         label = self.fresh("loop")
         counter = self.variable("i64", str(start))
         self.emit(f"br label %{label}")
