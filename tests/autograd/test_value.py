@@ -347,7 +347,9 @@ def test_comparing_with_numpy_arrays_goes_entry_by_entry():
     assert list(x > array) == [True, False]
 
 
-@pytest.mark.parametrize("foreign", ["2", None, 1j, [1.0], (1,), {1}, Decimal(2), b"2", object(), np.complex64(1)], ids=repr)
+@pytest.mark.parametrize(
+    "foreign", ["2", None, 1j, [1.0], (1,), {1}, Decimal(2), b"2", object(), np.complex64(1)], ids=lambda x: type(x).__name__
+)
 def test_what_is_not_a_real_number_is_refused_with_words(foreign):
     with pytest.raises(TypeError, match=r"a Value holds a real number .* but got .* of type " + type(foreign).__name__):
         Value(foreign)
