@@ -1,4 +1,4 @@
-"""What the benchmarks share: numbers on the command line, and the refusal to compare times of different gradients."""
+"""What the benchmarks share: how they read numbers on the command line, and how they refuse to time gradients that differ."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def positive(text: str) -> int:
 
 
 def refuse_if_different(what: str, expected: Sequence[float], got: Sequence[float], ours: str, name: str) -> None:
-    """Stop, unless all entries agree to ``TOLERANCE`` of the largest."""
+    """Exit with a message unless all entries agree to ``TOLERANCE`` of the largest."""
     largest = max(map(abs, expected))
     difference = max((abs(e - g) for e, g in zip(expected, got, strict=True)), default=math.inf)
     if not difference <= TOLERANCE * largest:

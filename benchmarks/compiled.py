@@ -1,9 +1,9 @@
 """Compiled scalars beside their peers: array libraries, compilers of scalar graphs, and the same scalars recorded one by one.
 
 Each engine computes one loss and its whole gradient over a batch, in a process of its own. The processes live through all rounds and
-take turns: while one is timed the others wait for a line on their input. A ratio is the peer's median time over ours within a
-round; printed are the median of the ratios and their range. Before anything is timed all engines must agree on the loss and on
-every gradient.
+take turns: while one is timed, the others wait for a line on their input. A ratio is the peer's median time divided by ours in the same
+round; the table shows the median of the ratios and their range. All engines must agree on the loss and on every gradient before any of
+them is timed.
 
     python benchmarks/compiled.py [--rounds N] [--seconds S] [--works NAME ...] [--scaling] [--json FILE]
 """
@@ -25,11 +25,11 @@ from typing import Any, NamedTuple
 from common import positive, refuse_if_different
 from works import EAGER, ENGINES, HAND, OURS, OURS_NUMPY, OURS_TWO, OURS_VALUE, TORCH, TORCH_TWO, WORKS
 
-PAUSE = 0.1  # seconds between engines: threads of the one before may still spin
+PAUSE_SECONDS = 0.1  # between engines: threads of the last one may still spin
 
 
 class Comparison(NamedTuple):
-    """Two engines at one work, and the ratio that we aim at: the peer's time over ours, at least or (with a minus) at most."""
+    """Two engines at one work, and the target of their ratio, the peer's time divided by ours: a least one, or with a minus a largest."""
 
     work: str
     ours: str
@@ -74,7 +74,7 @@ COMPARISONS = [
 
 
 def serve(engine: str, work: str) -> None:
-    """Prepare, say what was computed, then time steps as often as a line asks for it."""
+    """Prepare an engine and print its loss and gradient; then read a number of seconds from each line, and time steps so long."""
     started = time.perf_counter()
     step, gradient = ENGINES[engine].prepare(WORKS[work])
     value, gradients = gradient()
@@ -84,7 +84,7 @@ def serve(engine: str, work: str) -> None:
 
 
 def timed(step: Any, seconds: float) -> dict[str, Any]:
-    """The shortest and the median time of a step; quick ones are timed several at a time."""
+    """The shortest and the median time of a step. Several quick steps are timed together."""
     started = time.perf_counter()
     step()
     once = time.perf_counter() - started
@@ -137,8 +137,8 @@ def available(engine: str) -> bool:
 
 def measure(work: str, rounds: int, seconds: float) -> dict[str, Any]:
     """The times of all engines of a work, round by round, and the ratios of its comparisons."""
-    wanted = [each for each in COMPARISONS if each.work == work and available(each.ours) and available(each.peer)]
-    names = list(dict.fromkeys(name for each in wanted for name in (each.ours, each.peer)))
+    comparisons = [one for one in COMPARISONS if one.work == work and available(one.ours) and available(one.peer)]
+    names = list(dict.fromkeys(name for comparison in comparisons for name in (comparison.ours, comparison.peer)))
     processes = {name: Process(name, work) for name in names}
     reference = processes[names[0]].prepared
     for name, process in processes.items():
@@ -148,26 +148,27 @@ def measure(work: str, rounds: int, seconds: float) -> dict[str, Any]:
     times: dict[str, list[Any]] = {name: [] for name in names}
     for _ in range(rounds):
         for name in names:
-            time.sleep(PAUSE)
+            time.sleep(PAUSE_SECONDS)
             times[name].append(processes[name].time(seconds))
     for process in processes.values():
         process.close()
     return {
         "engines": {
             name: {
-                "shortest": min(each["shortest"] for each in times[name]),
-                "median": median(each["median"] for each in times[name]),
+                "shortest": min(turn["shortest"] for turn in times[name]),
+                "median": median(turn["median"] for turn in times[name]),
                 "prepared in": processes[name].prepared["seconds"],
             }
             for name in names
         },
-        "ratios": [ratio(each, times) for each in wanted],
+        "ratios": [ratio(comparison, times) for comparison in comparisons],
     }
 
 
-def ratio(each: Comparison, times: dict[str, list[Any]]) -> dict[str, Any]:
-    ratios = sorted(peer["median"] / ours["median"] for peer, ours in zip(times[each.peer], times[each.ours], strict=True))
-    return {**each._asdict(), "ratio": median(ratios), "lowest": ratios[0], "highest": ratios[-1]}
+def ratio(comparison: Comparison, times: dict[str, list[Any]]) -> dict[str, Any]:
+    turns = zip(times[comparison.peer], times[comparison.ours], strict=True)
+    ratios = sorted(peer["median"] / ours["median"] for peer, ours in turns)
+    return {**comparison._asdict(), "ratio": median(ratios), "lowest": ratios[0], "highest": ratios[-1]}
 
 
 def show(work: str, result: dict[str, Any]) -> None:
@@ -179,18 +180,17 @@ def show(work: str, result: dict[str, Any]) -> None:
     for heading in ("shortest us", "median us", "compared with", "ratio", "range", "target"):
         table.add_column(heading, justify="right")
     for name, times in result["engines"].items():
-        compared = [each for each in result["ratios"] if each["peer"] == name] or [None]
-        for each in compared:
+        for found in [found for found in result["ratios"] if found["peer"] == name] or [None]:
             cells = [f"{1e6 * times['shortest']:,.1f}", f"{1e6 * times['median']:,.1f}"]
-            if each is not None:
-                digits = ",.0f" if each["ratio"] >= 100 else ".2f"
-                cells += [each["ours"], f"{each['ratio']:{digits}}", f"{each['lowest']:{digits}} - {each['highest']:{digits}}"]
-                cells.append(said(each["target"]))
+            if found is not None:
+                digits = ",.0f" if found["ratio"] >= 100 else ".2f"
+                lowest_to_highest = f"{found['lowest']:{digits}} - {found['highest']:{digits}}"
+                cells += [found["ours"], f"{found['ratio']:{digits}}", lowest_to_highest, bound(found["target"])]
             table.add_row(name, *cells)
     console.print(table)
 
 
-def said(target: float | None) -> str:
+def bound(target: float | None) -> str:
     return "" if target is None else f"<= {-target:g}" if target < 0 else f">= {target:,g}"
 
 
@@ -203,7 +203,7 @@ def versions() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time compiled scalars beside their peers.")
     parser.add_argument("--rounds", type=positive, default=9, metavar="N", help="turns of each engine (9)")
-    parser.add_argument("--seconds", type=float, default=0.2, metavar="S", help="that a turn lasts at least (0.2)")
+    parser.add_argument("--seconds", type=float, default=0.2, metavar="S", help="the least duration of a turn (0.2)")
     parser.add_argument("--works", nargs="+", choices=WORKS, default=list(WORKS), metavar="NAME", help="; ".join(WORKS))
     parser.add_argument("--scaling", action="store_true", help="compile time, memory, batch sizes and threads instead")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to FILE")
@@ -223,7 +223,7 @@ def main() -> None:
             show(work, results[work])
         skipped = [name for name in ENGINES if not available(name)]
         if skipped:
-            print(f"skipped, for want of their packages: {', '.join(skipped)}")
+            print(f"skipped, because their packages are not installed: {', '.join(skipped)}")
     print(results["versions"])
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n")

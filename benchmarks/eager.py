@@ -2,18 +2,18 @@
 
 The program is that of micrograd's notebook: an MLP 2-16-16-1 with relu, the hinge loss over 100 points of two moons and a
 penalty of 1e-4 on the squares of the parameters. A step wraps the inputs, computes the loss, sets the gradients to 0, runs
-``backward()`` and drops the graph; the update is left out, so that every step does the same work. All engines run the same
+``backward()`` and drops the graph; it does not update the parameters, so that every step does the same work. All engines run the same
 ``step`` below on the same numbers, with Python's garbage collector as it is by default.
 
-Each engine runs in a process of its own, and the processes alternate over several rounds: in one process, the garbage of one
-engine would be collected in the timing of another, and a busy machine slows neighbours in time alike. The ratios are taken
-within a round, of processor time, which other programs disturb less than the clock on the wall; no engine here uses threads.
-There are no ratios unless all engines agree on the loss and on every gradient.
+Each engine runs in a process of its own, and the processes take turns over several rounds: in a single process the collector would
+free the garbage of one engine while another is timed, and in turns a busy machine slows all engines alike. A ratio divides the
+processor times of two engines in the same round. Other programs disturb processor time less than the time on the clock, and no engine
+here uses threads. There are no ratios unless all engines agree on the loss and on every gradient.
 
     python benchmarks/eager.py [--rounds N] [--steps N] [--json FILE]
 """
 
-# ruff: noqa: B905  (the peers' lines stand as their style writes them, and a check of lengths in a hot loop would slow them)
+# ruff: noqa: B905  (the peers' lines keep their own style, and zip's check of lengths would slow them)
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def problem(seed: int = 1) -> Problem:
 
 
 def step(engine: Engine, xs: list[list[float]], ys: list[int]) -> Any:
-    """One full-batch step, in the words of micrograd's notebook; gives the loss."""
+    """Make one step over all examples, with the code of micrograd's notebook, and return the loss."""
     model = engine.model
     inputs = [list(map(engine.leaf, x)) for x in xs]
     scores = list(map(model, inputs))
@@ -92,7 +92,7 @@ def step(engine: Engine, xs: list[list[float]], ys: list[int]) -> Any:
 
 
 class TupleValue:
-    """A scalar as a program of 200 lines has it: as little as will do."""
+    """A scalar as a program of 200 lines writes it: with as little as it needs."""
 
     __slots__ = ("data", "grad", "_children", "_local_grads")  # fmt: skip
 
@@ -140,7 +140,7 @@ def linear(x: list[Any], w: list[list[Any]], b: list[Any]) -> list[Any]:
 
 
 class ListMLP:
-    """The network as lists of lists of scalars, whatever a scalar is."""
+    """The network as lists of lists of scalars of any kind."""
 
     def __init__(self, scalar: Callable[[float], Any], zero: Any, values: list[float]) -> None:
         parameters, self.zero = iter(values), zero
@@ -204,9 +204,9 @@ class Entry(NamedTuple):
     """An engine of the table."""
 
     build: Callable[[list[float]], Engine]
-    package: str  # that it needs; empty: none
-    share: float  # of the steps that each process times; fewer where no garbage builds up from step to step
-    target: str  # for their time over ours
+    package: str  # the package that it needs; empty: none
+    share: float  # the part of the steps that its process times: less than 1 where no garbage builds up from step to step
+    target: str  # for its time divided by ours
 
 
 OURS = "chainrule"
@@ -226,12 +226,12 @@ def set_parameters(model: Any, values: list[float]) -> None:
 
 def reachable(root: Any, inputs: Callable[[Any], Iterable[Any]]) -> int:
     """The number of nodes that ``root`` was computed from, itself included."""
-    met, rest = {root}, [root]
-    while rest:
-        fresh = set(inputs(rest.pop())) - met
-        met |= fresh
-        rest += fresh
-    return len(met)
+    visited, waiting = {root}, [root]
+    while waiting:
+        fresh = set(inputs(waiting.pop())) - visited
+        visited |= fresh
+        waiting += fresh
+    return len(visited)
 
 
 # --- in a process of its own ----------------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ def timed_steps(name: str, steps: int) -> Run:
 
 
 def bytes_per_node(name: str) -> float:
-    """What a node weighs before ``backward()``, on a long chain of products, sums and tanhs."""
+    """The bytes of a node before ``backward()``, in a long chain of products, sums and tanhs."""
     leaf = ENGINES[name].build(problem().parameters).leaf
     w, x = leaf(0.9), leaf(0.1)
     tracemalloc.start()
@@ -271,7 +271,7 @@ def bytes_per_node(name: str) -> float:
 
 
 def import_seconds() -> float:
-    """How long ``import autograd`` takes in an interpreter that has just started."""
+    """The processor time of ``import autograd`` in a new interpreter: the median of several."""
     code = "import time; start = time.process_time(); import autograd; print(time.process_time() - start)"
     return median(float(output_of("-c", code)) for _ in range(IMPORTS))
 

@@ -1,13 +1,13 @@
 """How much the engine carries: millions of nodes in one graph, and a hundred thousand graphs one after the other.
 
-Three questions, each in a process of its own, with Python's garbage collector switched off, so that nothing is freed but by the
-last reference to it:
+Three tasks, each in a process of its own. Python's garbage collector is switched off, so that only the last reference to an object
+frees it:
 
-    one graph       the chain z = tanh(w z + x), three nodes a link: built, differentiated, dropped; seconds and memory
-    the same, less  100,000 nodes of it under tracemalloc, which counts every byte but slows and swells what it counts
-    many graphs     a network's loss on one example, differentiated and dropped, again and again: memory must not grow
+    one graph    the chain z = tanh(w z + x), three nodes in each link: built, differentiated, dropped; seconds and memory
+    counted      100,000 nodes of the same chain under tracemalloc, which counts every byte, but takes time and memory itself
+    many graphs  a network's loss on one example, differentiated and dropped, again and again: memory must not grow
 
-After each, the collector is asked what it finds: nothing, if there are no reference cycles.
+After each task the collector runs. If there are no reference cycles, it finds nothing.
 
     python benchmarks/load.py [--nodes N] [--graphs N] [--json FILE]
 """
@@ -28,28 +28,30 @@ import weakref
 from pathlib import Path
 from typing import Any
 
+from common import positive
+
 import nn
 from autograd import Value, topological_order
 
-COUNTED = 100_000  # nodes under tracemalloc
-WARM = 1_000  # graphs before memory is looked at: Python keeps some freed objects for the next that are made
-LINK = 3  # nodes
+COUNTED_NODES = 100_000  # under tracemalloc
+WARM_UP_GRAPHS = 1_000  # before memory is measured: Python keeps some freed objects and uses them again
+NODES_PER_LINK = 3
 
 
 # --- in a process of its own ------------------------------------------------------------------------------------------
 
 
 def peak() -> int:
-    """The most memory that this process ever held, in bytes."""
+    """The most memory that this process has held, in bytes."""
     largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return largest if sys.platform == "darwin" else 1024 * largest  # the units differ
 
 
 def chain(nodes: int) -> tuple[Value, Value]:
-    """A graph of that many nodes, or up to two more, and a leaf at its far end."""
+    """The output of a graph of that many nodes, or up to two more, and the leaf w at its far end."""
     w, x = Value(0.9), Value(0.1)
     z = x
-    for _ in range(-(-nodes // LINK)):
+    for _ in range(-(-nodes // NODES_PER_LINK)):
         z = (w * z + x).tanh()
     return z, w
 
@@ -57,20 +59,20 @@ def chain(nodes: int) -> tuple[Value, Value]:
 def by_hand(nodes: int) -> float:
     """dz/dw of the same chain in plain floats, forward: z' = (1 - tanh^2) (z + w z')."""
     z, slope = 0.1, 0.0
-    for _ in range(-(-nodes // LINK)):
+    for _ in range(-(-nodes // NODES_PER_LINK)):
         out = math.tanh(0.9 * z + 0.1)
         z, slope = out, (1 - out * out) * (z + 0.9 * slope)
     return slope
 
 
 def without_collector() -> None:
-    """Clear up what compiling the rows left behind, once; from here on only the last reference frees."""
+    """Collect what compiling the rows left behind; from here on only the last reference to an object frees it."""
     gc.collect()
     gc.disable()
 
 
 def one_graph(nodes: int) -> dict[str, Any]:
-    chain(LINK)[0].backward()
+    chain(NODES_PER_LINK)[0].backward()
     without_collector()
     limit, before = sys.getrecursionlimit(), peak()
     start = time.perf_counter()
@@ -95,16 +97,16 @@ def one_graph(nodes: int) -> dict[str, Any]:
 
 
 def counted() -> dict[str, Any]:
-    chain(LINK)[0].backward()
+    chain(NODES_PER_LINK)[0].backward()
     without_collector()
     tracemalloc.start()
-    z, _ = chain(COUNTED)
+    z, _ = chain(COUNTED_NODES)
     built = tracemalloc.get_traced_memory()[0]
     z.backward()
     passed, most = tracemalloc.get_traced_memory()
     del z, _
     left = tracemalloc.get_traced_memory()[0]
-    return {name: held / COUNTED for name, held in (("built", built), ("passed", passed), ("most", most), ("left", left))}
+    return {name: held / COUNTED_NODES for name, held in (("built", built), ("passed", passed), ("most", most), ("left", left))}
 
 
 def many_graphs(graphs: int) -> dict[str, Any]:
@@ -119,7 +121,7 @@ def many_graphs(graphs: int) -> dict[str, Any]:
     nodes = len(topological_order(one(0)))
     without_collector()
     tracemalloc.start()
-    for k in range(WARM):
+    for k in range(WARM_UP_GRAPHS):
         one(k)
     traced, tracked, most = tracemalloc.get_traced_memory()[0], gc.get_count()[0], peak()
     start = time.perf_counter()
@@ -139,7 +141,7 @@ def many_graphs(graphs: int) -> dict[str, Any]:
 
 
 def child(task: str, count: int = 0) -> Any:
-    """What one task answers in a fresh interpreter."""
+    """The result of one task, run in a new interpreter."""
     done = subprocess.run([sys.executable, __file__, "--task", task, str(count)], check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout)
 
@@ -163,19 +165,19 @@ def show(result: dict[str, Any]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     one, counted, many = result["one_graph"], result["counted"], result["many_graphs"]
     nodes, graphs = result["nodes"], result["graphs"]
-    table = Table("step", title=f"One graph of {nodes:,} nodes, no garbage collector")
+    table = Table("phase", title=f"One graph of {nodes:,} nodes, no garbage collector")
     for heading in ("seconds", "ns/node", "bytes/node", "peak RSS/node"):
         table.add_column(heading, justify="right")
-    for step, seconds, traced, peak in (
+    for phase, seconds, traced, peak_rss in (
         ("build", one["build_s"], counted["built"], f"{one['graph_bytes'] / nodes:.0f}"),
         ("backward", one["backward_s"], counted["passed"], f"{one['peak_bytes'] / nodes:.0f}"),
         ("drop", one["free_s"], counted["left"], ""),
     ):
-        table.add_row(step, f"{seconds:.2f}", f"{1e9 * seconds / nodes:.0f}", f"{traced:.0f}", peak)
+        table.add_row(phase, f"{seconds:.2f}", f"{1e9 * seconds / nodes:.0f}", f"{traced:.0f}", peak_rss)
     console.print(table)
     console.print(
-        f"bytes/node: what is held after the step, by tracemalloc, on {COUNTED:,} nodes; "
-        f"during backward() {counted['most']:.0f}, for its list of the nodes and its set of those it met"
+        f"bytes/node: what is held afterwards, by tracemalloc, on {COUNTED_NODES:,} nodes; "
+        f"during backward() {counted['most']:.0f}, for its list of the nodes and its set of those it visited"
     )
     console.print(
         f"{'every node freed at once' if one['freed'] else 'NOT FREED'}; garbage found: {one['garbage']} objects; "
@@ -188,13 +190,6 @@ def show(result: dict[str, Any]) -> None:
         f"peak RSS by {many['peak_growth']:,} bytes; garbage found: {many['garbage']} objects"
     )
     console.print(f"Python {result['python']}, {result['machine']}")
-
-
-def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"needs a whole number of at least 1, but got {text}")
-    return number
 
 
 TASKS = {"one": one_graph, "counted": lambda _: counted(), "many": many_graphs}

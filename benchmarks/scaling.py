@@ -1,6 +1,6 @@
-"""How compiled scalars scale: time to compile against operations, time against batch size and threads, memory, and the limits.
+"""How compiled scalars scale: the time to compile by operations, the time of a step by examples and threads, memory, and the limits.
 
-Run by ``compiled.py --scaling``. Each question is answered in a process of its own.
+``compiled.py --scaling`` runs this. Each measurement is made in a process of its own.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from works import ENGINES, HAND, MOONS, OURS, OURS_NUMPY, OURS_TWO, Work
 
-LINKS = [21, 100, 333, 1_000, 3_333, 10_000, 33_333]  # of a chain, three operations each: 63 to 99,999
-BATCHES = [1, 2, 3, 8, 10, 32, 100, 316, 1_000, 3_162, 10_000, 31_623, 100_000]
-LARGE = 100_000
+LINKS = [21, 100, 333, 1_000, 3_333, 10_000, 33_333]  # of a chain, three operations in each link: 63 to 99,999
+EXAMPLES = [1, 2, 3, 8, 10, 32, 100, 316, 1_000, 3_162, 10_000, 31_623, 100_000]
+LARGE = 100_000  # examples
 SECONDS = 0.2
 
 
@@ -28,13 +28,13 @@ SECONDS = 0.2
 
 
 def compile_times(executor: str) -> list[dict[str, float]]:
-    """For chains of growing length: the operations, the seconds to trace and compile, and to run once."""
+    """For chains of growing length: the operations, the seconds to trace and compile, and the seconds of a step."""
     import autograd
     from autograd import Value
 
     w, b = Value(0.9), Value(0.1)
     rows = []
-    for links in [LINKS[0], *LINKS]:  # the first compiles the functions, which later ones find ready
+    for links in [LINKS[0], *LINKS]:  # the first also compiles the kernels, which later ones find ready
 
         def chain(x: Any, links: int = links) -> Any:
             z = x
@@ -52,16 +52,16 @@ def compile_times(executor: str) -> list[dict[str, float]]:
 
 
 def batch_times(engine: str) -> list[dict[str, float]]:
-    """For batches of growing size: the shortest and the median time of a step."""
+    """For batches of growing size: the shortest time of a step."""
     rows = []
-    for examples in BATCHES:
+    for examples in EXAMPLES:
         step, _ = ENGINES[engine].prepare(Work("moons", examples, MOONS, "relu", "hinge"))
         rows.append({"examples": examples, "shortest": shortest(step)})
     return rows
 
 
 def memory(engine: str) -> float:
-    """How many bytes the peak of the process rises while a large batch is prepared and computed, beyond its data."""
+    """The bytes by which the peak of the process rises while it prepares and computes a large batch; the data are made before."""
     work = Work("moons", LARGE, MOONS, "relu", "hinge")
     small, _ = ENGINES[engine].prepare(work._replace(examples=100))
     small()
@@ -73,7 +73,7 @@ def memory(engine: str) -> float:
 
 
 def limits() -> dict[str, float]:
-    """What one core of this machine does at best, as NumPy finds it: flops of a product of matrices, bytes of a copy."""
+    """The best that NumPy reaches on one core of this machine: flops a second in a product of matrices, bytes a second in a copy."""
     a, b = np.random.default_rng(0).normal(size=(2, 768, 768))
     source, target = np.ones((2, 1 << 24))
     return {
@@ -143,7 +143,7 @@ def measure_and_show() -> dict[str, Any]:
     engines = [OURS, OURS_TWO, OURS_NUMPY, HAND]
     batches = {engine: in_a_process("batch", engine) for engine in engines}
     weights = sum(a * b for a, b in pairwise(MOONS))
-    flops = 6 * weights  # a multiplication and an addition each: forward, for the inputs, for the weights
+    flops = 6 * weights  # two for each weight, three times: forward, gradient of the inputs, gradient of the weights
     best = in_a_process("limits")
     table(
         "Moons relu, microseconds a step",
@@ -168,7 +168,7 @@ def measure_and_show() -> dict[str, Any]:
     table(
         f"Memory of one step on {LARGE:,} examples beyond its data",
         ["engine", "MB"],
-        [[engine, f"{each / 1e6:.1f}"] for engine, each in held.items()],
+        [[engine, f"{held_bytes / 1e6:.1f}"] for engine, held_bytes in held.items()],
     )
     return {"compile": compiled, "first": first, "batches": batches, "limits": best, "memory": held}
 

@@ -1,8 +1,8 @@
-"""The work of ``compiled.py``: networks with data, and each engine that computes their loss and gradient, written as one would.
+"""The works of ``compiled.py``: networks with data, and engines that compute their loss and gradient, written as their users would.
 
-Every engine is a function of a ``Work`` that prepares all it can and returns ``(step, gradient)``: ``step()`` computes the loss
-and its whole gradient once, ``gradient()`` gives both as plain floats, to be compared: the loss, then the parameters neuron by
-neuron, weights before the bias. Parameters, data and compiled code are made once, outside ``step``; float64 throughout.
+Every engine is a function of a ``Work``. It prepares all it can, and returns ``(step, gradient)``: ``step()`` computes the loss and its
+whole gradient once; ``gradient()`` returns the loss and the gradient as plain floats, neuron by neuron, weights before the bias, so that
+they can be compared. Parameters, data and compiled code are made once, outside ``step``; all numbers are float64.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Work(NamedTuple):
     examples: int
     widths: tuple[int, ...]
     activation: str
-    loss: str  # of the names of nn.LOSSES
-    one_graph: bool = False  # whether ours, too, records all examples as one graph
+    loss: str  # a name from nn.LOSSES
+    one_graph: bool = False  # whether our engine also records all examples as one graph
 
     def numbers(self) -> tuple[Any, Any, Any]:
         """The inputs, N x d_0; the targets, N x d_L (-1 and 1, or one-hot); and the parameters, flat."""
@@ -60,7 +60,7 @@ class Work(NamedTuple):
 
 
 def network(work: Work) -> tuple[Any, Callable[[Any, Any], Any]]:
-    """The model, and the loss of one example, in scalars."""
+    """The model, and the function that computes the loss of one example in scalars."""
     import nn
 
     model = nn.MLP(work.widths[0], list(work.widths[1:]), activation=work.activation)
@@ -76,8 +76,8 @@ def chainrule(work: Work, **options: Any) -> Prepared:
 
     model, loss = network(work)
     x, y, theta = work.numbers()
-    if work.one_graph:  # a single example, which consists of all of them
-        one, loss = loss, lambda xs, ys: nn.mean([one(each, target) for each, target in zip(xs, ys, strict=True)])
+    if work.one_graph:  # a single example that holds all of them
+        one, loss = loss, lambda xs, ys: nn.mean([one(x, y) for x, y in zip(xs, ys, strict=True)])
         x, y = x[None], y[None]
     step = autograd.compile(loss, parameters=model.parameters(), **options).bind(x, y)
 
@@ -99,7 +99,7 @@ def chainrule_value(work: Work) -> Prepared:
 
 
 def eager(work: Work) -> Prepared:
-    """The same scalars, recorded anew at each step."""
+    """The same scalars, recorded again in each step."""
     from nn import mean
 
     model, loss = network(work)
@@ -151,7 +151,7 @@ def numpy_by_hand(work: Work) -> Prepared:
 
 
 def loss_by_hand(name: str, a: Any, y: Any) -> tuple[Any, Any]:
-    """The sum over the examples, and the derivative in the outputs."""
+    """The sum of the losses of all examples, and its derivative with respect to the outputs."""
     if name == "hinge":
         margin = 1 - y * a
         return np.maximum(margin, 0).sum(), -y * (margin > 0)
@@ -249,16 +249,16 @@ def micrograd(work: Work) -> Prepared:
 def expression(
     work: Work, x: list[Any], y: Any, theta: list[Any], relu: Callable[[Any], Any], tanh: Callable[[Any], Any]
 ) -> Any:
-    """The loss of one example of the moons, of whatever symbols."""
+    """The loss of one example of the moons, in symbols of any package."""
     remaining = iter(theta)
     h = x
     for depth, (_, width) in enumerate(pairwise(work.widths), start=1):
         z = []
         for _ in range(width):
             row = [next(remaining) for _ in h]
-            z.append(sum((w * each for w, each in zip(row, h, strict=True)), 0.0) + next(remaining))
+            z.append(sum((w * activation for w, activation in zip(row, h, strict=True)), 0.0) + next(remaining))
         last = depth == len(work.widths) - 1
-        h = z if last else [relu(each) if work.activation == "relu" else tanh(each) for each in z]
+        h = z if last else [relu(zi) if work.activation == "relu" else tanh(zi) for zi in z]
     return relu(1 - y * h[0]) if work.loss == "hinge" else (h[0] - y) ** 2 / 2
 
 
@@ -288,7 +288,7 @@ def heyoka(work: Work) -> Prepared:
 
 
 class KeepingAlive(NamedTuple):
-    """A call into C, with what it points to."""
+    """A call into C, with the objects that it points to."""
 
     call: Callable[[], Any]
     held: Any
