@@ -45,12 +45,12 @@ def explain(
 
     .. math:: \frac{\mathrm{d} L}{\mathrm{d} w} = \sum_{\text{paths}} \frac{\partial L}{\partial v_n}\cdots\frac{\partial v_1}{\partial w}
 
-    A round ∂ marks a local derivative, of one step with respect to one of its inputs; a straight d the total one, over all paths.
+    A round ∂ marks a local derivative, of one step with respect to one of its inputs; a straight d a total one, over all paths.
 
     Args:
         output: the value to differentiate.
-        source: the value to differentiate with respect to, or a list of values; None takes the leaves that are not constants, at
-            most ten.
+        source: the value to differentiate with respect to, or a list of values; None takes the leaves that are not constants,
+            at most ten.
         fold: scopes to show as one step each: by name (``"layer1/neuron2"``, or a list), or by depth (1: the outermost).
         max_paths: how many paths to show for a source; of more, those with the largest products, and their share of the whole.
         max_steps: how many steps to show; of more, the first and the last that depend on a source, and how many are left out.

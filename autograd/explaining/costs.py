@@ -36,7 +36,7 @@ class Cost(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """What the derivatives of an output with respect to its sources cost in three ways; printed, a table and what follows from it.
+    """What the derivatives of an output cost in each of three ways; printed, a table and what follows from it.
 
     Attributes:
         output: the name of the output.
@@ -72,7 +72,7 @@ class Comparison(NamedTuple):
         return self.to_markdown()
 
     def _title(self) -> str:
-        return f"The derivatives of {self.output} in {counted(self.sources, 'source')}"
+        return f"The derivatives of {self.output} with respect to {counted(self.sources, 'source')}"
 
     def _rows(self) -> Iterator[list[str]]:
         yield ["", "paths or passes", "multiplications", "additions"]
@@ -95,29 +95,30 @@ class Comparison(NamedTuple):
         else:
             yield f"Both modes cost the same here: forward mode {by_forward} in {passes}, reverse mode as many in 1 pass."
         if paths > min(forward, reverse):
-            yield f"Path by path it takes {_as_cell(paths)}: what paths have in common is computed anew for each."
+            yield f"Path by path it takes {_as_cell(paths)}: what paths have in common is computed again for each."
         else:
             yield "Path by path costs no more: the paths have nothing in common that is worth keeping."
         yield "Forward mode takes a pass for each source, reverse mode one for each output: training has one output, the loss,"
         yield "and many sources, the parameters; with one source and many outputs it is the other way round."
-        yield "Counted are the products and sums of the chain rule: a path of s steps needs s - 1 multiplications, since a product"
-        yield "with the seed 1 is none; contributions that join need additions. Local derivatives, the same for all, are not counted."
+        yield "The counts are the products and sums of the chain rule: a path of s steps needs s - 1 multiplications, since"
+        yield "the product with the seed 1 is not counted; contributions that join need additions. Local derivatives, the same"
+        yield "for all, are not counted."
 
 
 def compare_modes(output: Value, sources: Value | Iterable[Value] | None = None) -> Comparison:
-    r"""Count the operations for the derivatives of an output with respect to all sources: by paths, in forward and in reverse mode.
+    r"""Count the operations for the derivatives of an output in each of three ways: by paths, in forward and in reverse mode.
 
-    The counts are the products and sums of each way on this very graph. A factor that happens to be 1 counts, but the seed 1 does
-    not. A path of s edges takes s - 1 multiplications; k contributions join with k - 1 additions. The local derivatives, which all
-    three ways need, are not counted. With E edges between V nodes on the way from the sources to the output (``x * x`` has two
-    edges), reverse mode takes a multiplication for each edge except those into the output, and E - (V - 1) additions. Forward mode
-    takes, for each source and the part of the graph that depends on it, a multiplication for each edge except those out of the
-    source, and E - (V - 1) additions. No path is walked, however many there are.
+    The counts are the products and sums of each way on this very graph. A factor that happens to be 1 counts, but the seed 1
+    does not. A path of s edges takes s - 1 multiplications; k contributions join with k - 1 additions. The local derivatives,
+    which all three ways need, are not counted. With E edges between V nodes on the way from the sources to the output
+    (``x * x`` has two edges), reverse mode takes a multiplication for each edge except those into the output, and E - (V - 1)
+    additions. Forward mode takes, for each source and the part of the graph that depends on it, a multiplication for each edge
+    except those out of the source, and E - (V - 1) additions. No path is walked, however many there are.
 
     Args:
         output: the value to differentiate.
-        sources: the values to differentiate with respect to, a list or a single one; None takes all leaves that are not constants.
-            A source on which the output does not depend costs nothing.
+        sources: the values to differentiate with respect to, a list or a single one; None takes all leaves that are not
+            constants. A source on which the output does not depend costs nothing.
 
     Returns:
         A ``Comparison``: print it, show it in a notebook, or read ``paths``, ``forward`` and ``reverse``, exact integers.

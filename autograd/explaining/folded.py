@@ -22,8 +22,8 @@ class FoldedGraph:
 
     Args:
         output: the last node.
-        sources: nodes that stay visible, whatever is folded. The graph starts from them: it leaves out what a source was computed
-            from, unless another source is among it.
+        sources: nodes that stay visible, whatever is folded. The graph starts from them: it leaves out what a source was
+            computed from, unless another source is among it.
         fold: scopes by name (``"layer1"``, ``"layer1/neuron2"``, or a list of names), or a depth: 1 folds each outermost scope,
             2 each scope inside one.
 
@@ -128,7 +128,7 @@ class FoldedGraph:
         return tuple(sorted((source for source in read if type(source) is not Constant), key=self._place.__getitem__))
 
     def _inside(self, node: Value) -> list[Value]:
-        """The operations that a node stands for, each after its inputs: the hidden ones that it was computed from, and itself."""
+        """The operations that a node stands for, each after its inputs: hidden ones that it was computed from, and itself."""
         order, visited, path = [], {node}, [(node, iter(node.inputs))]
         while path:
             user, rest = path[-1]

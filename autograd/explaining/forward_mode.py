@@ -21,9 +21,9 @@ def explain_forward(output: Value, source: Value, fold: Fold = ()) -> Derivation
 
     .. math:: \dot v = \sum_{u\,:\,u \to v} \frac{\partial v}{\partial u}\,\dot u, \qquad \dot{source} = 1
 
-    Each node carries its number and its tangent, which is its derivative with respect to the source; such a pair is a dual number.
-    One pass gives the derivative of every node with respect to this source; ``backward()`` gives the derivative of one output with
-    respect to every source.
+    Each node carries its number and its tangent, which is its derivative with respect to the source; such a pair is a dual
+    number. One pass gives the derivative of every node with respect to this source; ``backward()`` gives the derivative of one
+    output with respect to every source.
 
     Args:
         output: the value to differentiate.
@@ -31,7 +31,7 @@ def explain_forward(output: Value, source: Value, fold: Fold = ()) -> Derivation
         fold: scopes to show as one step each, as in ``explain``.
 
     Returns:
-        A ``Derivation`` that ends in the derivative as ``jvp`` computes it. Of more than 60 steps it shows the first and the last.
+        A ``Derivation`` that ends in the derivative as ``jvp`` computes it. Of more than 60 steps it shows the first and last.
 
     Raises:
         TypeError: if the output or the source is no Value.
@@ -42,9 +42,9 @@ def explain_forward(output: Value, source: Value, fold: Fold = ()) -> Derivation
 
     >>> x, y = Value(2.0, "x"), Value(-3.0, "y")
     >>> print(explain_forward(x * y + x, x))
-    Forward mode: the derivative of every step in x, from left to right
-      A tangent is the derivative of a node in x. It goes along with the number, and the pair is called a
-      dual number. What does not depend on x has the tangent 0, and is left out.
+    Forward mode: the derivative of every step with respect to x, from left to right
+      A tangent is the derivative of a node with respect to x. It goes along with the number, and the pair
+      is called a dual number. What does not depend on x has the tangent 0, and is left out.
       x = 2
         x.tangent = 1
       v1 = x*y = -6
@@ -81,7 +81,7 @@ class _Forward:
 
     def sections(self) -> Iterator[Section]:
         source = self.graph.name(self.source)
-        title = phrase("Forward mode: the derivative of every step in {}, from left to right", source)
+        title = phrase("Forward mode: the derivative of every step with respect to {}, from left to right", source)
         yield Section(title, list(self.pass_forward(source)))
         this = "This pass goes from {} to all that depends on it: one pass for each source, but for all outputs."
         other = "backward() goes the other way: one pass for each output, but for all sources."
@@ -91,7 +91,7 @@ class _Forward:
         """The source, the operations, and the derivative."""
         graph = self.graph
         words = (
-            "A tangent is the derivative of a node in {}. It goes along with the number, and the pair is called a "
+            "A tangent is the derivative of a node with respect to {}. It goes along with the number, and the pair is called a "
             "dual number. What does not depend on {} has the tangent 0, and is left out."
         )
         yield Prose(phrase(words, source, source))

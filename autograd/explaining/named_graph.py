@@ -101,8 +101,8 @@ class NamedGraph:
     def defined(self) -> dict[Value, None]:
         """The nodes that have a line of their own in the formula.
 
-        These are the nodes with a label, those used more than once, folded scopes, and the output. The others stand where they are
-        used, unless that line becomes too long.
+        These are the nodes with a label, those used more than once, folded scopes, and the output. The others stand where they
+        are used, unless that line becomes too long.
         """
         num_users: dict[Value, int] = {}
         for node in self.folded.order:

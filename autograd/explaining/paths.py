@@ -16,7 +16,7 @@ class Path(NamedTuple):
 
     Attributes:
         nodes: from the output back to the source, in the order in which the chain rule writes its factors.
-        slots: ``slots[i]`` is the operand of ``nodes[i]`` that ``nodes[i + 1]`` is: ``x * x`` has two paths, by slot 0 and by 1.
+        slots: ``nodes[i + 1]`` is operand ``slots[i]`` of ``nodes[i]``: ``x * x`` has two paths, by slot 0 and by slot 1.
         partials: ``partials[i]`` is the local derivative of ``nodes[i]`` with respect to ``nodes[i + 1]``.
         product: the product of the partials, which is what the path contributes.
 
@@ -117,7 +117,7 @@ def top_paths(output: Value, source: Value, k: int, fold: Fold = ()) -> list[Pat
     r"""Return the k paths that contribute most, those with the largest :math:`|\text{product}|`, the largest first.
 
     This is dynamic programming: the k best paths to a node begin with some of the k best paths to its inputs. So the time is
-    proportional to k and to the size of the graph, not to the number of paths. A product that is nan counts as larger than any number.
+    proportional to k and to the size of the graph, not to the number of paths. A product that is nan counts as the largest.
 
     Args:
         output, source, fold: as for ``paths``.

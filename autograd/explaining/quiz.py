@@ -143,8 +143,9 @@ class Quiz(Sequence[Exercise]):
 def quiz(output: Value, count: int = 5, seed: int | None = None) -> Quiz:
     r"""Make exercises about an expression: local derivatives, products along a path, and adjoints.
 
-    Answers are compared as numbers, so ``1/3`` and ``2*(-3)`` are answers too. A wrong one is compared with what the usual slips
-    give: a forgotten path, overwriting instead of adding, a missing upstream factor, a derivative taken at the output, a wrong sign.
+    Answers are compared as numbers, so ``1/3`` and ``2*(-3)`` are answers too. A wrong one is compared with what the usual
+    slips give: a forgotten path, overwriting instead of adding, a missing upstream factor, a derivative taken at the output, a
+    wrong sign.
 
     Args:
         output: the value whose graph the exercises ask about.
@@ -204,14 +205,14 @@ def _local_derivatives(graph: NamedGraph, operations: list[Value], rng: random.R
     slots.sort(key=lambda pair: abs(graph.folded.partials(pair[0])[pair[1]]) == 1)  # those that are 1 or -1 come last
     for node, slot in slots:
         source, partial = node.inputs[slot], graph.folded.partials(node)[slot]
-        which = f" in its operand {slot + 1}" if node.inputs.count(source) > 1 else ""
+        which = f" with respect to its operand {slot + 1}" if node.inputs.count(source) > 1 else ""
         question = (
             f"{_text(graph.name(node))} = {_text(graph.written(node))}, where {_numbers(graph, node.inputs)}. "
             f"What is the local derivative {_text(graph.partial_derivative(node, source))}{which}?"
         )
         slips = [Slip(-partial, "the sign is wrong"), *_at_the_output(node, slot)]
         others = [other for place, other in enumerate(node.partials) if place != slot]
-        slips += [Slip(other, "that is the derivative in the other operand") for other in others]
+        slips += [Slip(other, "that is the derivative with respect to the other operand") for other in others]
         slips += [Slip(node.data, f"that is the value of {_text(graph.name(node))}, not its derivative")]
         yield _exercise(graph, "local derivative", question, partial, slips)
 
@@ -293,11 +294,9 @@ def _slips_of_a_sum(graph: NamedGraph, node: Value, gradient: Any) -> Iterator[S
     ways = list(paths(graph.output, node))
     if len(ways) > 1:
         for path in ways:
-            overwritten = len(contributions) > 1 and _close(gradient - path.product, contributions[-1])
-            yield Slip(
-                gradient - path.product,
-                f"the path {_route(graph, path)} is {'overwritten (=) or ' * overwritten}forgotten; contributions are added (+=)",
-            )
+            rest = gradient - path.product
+            lost = "overwritten (=) or forgotten" if len(edges) > 1 and _close(rest, contributions[-1]) else "forgotten"
+            yield Slip(rest, f"the path {_route(graph, path)} is {lost}; contributions are added (+=)")
         yield Slip(contributions[-1], "the contributions are added (+=), and here the last overwrote the others (=)")
         for path in ways:
             yield Slip(path.product, f"that is the path {_route(graph, path)} alone; the contributions of all paths are added")

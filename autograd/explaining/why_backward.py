@@ -1,4 +1,4 @@
-"""why_order and why_plus: what the backward pass gives in another order, and with = in place of +=, on the learner's own graph."""
+"""why_order and why_plus: what the backward pass gives in another order, and with = in place of +=, on one's own graph."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ MAX_VISITS = 10_000  # of a walk that does not remember which nodes it has met
 def why_order(output: Value) -> Derivation:
     r"""Show why ``backward()`` needs a topological order: the same pass in a naive one, and the node at which it goes wrong.
 
-    Many first attempts take the naive order: a node passes its gradient on when the walk first meets it; then the walk visits its
-    inputs, first operand first. So a node with several users may pass on before all of them have contributed:
+    Many first attempts take the naive order: a node passes its gradient on when the walk first meets it; then the walk visits
+    its inputs, first operand first. So a node with several users may pass on before all of them have contributed:
 
     .. math:: \bar v = \sum_{u\,:\,v \to u} \bar u\,\frac{\partial u}{\partial v} \quad\text{is complete only after every user } u
 
-    Where this order happens to give the right gradients, the derivation says why. It also shows what a walk computes that does not
-    remember which nodes it has met.
+    Where this order happens to give the right gradients, the derivation says why. It also shows what a walk computes that does
+    not remember which nodes it has met.
 
     Args:
         output: the value that ``backward()`` would start from.
@@ -142,7 +142,7 @@ class _Graph:
         return [node for node in self.backwards if node in behind]
 
     def as_visited(self, remembering: bool = True) -> list[Value]:
-        """The nodes that pass on, in the order in which the walk meets them; one that does not remember meets some repeatedly."""
+        """The nodes that pass on, in the order in which a walk meets them: repeatedly, if it does not remember them."""
         order, visited, rest = [], set(), [self.output]
         while rest:
             node = rest.pop()
@@ -208,11 +208,13 @@ class _Pass:
             yield Line(sides)
         if len(wrong) > MAX_LINES:
             yield Prose([f"{len(wrong) - MAX_LINES} more gradients are wrong."])
-        yield Prose(["All others are right." if wrong else "All are right all the same: with these numbers it does not show."])
+        yield Prose(
+            ["All others are right." if wrong else "All are right all the same: with these numbers the mistake does not show."]
+        )
 
 
 def _same(a: Any, b: Any) -> bool:
-    """Whether two gradients differ by no more than rounding, which depends on the order of a sum. Exact numbers are not rounded."""
+    """Whether two gradients differ by rounding at most, which depends on the order of a sum. Exact numbers are not rounded."""
     if isinstance(a, float) or isinstance(b, float):
         return math.isclose(a, b, rel_tol=1e-12) or (a != a and b != b)
     return bool(a == b)

@@ -51,7 +51,7 @@ class Binary(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A row of the table, a closure or a folded scope, applied; if that has several results, ``component`` names the one meant."""
+    """A row of the table, a closure or a folded scope, applied; ``component`` names one result of several."""
 
     function: str
     arguments: Sequence[Formula]

@@ -1,7 +1,7 @@
 """MathML as a notation: what browsers typeset themselves.
 
-Numbers stand in ``<mn>``, names in ``<mi>``, signs in ``<mo>`` and words in ``<mtext>``. How a row of the table is written is read off
-its LaTeX, so that it is stated once.
+Numbers stand in ``<mn>``, names in ``<mi>``, signs in ``<mo>`` and words in ``<mtext>``. How a row of the table is written is
+read off its LaTeX, so that it is stated once.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ def test_factors_of_a_path_are_named_and_sums_of_them():
 def test_the_other_operand_is_named():
     x, y = Value(2.0, "x"), Value(7.0, "y")
     exercise = asked(quiz(x * y, count=50, seed=0), "local derivative", "∂v1/∂x?")
-    assert "the derivative in the other operand" in str(exercise.check(2))
+    assert "the derivative with respect to the other operand" in str(exercise.check(2))
 
 
 def test_what_is_no_answer_is_said_so():

@@ -131,7 +131,7 @@ FUNCTIONS = {
 
 
 def read(element):
-    """Presentation MathML as Python, with no parentheses but those that a reader sees: bars, roots, fractions and exponents group."""
+    """Presentation MathML as Python. Only what a reader sees groups: parentheses, bars, roots, fractions and exponents."""
     tag, children = element.tag, [read(child) for child in element]
     match tag, children:
         case "msup", [base, exponent]:
@@ -233,7 +233,8 @@ def test_names_have_their_indices_and_accents_on_their_letters():
         "loss": "<mi>loss</mi>",
         "alpha": "<mi>\N{GREEK SMALL LETTER ALPHA}</mi>",
         "x1": "<msub><mi>x</mi><mn>1</mn></msub>",
-        "w1[2,3]": "<msubsup><mi>w</mi><mrow><mn>2</mn><mo>,</mo><mn>3</mn></mrow><mrow><mo>(</mo><mn>1</mn><mo>)</mo></mrow></msubsup>",
+        "w1[2,3]": "<msubsup><mi>w</mi><mrow><mn>2</mn><mo>,</mo><mn>3</mn></mrow>"
+        "<mrow><mo>(</mo><mn>1</mn><mo>)</mo></mrow></msubsup>",
         "x'": "<msup><mi>x</mi><mo>\N{PRIME}</mo></msup>",
         "a <b>": "<mtext>a &lt;b&gt;</mtext>",
     }.items():

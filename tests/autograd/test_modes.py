@@ -303,14 +303,14 @@ def test_the_table_and_the_conclusion():
     u = x * y
     costs = compare_modes((u * u).tanh())
     assert str(costs).splitlines()[:8] == [
-        "The derivatives of v3 in 2 sources",
+        "The derivatives of v3 with respect to 2 sources",
         "                paths or passes  multiplications  additions",
         "path by path                  4                8          2",
         "forward mode                  2                6          2",
         "reverse mode                  1                4          1",
         "",
         "Reverse mode is cheaper here: 5 operations in 1 pass; forward mode needs 8 operations in 2 passes, 1.6 times as many.",
-        "Path by path it takes 10: what paths have in common is computed anew for each.",
+        "Path by path it takes 10: what paths have in common is computed again for each.",
     ]
     assert repr(costs) == str(costs)
     for words in (
@@ -350,7 +350,7 @@ def test_notebooks_get_a_table():
     costs = compare_modes(Value(2.0, "x") * Value(3.0, "y"))
     assert costs._repr_markdown_() == costs.to_markdown()
     lines = costs.to_markdown().splitlines()
-    assert lines[0] == "**The derivatives of v1 in 2 sources**"
+    assert lines[0] == "**The derivatives of v1 with respect to 2 sources**"
     assert lines[2:7] == [
         "|  | paths or passes | multiplications | additions |",
         "|---|---:|---:|---:|",

@@ -114,7 +114,9 @@ def compared(lines):
         name, got, right_name, right = re.fullmatch(r"(\w+)\.grad = (\S+), but d\w+/d(\w+) = (\S+)", line).groups()
         assert right_name == name
         found[name] = (Fraction(got), Fraction(right))
-    assert rest == ("All others are right." if found else "All are right all the same: with these numbers it does not show.")
+    assert rest == (
+        "All others are right." if found else "All are right all the same: with these numbers the mistake does not show."
+    )
     return found
 
 
@@ -273,7 +275,7 @@ def test_what_comes_too_late_may_be_nothing():
     n.label = "n"
     sections, names = parts(why_order(n + (5 * n).detach()))
     assert names["Where it first goes wrong"] == "n"
-    assert sections["The gradients"] == ["All are right all the same: with these numbers it does not show."]
+    assert sections["The gradients"] == ["All are right all the same: with these numbers the mistake does not show."]
 
 
 def test_a_difference_in_digits_that_are_not_shown_is_shown():
@@ -360,7 +362,7 @@ def test_what_is_overwritten_may_be_nothing():
     assert sections["The gradients"] == ["x.grad = 0, but dv3/dx = 1", "All others are right."]
     sections, names = parts(why_plus(1 * x + x.detach()))
     assert sections["Where a contribution is first lost"][2] == "x.grad = 0 + 1 = 1  (with +=)"
-    assert sections["The gradients"] == ["All are right all the same: with these numbers it does not show."]
+    assert sections["The gradients"] == ["All are right all the same: with these numbers the mistake does not show."]
 
 
 # --- both ---------------------------------------------------------------------------------------------------------------
