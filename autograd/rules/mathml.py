@@ -14,6 +14,8 @@ from typing import ClassVar
 from autograd.rules.notation import GREEK, HATTED, POWER, Notation, Piece, indexed
 from autograd.rules.op import OPS
 
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
 
 def _accent(sign: str) -> str:
     return f'<mover accent="true">{{}}<mo stretchy="false">{sign}</mo></mover>'
@@ -60,10 +62,15 @@ class _MathML(Notation):
         return f'<mtext style="font-weight: bold">{kept}</mtext>' if bold else f"<mtext>{kept}</mtext>"
 
     def call(self, function: str, arguments: Sequence[str], component: str) -> Piece:
-        template = OPS[function].latex if function in OPS else ""
-        if "{x}" in template:
-            return Piece(_from_latex(template, {"{x}": arguments[0], "{y}": arguments[-1]}), POWER)
-        name = _from_latex(template, {}) if template else self.prose(function)
+        name = self.prose(function)
+        if function in OPS:
+            template, operands = OPS[function].latex, dict(zip(("{x}", "{y}"), arguments, strict=False))
+            try:
+                name = _from_latex(template, operands)
+            except LookupError:  # more LaTeX than is read here
+                name, template = _identifier(function), ""
+            if "{x}" in template:
+                return Piece(name, POWER)
         name = f"<msub>{name}<mrow>{component}</mrow></msub>" if component else name
         return Piece(f"<mrow>{name}<mo>&#8289;</mo>{self.parentheses.format(self.comma.join(arguments))}</mrow>", POWER)
 
@@ -72,8 +79,6 @@ class _MathML(Notation):
 
 
 MATHML = _MathML()
-
-_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def _row(elements: Sequence[str]) -> str:
@@ -92,12 +97,15 @@ def _identifier(letters: str) -> str:
 
 # --- the LaTeX of a row -------------------------------------------------------------------------------------------------
 
+BACKSLASH = "\\"
 _LATEX_TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\{[xy]\}|\d+|\S")
-_NAMING = ("\\operatorname", "\\mathrm", "\\text")
 
 
 def _from_latex(template: str, operands: Mapping[str, str]) -> str:
-    r"""How a row is written, with its operands: of LaTeX fractions, roots, scripts, delimiters, symbols and names are read.
+    r"""Return what LaTeX says with roots, fractions, scripts, delimiters, Greek letters and upright names.
+
+    Raises:
+        LookupError: if it says more.
 
     >>> _from_latex(r"\left|{x}\right|", {"{x}": "<mi>a</mi>"})
     '<mrow><mo>|</mo><mrow><mi>a</mi></mrow><mo>|</mo></mrow>'
@@ -106,15 +114,12 @@ def _from_latex(template: str, operands: Mapping[str, str]) -> str:
 
 
 def _elements(tokens: list[str], operands: Mapping[str, str], until: str) -> list[str]:
-    """The elements up to a token; scripts belong to the element before them."""
+    """The elements up to a token; a script belongs to the element before it."""
     elements: list[str] = []
-    while tokens:
-        token = tokens.pop()
-        if token == until:
-            break
-        if token in "^_" and elements:
+    while tokens and (token := tokens.pop()) != until:
+        if token in "^_":
             script = "msup" if token == "^" else "msub"
-            elements[-1] = f"<{script}>{elements[-1]}{_element(tokens.pop(), tokens, operands)}</{script}>"
+            elements.append(f"<{script}>{elements.pop()}{_element(tokens.pop(), tokens, operands)}</{script}>")
         else:
             elements.append(_element(token, tokens, operands))
     return elements
@@ -124,26 +129,24 @@ def _element(token: str, tokens: list[str], operands: Mapping[str, str]) -> str:
     def argument() -> str:
         return _element(tokens.pop(), tokens, operands)
 
-    if token in operands:
-        return f"<mrow>{operands[token]}</mrow>"
-    if token == "{":
-        return _row(_elements(tokens, operands, until="}"))
-    if token in ("\\left", "\\right"):
-        return f"<mo>{escape(tokens.pop().lstrip(chr(92)))}</mo>"
-    if token == "\\sqrt":
-        return f"<msqrt>{argument()}</msqrt>"
-    if token == "\\frac":
-        return f"<mfrac>{argument()}{argument()}</mfrac>"
-    if token == "\\binom":
-        return f'<mrow><mo>(</mo><mfrac linethickness="0">{argument()}{argument()}</mfrac><mo>)</mo></mrow>'
-    if token in _NAMING:
-        tokens.pop()
-        letters = ""
-        while tokens and (letter := tokens.pop()) != "}":
-            letters += letter.removeprefix("\\")
-        return _identifier(letters)
-    if token.startswith("\\"):
-        return _identifier(token[1:])
-    if token.isalpha() or token.isdecimal():
-        return _token(token)
-    return f"<mo>{escape(token)}</mo>"
+    match token:
+        case "{x}" | "{y}":
+            return f"<mrow>{operands[token]}</mrow>"
+        case "{":
+            return _row(_elements(tokens, operands, until="}"))
+        case "\\left" | "\\right":
+            return f"<mo>{escape(tokens.pop().removeprefix(BACKSLASH))}</mo>"
+        case "\\sqrt":
+            return f"<msqrt>{argument()}</msqrt>"
+        case "\\frac":
+            return f"<mfrac>{argument()}{argument()}</mfrac>"
+        case "\\operatorname" | "\\mathrm" | "\\text" if tokens.pop() == "{":
+            letters = ""
+            while (letter := tokens.pop()) != "}":
+                letters += letter.removeprefix(BACKSLASH)
+            return _identifier(letters)
+    if token.startswith(BACKSLASH):
+        if token[1:].isalpha() and not (tokens and tokens[-1].startswith("{")):
+            return _identifier(token[1:])
+        raise LookupError(f"{token} is not read")
+    return _token(token) if token.isalnum() else f"<mo>{escape(token)}</mo>"

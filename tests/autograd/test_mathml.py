@@ -220,6 +220,15 @@ def test_the_classics_are_written_as_before(name):
     assert f"{derivation(name).to_mathml()}\n" == (GOLDEN / f"{name}.mathml").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    "latex", [r"\mathcal{L}", r"\left", "x^", "^x", r"\text", r"\frac{{x}}", r"\sqrt", r"\operatorname{a", r"\,x"]
+)
+def test_a_row_whose_latex_says_more_is_called_by_its_name(latex, monkeypatch):
+    monkeypatch.setattr(OPS["detach"], "latex", latex)
+    called = "<mrow><mi>detach</mi><mo>&#8289;</mo><mrow><mo>(</mo><mi>a</mi><mo>)</mo></mrow></mrow>"
+    assert MATHML.write(operation(OPS["detach"], [Name("a")])) == called
+
+
 def test_round_is_local_and_straight_is_total():
     y, x = Name("y"), Name("x")
     fraction = "<mfrac><mrow>{0}<mi>y</mi></mrow><mrow>{0}<mi>x</mi></mrow></mfrac>"
