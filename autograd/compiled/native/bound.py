@@ -52,7 +52,6 @@ class BatchBound:
         return machines
 
     def gradient(self, theta: Array) -> tuple[float, Array]:
-        """The value and its gradient, reduced over the examples."""
         with self._lock:
             calls = self._gradient_calls
             if len(calls) == 1:
@@ -64,7 +63,6 @@ class BatchBound:
             return self._value, np.sum([machine.gradient for machine in self._machines], axis=0)
 
     def value(self, theta: Array) -> float:
-        """The value, reduced over the examples."""
         with self._lock:
             self._run(self._value_calls, theta)
             return self._value
@@ -79,7 +77,6 @@ class BatchBound:
         return sum(machine.value for machine in self._machines) * self._share
 
     def outputs(self, theta: Array) -> Array:
-        """All outputs of each example: (N, K)."""
         varies, tape = self._tape.per_example, self._tape
         outputs = np.empty((self._count, len(tape.outputs)))
         with self._lock:
@@ -105,7 +102,6 @@ class BatchBound:
         return np.concatenate(parts)
 
     def per_example(self, theta: Array) -> tuple[Array, Array]:
-        """The value (N,) and the gradient (N, num_differentiated) of each example."""
         if self._tape.per_example[self._tape.outputs[0]]:
             return self._per_example.per_example(theta)
         value, gradient = BatchBound(self._native, self._examples, True, self._allocate).gradient(theta)
@@ -226,7 +222,6 @@ class PerExampleBound:
         self._lock = threading.Lock()
 
     def per_example(self, theta: Array) -> tuple[Array, Array]:
-        """The value (N,) and the gradient (N, num_differentiated) of each example."""
         with self._lock:
             call, results = self._call
             self._machine.theta[:] = theta

@@ -54,7 +54,6 @@ class ElementwiseKernel(NamedTuple):
         return [*operands, "out", *(["out adjoint"] if self.actions else []), *adjoints]
 
     def write(self) -> Code:
-        """A loop over the operations, and over the vectors of each."""
         op = self.op
         code = Code(self.name, ARGUMENTS, self.lanes, fused=True)
         count, vectors = code.word("%pc", 1), code.word("%pc", 2)

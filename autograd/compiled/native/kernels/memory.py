@@ -26,11 +26,9 @@ class CopyBlock(NamedTuple):
 
     @property
     def name(self) -> str:
-        """``copy_block.load`` or ``copy_block.store``."""
         return f"copy_block.{'load' if self.load else 'store'}"
 
     def write(self) -> Code:
-        """A call of the C library's memcpy."""
         code = Code(self.name, ARGUMENTS, lanes=1)
         size, array = code.word("%pc", 1), code.load(code.at("%base", code.word("%pc", 2)), "ptr")
         numbers = code.at("%base", code.word("%pc", 3))
@@ -47,7 +45,6 @@ class Gather(NamedTuple):
     name: str = "gather"
 
     def write(self) -> Code:
-        """A loop over the numbers."""
         code = Code(self.name, ARGUMENTS, lanes=1)
         count, target = code.word("%pc", 1), code.at("%base", code.word("%pc", 2))
         table = code.at("%pc", 3 * WORD_BYTES)
@@ -64,11 +61,9 @@ class Fill(NamedTuple):
 
     @property
     def name(self) -> str:
-        """For example ``fill.x8``."""
         return f"fill.x{self.lanes}"
 
     def write(self) -> Code:
-        """A loop over the vectors."""
         code = Code(self.name, ARGUMENTS, self.lanes)
         count, target = code.word("%pc", 1), code.at("%base", code.word("%pc", 2))
         x = code.broadcast(code.at("%pc", 3 * WORD_BYTES))
@@ -85,11 +80,9 @@ class Copy(NamedTuple):
 
     @property
     def name(self) -> str:
-        """For example ``copy.x8``."""
         return f"copy.x{self.lanes}"
 
     def write(self) -> Code:
-        """A loop over the vectors."""
         code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD_BYTES
         count = code.word("%pc", 1)
         source, target = (code.at("%base", code.word("%pc", i)) for i in (2, 3))
@@ -107,11 +100,9 @@ class Examples(NamedTuple):
 
     @property
     def name(self) -> str:
-        """For example ``examples.x8``."""
         return f"examples.x{self.lanes}"
 
     def write(self) -> Code:
-        """A loop over the inputs, and over the vectors of each."""
         code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD_BYTES
         inputs, vectors, cell = (code.word("%pc", i) for i in range(1, 4))
         data, table = code.load(code.at("%base", cell), "ptr"), code.at("%pc", 4 * WORD_BYTES)
@@ -132,11 +123,9 @@ class Outputs(NamedTuple):
 
     @property
     def name(self) -> str:
-        """For example ``outputs.x8``."""
         return f"outputs.x{self.lanes}"
 
     def write(self) -> Code:
-        """A loop over the outputs, and over the vectors of each."""
         code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD_BYTES
         outputs, vectors, cell = (code.word("%pc", i) for i in range(1, 4))
         array, table = code.load(code.at("%base", cell), "ptr"), code.at("%pc", 4 * WORD_BYTES)
@@ -156,11 +145,9 @@ class AddToTotal(NamedTuple):
 
     @property
     def name(self) -> str:
-        """For example ``add_to_total.x8``."""
         return f"add_to_total.x{self.lanes}"
 
     def write(self) -> Code:
-        """A loop over the vectors."""
         code, vector = Code(self.name, ARGUMENTS, self.lanes), self.lanes * WORD_BYTES
         vectors, values, total = code.word("%pc", 1), *(code.at("%base", code.word("%pc", i)) for i in (2, 3))
         so_far = code.variable(code.type, code.load(total))
@@ -180,11 +167,9 @@ class MaskToZero(NamedTuple):
 
     @property
     def name(self) -> str:
-        """For example ``mask_to_zero.x8``."""
         return f"mask_to_zero.x{self.lanes}"
 
     def write(self) -> Code:
-        """A loop over the vectors."""
         code = Code(self.name, ARGUMENTS, self.lanes)
         count, mask, table = code.word("%pc", 1), code.at("%base", code.word("%pc", 2)), code.at("%pc", 3 * WORD_BYTES)
         kind = f"<{self.lanes} x i1>" if self.lanes > 1 else "i1"
@@ -205,7 +190,6 @@ class Reduce(NamedTuple):
 
     @property
     def name(self) -> str:
-        """For example ``reduce.x8``."""
         return f"reduce.x{self.lanes}"
 
     @property
@@ -258,7 +242,6 @@ class Scatter(NamedTuple):
 
     @property
     def name(self) -> str:
-        """For example ``scatter.x8``."""
         return f"scatter.x{self.lanes}"
 
     def write(self) -> Code:

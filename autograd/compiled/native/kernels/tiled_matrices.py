@@ -47,7 +47,6 @@ class Tile(NamedTuple):
 
     @property
     def rows_in_lanes(self) -> bool:
-        """Whether the rows of a tile are its lanes."""
         return self.lanes == 1
 
     @property
@@ -56,7 +55,6 @@ class Tile(NamedTuple):
         return 1 if self.rows_in_lanes else self.height
 
     def code(self, name: str) -> Code:
-        """A new function whose vectors fit the tile."""
         return Code(name, ARGUMENTS, self.height if self.rows_in_lanes else self.lanes, fused=True)
 
     def operand(self, code: Code, address: str) -> list[str]:

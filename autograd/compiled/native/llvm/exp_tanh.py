@@ -38,7 +38,6 @@ def exp(code: Code, x: str) -> str:
 
 
 def tanh(code: Code, x: str) -> str:
-    """``tanh(x)`` in each lane."""
     size = code.call(f"llvm.fabs.{code.suffix}", x)
     n, q = _reduced(code, _limited(code, code.binary("fmul", -2.0, size), "olt", -40.0))  # beyond, tanh is 1
     scale = _power(code, n)

@@ -168,11 +168,9 @@ class Code:
     # --- integers, for addresses -------------------------------------------------------------------------------------
 
     def times(self, x: str, factor: int) -> str:
-        """An integer times a fixed one."""
         return self.let(f"mul nuw nsw i64 {x}, {factor}")
 
     def plus(self, x: str, y: str | int) -> str:
-        """The sum of two integers."""
         return self.let(f"add nuw nsw i64 {x}, {y}")
 
     def word(self, address: str, i: str | int = 0) -> str:

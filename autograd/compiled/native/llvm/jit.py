@@ -76,7 +76,6 @@ class Library:
 
 @cache
 def library() -> Library:
-    """The process's library."""
     return Library()
 
 
@@ -125,6 +124,6 @@ def optimised(kernels: Iterable[Kernel], machine: llvm.TargetMachine) -> llvm.Mo
 
 
 def assembly(kernels: Iterable[Kernel]) -> str:
-    """The kernels in the host's assembly language."""
+    """The kernels in the assembly language of the host."""
     machine = target_machine()
     return str(machine.emit_assembly(optimised(kernels, machine)))

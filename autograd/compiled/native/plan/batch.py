@@ -325,7 +325,6 @@ class RowBand:
         self.key = (height, start == "shared", len(matrix.operands), tuple(self.slots))
 
     def tiles(self) -> list[range]:
-        """The rows of each tile."""
         return [range(i, i + self.height) for i in range(self.first, self.stop, self.height)]
 
     def tile_size(self) -> int:

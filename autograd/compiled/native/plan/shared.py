@@ -32,7 +32,6 @@ class SharedLayout:
             arena.constants[self.primal[slot]] = constant
 
     def adjoint(self, slot: int) -> int:
-        """The offset of a slot's adjoint."""
         return self.primal[slot] + self._distance
 
     def load_parameters(self, stream: Stream) -> None:
@@ -41,18 +40,15 @@ class SharedLayout:
             stream.add(CopyBlock(load=True), self._tape.parameters * WORD_BYTES, THETA, self.primal[0])
 
     def forward(self, stream: Stream) -> None:
-        """Run the steps."""
         addressing = self._addressing()
         for step in self._steps:
             addressing.forward(stream, step)
 
     def clear_adjoints(self, stream: Stream) -> None:
-        """Set all adjoints to 0."""
         if self._lines:
             stream.add(Fill(CACHE_LINE_DOUBLES), self._lines, self.adjoint(0), 0)
 
     def backward(self, stream: Stream) -> None:
-        """Run the steps in reverse."""
         addressing = self._addressing()
         for step in reversed(self._steps):
             addressing.backward(stream, step)

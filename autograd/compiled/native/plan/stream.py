@@ -49,7 +49,6 @@ class Stream:
         self.add(Halt())
 
     def add(self, kernel: Kernel, *words: int) -> None:
-        """Append an instruction."""
         self.instructions.append((kernel, words))
 
     @property
@@ -90,7 +89,6 @@ class Addressing(NamedTuple):
         return [count, self.vectors, *([bits(float(op.c))] if in_stream and op.c is not None else [])]
 
     def forward(self, stream: Stream, group: Group) -> None:
-        """Add the instruction of a group."""
         kinds = "".join(self.kind(operands[0]) for operands in (group.x, group.y) if operands)
         columns = [group.x, group.y, group.out] if group.y else [group.x, group.out]
         fields = [self.primal(slot) for slots in zip(*columns, strict=True) for slot in slots]
