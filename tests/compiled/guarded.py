@@ -1,7 +1,8 @@
 """Memory between two pages that nobody may touch: a program that reads or writes past its buffers dies at once.
 
-As a script it runs a native program over batches of every size, in guarded memory: ``python -m tests.compiled.guarded LANES SIDE [BUG]``.
-SIDE is ``after`` or ``before``: on this side each buffer touches a guard page. BUG is the name of a bug that ``plant`` plants.
+As a script it runs a native program over batches of every size, in guarded memory:
+``python -m tests.compiled.guarded LANES SIDE [BUG]``. SIDE is ``after`` or ``before``: on this side each buffer touches a guard
+page. BUG is the name of a bug that ``plant`` plants.
 """
 
 import ctypes

@@ -221,7 +221,7 @@ def test_the_derivative_of_a_rectifier_is_that_at_its_result(name):
 
 @pytest.mark.parametrize("lanes", LANES)
 def test_idle_lanes_leave_no_trace(lanes):
-    """The derivative of sqrt is infinite at 0. The lanes that repeat the example with adjoint 0 make nan of it; they are masked to zero."""
+    """At 0 the derivative of sqrt is infinite. Idle lanes have adjoint 0 and make nan of it; they are masked to zero."""
     w = Value(1.0, "w")
     tape = autograd.compile(lambda x: autograd.sqrt(w * x), [w], shapes=[()]).tape
     theta = np.array([0.0])

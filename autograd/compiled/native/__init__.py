@@ -1,8 +1,9 @@
 """Native code: machine code interprets a tape, over blocks of examples.
 
-LLVM compiles only *kernels*: small loops, generated from the table of derivatives, that know an operation and the form of its operands,
-and no tape. A tape becomes a stream of instructions for the kernels. So compiling takes tens of milliseconds whatever the size of the
-tape, and the next tape finds most kernels compiled (decision D9). All examples run in one layout, a single example with one lane (D10).
+LLVM compiles only *kernels*: small loops, generated from the table of derivatives, that know an operation and the form of its
+operands, and no tape. A tape becomes a stream of instructions for the kernels. So compiling takes tens of milliseconds whatever
+the size of the tape, and the next tape finds most kernels compiled (decision D9). All examples run in one layout, a single
+example with one lane (D10).
 
     llvm        functions in LLVM's intermediate representation, and their way to machine code
     kernels     the loops that are compiled

@@ -230,7 +230,7 @@ class PerExampleBound:
 
     @cached_property
     def _call(self) -> tuple[Callable[[], None], Array]:
-        """The call, and the array that it fills. The array has a row for each example: value, gradient, and zeros up to a whole vector."""
+        """The call, and the array that it fills. A row is an example's value, gradient, and zeros up to a whole vector."""
         layout, lanes = self._layout, self._lanes
         (partial, _, vectors), data = split(self._count, lanes, 1), self._data.ctypes.data
         columns = -(-(1 + self._tape.num_differentiated) // lanes) * lanes

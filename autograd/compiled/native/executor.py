@@ -23,10 +23,10 @@ class Native:
 
     Args:
         tape: what to run.
-        lanes: the largest number of doubles in a vector: 8, 4, 2 or 1; what the host has if left out. A small batch takes as few as
-            hold it.
-        threads: the largest number of threads; one if left out. Each has at least about 0.15 ms of work. Their number decides how sums
-            are grouped, so the same number gives the same bits.
+        lanes: the largest number of doubles in a vector: 8, 4, 2 or 1; what the host has if left out. A small batch takes as
+            few as hold it.
+        threads: the largest number of threads; one if left out. Each has at least about 0.15 ms of work. Their number decides
+            how sums are grouped, so the same number gives the same bits.
 
     Raises:
         ValueError: if vectors cannot have so many lanes.

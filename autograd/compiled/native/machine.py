@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Phase(NamedTuple):
-    """A stream and how often it runs. Data and results each have an address, and a stride: the bytes from one run to the next."""
+    """A stream, how often it runs, and for data and results an address and a stride: the bytes from one run to the next."""
 
     stream: Stream
     times: int = 1
@@ -63,7 +63,7 @@ class Machine:
         return self._value.value
 
     def prepared(self, phases: Sequence[Phase]) -> Callable[[], None]:
-        """A call that runs the phases one after the other. It releases the interpreter's lock, and keeps alive what it needs."""
+        """A call that runs the phases in order. It releases the interpreter's lock, and keeps alive what it needs."""
         words = [self._memory.ctypes.data, len(phases)]
         addresses = library().addresses([Driver(), *(kernel for phase in phases for kernel in phase.stream.kernels)])
         for stream, times, *cells in phases:
@@ -94,7 +94,7 @@ class ThreadPool:
         weakref.finalize(self, _stop_workers, self._queues)
 
     def run(self, calls: Sequence[Callable[[], None]]) -> None:
-        """Run all calls at the same time: the first in this thread, each other in its own. What a call raises is raised here."""
+        """Run all calls at once: the first in this thread, each other in its own. What a call raises is raised here."""
         if self._process != os.getpid():
             self._start()  # a process made by fork() has none of its parent's threads
         done: SimpleQueue[BaseException | None] = SimpleQueue()

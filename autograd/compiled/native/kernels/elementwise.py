@@ -1,12 +1,12 @@
 """Kernels of single operations: forward, and backward with the local derivatives computed anew from the table.
 
-A kernel runs a group of n equal operations, and for each of them one vector of examples after the other. An operand varies (``v``: a
-number for each example of the block) or is shared (``s``: one number for all). The backward kernel does with an operand's adjoint
-what was decided when the tape was laid out:
+A kernel runs a group of n equal operations, and for each of them one vector of examples after the other. An operand varies
+(``v``: a number for each example of the block) or is shared (``s``: one number for all). The backward kernel does with an
+operand's adjoint what was decided when the tape was laid out:
 
     none     nothing: the operand depends on no wanted leaf
     first    store the contribution: it is the first, so nothing has to be cleared
-    add      add the contribution; the adjoint of a shared operand is a sum over examples, in each lane its own until the call ends
+    add      add the contribution; a shared operand has a sum in each lane until the call ends
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from autograd.rules.op import Op
 
 
 def fixed_constant(op: Op) -> float | None:
-    """The constant of a family if kernels are compiled for it: small powers are products. Other constants stand in the stream."""
+    """The constant of a family if kernels are compiled for it, as for small powers; others stand in the stream."""
     fixed = op.c is not None and op.c in range(MAX_PRODUCT_EXPONENT + 1)
     return float(op.c) if fixed and op.c is not None else None
 
@@ -31,8 +31,8 @@ def fixed_constant(op: Op) -> float | None:
 class ElementwiseKernel(NamedTuple):
     """A group of equal operations: forward if ``actions`` is empty, else backward, with an action for each operand's adjoint.
 
-    ``kinds`` has a letter for each operand, ``v`` or ``s``. The instruction: kernel, n, vectors, the constant unless the kernel is
-    compiled for it; for each operation its ``fields``.
+    ``kinds`` has a letter for each operand, ``v`` or ``s``. The instruction: kernel, n, vectors, the constant unless the kernel
+    is compiled for it; for each operation its ``fields``.
     """
 
     op: Op

@@ -1,7 +1,7 @@
 """Kernels that move numbers: between the caller's arrays and the arena, and around the blocks of a batch.
 
-All offsets are in bytes from the base of the arena. Kernels reach the caller's arrays through *cells*: words of the arena that hold
-an address.
+All offsets are in bytes from the base of the arena. Kernels reach the caller's arrays through *cells*: words of the arena that
+hold an address.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ DISCARD, VALUE, RESERVED_BYTES = 40, 48, 56
 
 
 class CopyBlock(NamedTuple):
-    """Copies bytes from an array to the arena (``load``), or back. The instruction: kernel, bytes, the array's cell, the offset."""
+    """Copies bytes from an array to the arena (``load``), or back.
+
+    The instruction: kernel, bytes, the array's cell, the offset.
+    """
 
     load: bool
 
@@ -40,7 +43,10 @@ class CopyBlock(NamedTuple):
 
 
 class Gather(NamedTuple):
-    """Copies numbers from n offsets to n neighbouring words. The instruction: kernel, n, the offset of the first word, n offsets."""
+    """Copies numbers from n offsets to n neighbouring words.
+
+    The instruction: kernel, n, the offset of the first word, n offsets.
+    """
 
     name: str = "gather"
 
@@ -55,7 +61,10 @@ class Gather(NamedTuple):
 
 
 class Fill(NamedTuple):
-    """Stores one number in all lanes of vectors that are neighbours. The instruction: kernel, n vectors, the offset, the number."""
+    """Stores one number in all lanes of neighbouring vectors.
+
+    The instruction: kernel, n vectors, the offset, the number.
+    """
 
     lanes: int
 
@@ -74,7 +83,10 @@ class Fill(NamedTuple):
 
 
 class Copy(NamedTuple):
-    """Copies vectors inside the arena. The instruction: kernel, n vectors, the offsets of the source and the target."""
+    """Copies neighbouring vectors inside the arena.
+
+    The instruction: kernel, n vectors, the offsets of the source and the target.
+    """
 
     lanes: int
 
@@ -93,8 +105,10 @@ class Copy(NamedTuple):
 
 
 class Examples(NamedTuple):
-    """Loads the inputs of a block into their slots; in the data stand the vectors of the first input, then of the second, and so on.
-    The instruction: kernel, n inputs, vectors, the data's cell; for each input its offset in the data, and its slot's."""
+    """Loads the inputs of a block into their slots. In the data stand all vectors of an input, then those of the next.
+
+    The instruction: kernel, n inputs, vectors, the data's cell; for each input its offset in the data, and its slot's.
+    """
 
     lanes: int
 
@@ -116,8 +130,10 @@ class Examples(NamedTuple):
 
 
 class Outputs(NamedTuple):
-    """Stores the outputs of a block in an array, in the order of ``Examples``. The instruction: kernel, n outputs, vectors, the array's
-    cell, the offsets of the slots."""
+    """Stores the outputs of a block in an array, in the order of ``Examples``.
+
+    The instruction: kernel, n outputs, vectors, the array's cell, the offsets of the slots.
+    """
 
     lanes: int
 
@@ -139,7 +155,10 @@ class Outputs(NamedTuple):
 
 
 class AddToTotal(NamedTuple):
-    """Adds vectors to one vector, the total. The instruction: kernel, n vectors, the offset of the first, the offset of the total."""
+    """Adds neighbouring vectors to one vector, the total.
+
+    The instruction: kernel, n vectors, the offset of the first, the offset of the total.
+    """
 
     lanes: int
 
@@ -160,8 +179,10 @@ class AddToTotal(NamedTuple):
 
 
 class MaskToZero(NamedTuple):
-    """Sets vectors to 0 in the lanes where the mask is 0. These lanes hold no example, and may hold nan: 0 times infinity. The
-    instruction: kernel, n vectors, the offset of the mask, n offsets."""
+    """Sets vectors to 0 in the lanes where the mask is 0. These lanes hold no example, and may hold nan: 0 times infinity.
+
+    The instruction: kernel, n vectors, the offset of the mask, n offsets.
+    """
 
     lanes: int
 
@@ -183,8 +204,10 @@ class MaskToZero(NamedTuple):
 
 
 class Reduce(NamedTuple):
-    """Adds the lanes of vectors up, ``at_once`` vectors at a time, and each result to a number. The instruction: kernel, n, the offset
-    of the first of n times ``at_once`` vectors; for each vector the offset of the number."""
+    """Adds up the lanes of neighbouring vectors, ``at_once`` vectors at a time, and adds each result to a number.
+
+    The instruction: kernel, n, the offset of the first of n times ``at_once`` vectors; for each the offset of the number.
+    """
 
     lanes: int
 
@@ -198,7 +221,7 @@ class Reduce(NamedTuple):
         return max(1, self.lanes // 2)
 
     def write(self) -> Code:
-        """The halves of each vector are added. The sums are the rows of a square, and the columns of its transpose are added."""
+        """Adds the halves of each vector. The sums are the rows of a square, and the columns of its transpose are added."""
         half = self.at_once
         code, vector = Code(self.name, ARGUMENTS, half), self.lanes * WORD_BYTES
         squares, vectors, table = code.word("%pc", 1), code.at("%base", code.word("%pc", 2)), code.at("%pc", 3 * WORD_BYTES)
@@ -220,8 +243,10 @@ class Reduce(NamedTuple):
 
 
 def _folded(code: Code, x: str, y: str, num_vectors: int) -> str:
-    """Two of ``num_vectors`` vectors, added to one. A run of ``lanes / num_vectors`` neighbouring lanes waits to be added up; in the
-    result the runs are half as long."""
+    """Two of ``num_vectors`` vectors, added to one.
+
+    A run of ``lanes / num_vectors`` neighbouring lanes waits to be added up; in the result the runs are half as long.
+    """
     lanes, run = code.lanes, code.lanes // num_vectors
     low = [2 * run * (k // (2 * run)) + k % run + (lanes if k % (2 * run) >= run else 0) for k in range(lanes)]
     halves = [_shuffled(code, x, y, indices) for indices in (low, [k + run for k in low])]
@@ -235,8 +260,10 @@ def _shuffled(code: Code, x: str, y: str, indices: Sequence[int]) -> str:
 
 
 class Scatter(NamedTuple):
-    """Stores vectors as the columns of an array that has a row for each example. The instruction: kernel, n, the array's cell, the
-    bytes of a row of the array, the offsets of n times ``lanes`` vectors."""
+    """Stores vectors as the columns of an array that has a row for each example.
+
+    The instruction: kernel, n, the array's cell, the bytes of a row of the array, the offsets of n times ``lanes`` vectors.
+    """
 
     lanes: int
 
@@ -280,8 +307,8 @@ def _transposed(code: Code, square: list[str]) -> list[str]:
 class Driver(NamedTuple):
     """The function that Python calls. It runs streams, each a number of times, and moves two cells on after each time.
 
-    Its argument is the address of words: the base of the arena, the number of phases; for each phase the address of its stream, how
-    often it runs, and for the cells of data and results an address and the bytes from one time to the next.
+    Its argument is the address of words: the base of the arena, the number of phases; for each phase the address of its stream,
+    how often it runs, and for the cells of data and results an address and the bytes from one time to the next.
     """
 
     name: str = "run"

@@ -1,4 +1,4 @@
-"""What a kernel must know of a row of the table: which numbers its derivatives read, and whether it takes only a few instructions."""
+"""What a kernel must know of a row of the table: what its derivatives read, and whether it is a few instructions."""
 
 from __future__ import annotations
 

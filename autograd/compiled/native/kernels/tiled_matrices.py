@@ -4,15 +4,15 @@ r"""Kernels of matrices over a block of examples: the three products of a layer,
     operands    x'_j += sum_i W_ij a'_i                S4.89, W transposed (primes are adjoints)
     weights     W'_ij += sum over examples of x_j a'_i       S4.88
 
-A tile is ``height`` rows of the matrix by ``vectors`` vectors of examples: 4 x 4 sums in 16 registers, which take 4 vectors of x and 4
-weights for each j. So each number is loaded once for four multiplications, and the multipliers do not wait for memory.
+A tile is ``height`` rows of the matrix by ``vectors`` vectors of examples: 4 x 4 sums in 16 registers, which take 4 vectors of
+x and 4 weights for each j. So each number is loaded once for four multiplications, and the multipliers do not wait for memory.
 
-Weights and their adjoints stand in the order in which the tiles read them: for each tile the starts of its rows if they are shared,
-then the weights of column 0, of column 1, and so on. The adjoint of a weight has a number in each lane, the sum over the examples that
-this lane has seen; the lanes are added when the call ends.
+Weights and their adjoints stand in the order in which the tiles read them: for each tile the starts of its rows if they are
+shared, then the weights of column 0, of column 1, and so on. The adjoint of a weight has a number in each lane, the sum over
+the examples that this lane has seen; the lanes are added when the call ends.
 
-With one lane a block is one example, and the lanes are free for something else: they are the rows of a tile. The weights of a column,
-which are neighbours, make one vector, and an operand is broadcast.
+With one lane a block is one example, and the lanes are free for something else: they are the rows of a tile. The weights of a
+column, which are neighbours, make one vector, and an operand is broadcast.
 """
 
 from __future__ import annotations
@@ -100,11 +100,11 @@ def _write(code: Code, value: str, variable: str) -> None:
 
 
 class MatrixForward(NamedTuple):
-    """The results of the rows. What a row starts from is "shared" (it stands with the weights), "example" (in a slot) or "none". An
-    activation ``op`` may follow at once; results that only it reads are ``passing``, and are not stored.
+    """The results of the rows. What a row starts from is "shared" (it stands with the weights), "example" (in a slot) or
+    "none". An activation ``op`` may follow at once; results that only it reads are ``passing``, and are not stored.
 
-    The instruction: kernel, tiles, columns, the offset of the weights; the cell with the base of the operands, which is the arena or
-    the data, and their offsets from it; for each tile its ``fields``.
+    The instruction: kernel, tiles, columns, the offset of the weights; the cell with the base of the operands, which is the
+    arena or the data, and their offsets from it; for each tile its ``fields``.
     """
 
     tile: Tile
@@ -175,13 +175,13 @@ class MatrixForward(NamedTuple):
 class MatrixOperands(NamedTuple):
     """The adjoints of the operands, ``width`` columns at a time: four, and one by one those that are left.
 
-    With an activation ``op`` (never with one lane) the operands are the activation's results, and the kernel stores the adjoints of
-    the activation's operands.
+    With an activation ``op`` (never with one lane) the operands are the activation's results, and the kernel stores the
+    adjoints of the activation's operands.
 
-    The instruction: kernel, tiles, columns, the offset of the weights, the bytes from one tile's weights to the next; for each column
-    the offset of its weights in a tile, the offset of the adjoint to which it adds (zeros for a first contribution), the offset where
-    the adjoint is stored, and with an activation the offsets of its operand's primal and its result's; then for each row the offset
-    of its adjoint.
+    The instruction: kernel, tiles, columns, the offset of the weights, the bytes from one tile's weights to the next; for each
+    column the offset of its weights in a tile, the offset of the adjoint to which it adds (zeros for a first contribution), the
+    offset where the adjoint is stored, and with an activation the offsets of its operand's primal and its result's; then for
+    each row the offset of its adjoint.
     """
 
     tile: Tile
@@ -259,9 +259,9 @@ class MatrixOperands(NamedTuple):
 class MatrixWeights(NamedTuple):
     """The adjoints of the weights, and of shared starts.
 
-    The instruction: kernel, tiles, columns; the offset of the sums; the offset of the numbers to which contributions are added, and the
-    bytes from one column of them to the next (those of the sums, but zeros and 0 for the first block); the cell with the base of the
-    operands, and their offsets from it; then for each row the offset of its adjoint.
+    The instruction: kernel, tiles, columns; the offset of the sums; the offset of the numbers to which contributions are added,
+    and the bytes from one column of them to the next (those of the sums, but zeros and 0 for the first block); the cell with
+    the base of the operands, and their offsets from it; then for each row the offset of its adjoint.
     """
 
     tile: Tile

@@ -1,8 +1,8 @@
 """Formula turns a text of the table of derivatives into machine instructions, for one number or for a vector of them.
 
-It is the third reader of a row, beside Python's functions and the recorder of derivatives. The tree of ``"(1 + out) * (1 - out)"``
-becomes an addition, a subtraction and a multiplication. A choice computes both sides and selects one; a call of another row becomes
-the formula of that row.
+It is the third reader of a row, beside Python's functions and the recorder of derivatives. The tree of
+``"(1 + out) * (1 - out)"`` becomes an addition, a subtraction and a multiplication. A choice computes both sides and selects
+one; a call of another row becomes the formula of that row.
 
 A single number takes the C library's functions. A vector of two lanes or more takes the functions of ``exp_tanh``, then the C
 library's vector functions where they exist (off by at most 4 units in the last place). Small integer powers are products.
@@ -131,8 +131,8 @@ _NAMES: dict[str, tuple[object, ...]] = {}
 
 
 def operation_name(op: Op, constant: float | None = None) -> str:
-    """The name of an operation in the names of kernels. No other operation has it, although the user may call a row ``pow2``, or give
-    a name again that another row had before."""
+    """The name of an operation in the names of kernels. No other operation has it, although the user may call a row ``pow2``,
+    or give a name again that another row had before."""
     name = op.name + ("" if constant is None else f"{constant:g}")
     texts = (op.name, op.value, op.partials)
     while _NAMES.setdefault(name, texts) != texts:

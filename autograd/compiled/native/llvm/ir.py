@@ -1,8 +1,8 @@
 """Code writes one function in LLVM's intermediate representation (IR), line by line.
 
-It knows only what the kernels need: numbers are ``double`` or vectors of them, addresses are ``ptr``, and words of the instruction
-stream are ``i64``. Variables that change live in memory (``alloca``), as in any naive compiler; LLVM's first pass moves them into
-registers.
+It knows only what the kernels need: numbers are ``double`` or vectors of them, addresses are ``ptr``, and words of the
+instruction stream are ``i64``. Variables that change live in memory (``alloca``), as in any naive compiler; LLVM's first pass
+moves them into registers.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ Number = float | str
 
 
 class Code:
-    """A function under construction, whose vectors have ``lanes`` doubles. In ``fused`` code LLVM may join a product and a sum to one
-    instruction with one rounding.
+    """A function under construction, whose vectors have ``lanes`` doubles. In ``fused`` code LLVM may join a product and a sum
+    to one instruction with one rounding.
 
     >>> code = Code("twice", "ptr %x", lanes=2)
     >>> x = code.load("%x")
@@ -153,7 +153,7 @@ class Code:
 
     @contextmanager
     def repeat(self, count: str | int, start: str | int = 0, step: int = 1) -> Iterator[str]:
-        """Run what is written inside for i = start, start + step, ... below ``count``. It runs at least once, so ``start`` must be below ``count``."""
+        """Run what is inside for i = start, start + step, ... below ``count``; ``start`` must be below ``count``."""
         label = self.fresh("loop")
         counter = self.variable("i64", str(start))
         self.emit(f"br label %{label}")

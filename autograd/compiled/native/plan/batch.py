@@ -1,16 +1,16 @@
 """The layout of a batch, which becomes blocks of examples: each example is a lane of vectors.
 
-The arena holds, after what all examples share (``shared.py``): the slots of a block, each ``block_vectors`` vectors; their adjoints;
-the weights of matrices, packed in the order in which the tiles read them; and the *sums*, which collect adjoints over all blocks, one
-vector for each weight and each shared operand.
+The arena holds, after what all examples share (``shared.py``): the slots of a block, each ``block_vectors`` vectors; their
+adjoints; the weights of matrices, packed in the order in which the tiles read them; and the *sums*, which collect adjoints over
+all blocks, one vector for each weight and each shared operand.
 
-A batch of N examples is first a partial vector, if N is no multiple of the lanes; then single vectors; then blocks. The idle lanes of
-the partial vector repeat its examples with a seed of 0. What they would add to the sums is masked to zero, because 0 times infinity
-is nan.
+A batch of N examples is first a partial vector, if N is no multiple of the lanes; then single vectors; then blocks. The idle
+lanes of the partial vector repeat its examples with a seed of 0. What they would add to the sums is masked to zero, because 0
+times infinity is nan.
 
-If each example gets a gradient of its own (``separate``), a block is one vector, the sums end with it, and their lanes are not added.
-Then examples share only leaves and constants: the adjoint of a number that depends on parameters alone differs between examples, so
-each example computes the number too.
+If each example gets a gradient of its own (``separate``), a block is one vector, the sums end with it, and their lanes are not
+added. Then examples share only leaves and constants: the adjoint of a number that depends on parameters alone differs between
+examples, so each example computes the number too.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ class BatchLayout:
             stream.add(AddToTotal(self.lanes), vectors, self._primal[output], self._total)
 
     def backward(self, stream: Stream, vectors: int, seed: int, first: bool) -> None:
-        """Give the adjoint of the output its seed, and run the steps in reverse. The ``first`` block begins the sums of weights."""
+        """Seed the adjoint of the output, and run the steps in reverse. The ``first`` block begins the sums of weights."""
         output = self.tape.outputs[0]
         if output not in self._adjoint:
             return

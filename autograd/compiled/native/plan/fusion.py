@@ -1,8 +1,8 @@
 """Which steps of a block run as one: a matrix and an activation, while the activation's numbers are in registers.
 
-Forward, the activation runs with the matrix that computes its operands. Backward, it runs with the matrix that reads its results, since
-that computes their adjoints. Memory would bound a separate pass; the kernel of a matrix is bound by the multipliers and has time to
-spare.
+Forward, the activation runs with the matrix that computes its operands. Backward, it runs with the matrix that reads its
+results, since that computes their adjoints. Memory would bound a separate pass; the kernel of a matrix is bound by the
+multipliers and has time to spare.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def passing(tape: Tape, unit: Unit) -> frozenset[int]:
 
 
 def _nothing_else_reads(tape: Tape, varies: Sequence[bool], matrix: Step, activation: Group) -> bool:
-    """Whether the matrix alone reads the activation's results, and the activation alone its operands, which have adjoints here."""
+    """Whether only the matrix reads the activation's results, and only the activation its operands, which have adjoints."""
     once = all(tape.uses[slot] == len(matrix.out) for slot in activation.out) and all(
         tape.uses[slot] == 1 for slot in activation.x
     )

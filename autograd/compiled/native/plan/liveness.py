@@ -1,8 +1,8 @@
 """Which numbers of a block are needed when. Slots take turns in the same memory, so that a block fits into the fast cache.
 
-Time goes through the units (steps that run as one) forward, then backward. A primal lives from the unit that computes it to the last
-that reads it, which may be a local derivative on the way back; an adjoint lives from its first contribution to the unit that passes it
-on.
+Time goes through the units (steps that run as one) forward, then backward. A primal lives from the unit that computes it to the
+last that reads it, which may be a local derivative on the way back; an adjoint lives from its first contribution to the unit
+that passes it on.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Numbers: TypeAlias = list[tuple[bool, int]]
 class SlotAllocator:
     """Assigns a position in memory to each primal and adjoint of a block; positions are 0, 1, ... ``count - 1``.
 
-    What a unit reads is free for others only after it. The primals of ``inputs``, which stand in slots, stay to the end, and so do their
-    adjoints, which are results.
+    What a unit reads is free for others only after it. The primals of ``inputs``, which stand in slots, stay to the end, and so
+    do their adjoints, which are results.
     """
 
     def __init__(

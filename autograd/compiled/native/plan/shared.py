@@ -16,8 +16,8 @@ CACHE_LINE_DOUBLES = CACHE_LINE_BYTES // WORD_BYTES
 class SharedLayout:
     """The offsets of each shared slot's primal and adjoint, one number each, and the instructions of the shared steps.
 
-    Leaves and constants come first, then the results of each step. Adjoints follow in the same order. They all start from 0, and are
-    cleared by whole cache lines.
+    Leaves and constants come first, then the results of each step. Adjoints follow in the same order. They all start from 0,
+    and are cleared by whole cache lines.
     """
 
     def __init__(self, arena: Arena, tape: Tape, steps: Sequence[Step]) -> None:

@@ -74,7 +74,7 @@ def bits(x: float) -> int:
 
 
 class Addressing(NamedTuple):
-    """Where the instructions of single operations find their numbers: the offsets of each slot's primal and adjoint, and its kind."""
+    """What instructions of single operations need to know: the offsets of each slot's primal and adjoint, and its kind."""
 
     lanes: int
     vectors: int
@@ -84,7 +84,7 @@ class Addressing(NamedTuple):
     action: Callable[[int], str]  # what becomes of the next contribution to the slot's adjoint
 
     def _counts(self, op: Op, count: int) -> list[int]:
-        """The words before the fields: how many operations and vectors, and the constant unless the kernel is compiled for it."""
+        """The words before the fields: operations, vectors, and the constant unless the kernel is compiled for it."""
         in_stream = op.c is not None and fixed_constant(op) is None
         return [count, self.vectors, *([bits(float(op.c))] if in_stream and op.c is not None else [])]
 
