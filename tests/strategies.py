@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import cache, wraps
+from inspect import signature
 from math import ceil, floor
 from typing import Any, NamedTuple
 
@@ -35,6 +36,8 @@ def for_all(*strategies: st.SearchStrategy[Any], examples: int = 60, full: int |
         def counted(*drawn: Any, **named: Any) -> None:
             sweep.count_one()
             check(*drawn, **named)
+
+        counted.__signature__ = signature(check)  # the first versions of hypothesis 6 do not look behind wraps
 
         def can_fail() -> bool:
             quick = settings(max_examples=examples, phases=[Phase.generate], database=None, report_multiple_bugs=False)
