@@ -16,46 +16,46 @@ from autograd import Op, ops  # noqa: E402
 from tests.oracle import ROWS, WEAK, Error, errors, everywhere, ordinary  # noqa: E402
 
 COUNT = 4000  # points in each of the two regions
-FEW = 400  # and in each column of the tables of growth
+FEW = 400  # points in each column of the tables of growth
 RESULTS = ("value", "d/dx", "d/dy")
 
-# What grows: a row and which of its results. With c = 0.5 the exponent c - 1 is exact, and nothing is lost.
+# The results whose error grows: a row, and 0 for its value, 1 or 2 for a partial. With c = 0.5 no rounding changes c - 1, and nothing is lost.
 CURVES = ((ops.TANH, 1), (ops.SIGMOID, 1), (ops.SILU, 1), (ops.ERF, 1), (ops.GELU, 0), (ops.GELU, 1))
 POWERS = ((ops.POW.at(1 / 3), 1), (ops.POW.at(0.5), 1))
 
 TEXT = """\
 # How accurate the operations are
 
-Every row of the [table of operations](../README.md#the-operations), its value and each of its local derivatives, measured
-against [mpmath](https://mpmath.org) with 50 digits. What is measured is what you get: the numbers in a `Value` and in its
-`partials`.
+This page shows how far each row of the [table of operations](../README.md#the-operations) is from the right number: its value and
+each of its local derivatives, compared with [mpmath](https://mpmath.org) at 50 digits. The numbers compared are those that you get: the
+data of a `Value` and its `partials`.
 
 {platform}
-`python docs/accuracy.py` writes this page anew. Functions like `exp` are those of your C library, so on another platform
-some numbers differ.
+`python docs/accuracy.py` measures again and rewrites this page. Functions like `exp` come from your C library, so some numbers differ
+on another platform.
 
-**An ulp** (unit in the last place) is the distance between neighbouring floats where the exact result lies: 2.2e-16 between
-1 and 2, 1.8e-12 around 10000, 4.9e-324 around the smallest. The best that a float can do is to be the one nearest to the exact
-result: an error of 0.5 ulp at most. A call of the C library and one or two roundings on top make 1 to 2 ulp. An error of
-n ulp leaves about 16 - log10(n) digits.
+**An ulp** (unit in the last place) is the distance between neighbouring floats where the true result lies: 2.2e-16 between
+1 and 2, 1.8e-12 around 10000, 4.9e-324 around the smallest float. The best float is the one nearest to the true result: its error is
+0.5 ulp at most. A call of the C library with one or two roundings after it makes 1 to 2 ulp. An error of n ulp leaves about
+16 - log10(n) digits.
 
 **What was measured.** *In its range*: {count} points of the range that the row names as its `samples`, half of them evenly
 spread, half random. *Anywhere*: these and {count} points of its whole domain, among them subnormal and huge floats, both zeros,
 the neighbours of kinks, poles, roots and ends of the domain, and the places where a function overflows, underflows or
-saturates. On a kink there is a convention and no derivative, so kinks themselves are left out.
+saturates. Kinks themselves are left out, because there a convention takes the place of the derivative.
 
-**At the ends of the floats.** inf counts as 2^1024, and so does every exact result beyond: inf is right where the result is
-too large for a float, and wrong by many ulp where it is not. An ulp is never less than 4.9e-324, so 0 is right for
-whatever is smaller than half of that. nan instead of a number is printed as nan.
+**At the ends of the floats.** inf counts as 2^1024, and so does every true result beyond that: inf is right where the result is
+too large for a float, and wrong by many ulp where it is not. An ulp is never less than 4.9e-324, so 0 is right for every result
+smaller than half of that. Where the float is nan and the result is a number, the page says nan.
 
-**Two edges of powers** stand outside the table below, because a row that mended them could not be read any more. Second derivatives of
-`x ** y` at y = 0 are nan where |x| is below 1e-154: 0 times a power that overflows. And a negative base with a whole float exponent
-beyond 2^53 has a d/dx of the right size with the wrong sign, because c - 1 is rounded and an odd number becomes even; an int or a
-Fraction as base is exact there.
+**Two edges of powers** are not in the table below, because a row without these errors would be too long to read. The second
+derivatives of `x ** y` at y = 0 are nan where |x| is below 1e-154: 0 times a power that overflows. And with a negative base and a whole
+float exponent beyond 2^53, d/dx has the right size and the wrong sign, because c - 1 is rounded and an odd number becomes even. An int
+or a Fraction as base gives the exact result there.
 
 ## Every row
 
-The worst error found, in ulp, and where. A star leads to the next section.
+The worst error found, in ulp, and where. 0 means that every result was the true one. A star leads to the next section.
 
 | row | result | worst in its range | at | worst anywhere | at |
 |---|---|---:|---|---:|---|
@@ -64,13 +64,13 @@ The worst error found, in ulp, and where. A star leads to the next section.
 ## Where digits are lost
 
 The starred results have errors above 4 ulp somewhere (those of a family, for some constants). The mathematics is right there,
-but the float formula keeps fewer digits of a number that is very small or very large. Still its error is small against
-something else: *at most* is the worst error found anywhere, divided by what stands under *relative to*. Where that is 1, it is
-the absolute error: where `tanh` is nearly 1 its derivative has few digits of its own, yet all that a sum with numbers about
-1 can use.
+but the float formula keeps fewer digits of a number that is very small or very large. Still, its error is small relative to
+another number, which stands under *relative to*: *at most* is the worst error found anywhere, divided by that number. If that number
+is 1, *at most* is the absolute error. An example is the derivative of `tanh` where `tanh` is nearly 1: the derivative has few digits of
+its own, but all that count when it is added to numbers near 1.
 
-tiny is 2.2e-308, the smallest float that has all its digits; it is part of every scale. Nothing is promised where a factor
-of the formula overflows and the result does not, which takes operands like x = 1e-300 or y = 1e15: there the answer can be
+tiny is 2.2e-308, the smallest float that has all its digits; it is added to every number under *relative to*. Nothing is promised where
+a factor of the formula overflows and the result does not, which takes operands like x = 1e-300 or y = 1e15: there the result can be
 inf or nan. Φ and φ are the normal distribution and its density.
 
 | row | result | why | relative to | at most | at |
@@ -79,18 +79,18 @@ inf or nan. Φ and φ are the normal distribution and its density.
 
 ## How the loss grows
 
-The worst error in ulp of {few} random points with |x| between the bounds, of both signs:
+The worst error, in ulp, at {few} random points of both signs with |x| between the bounds:
 
 {curves}
 
-The same for the derivative of x ** c, with x or 1/x between the bounds:
+The same for the derivative of `x ** c`, with x or 1/x between the bounds:
 
 {powers}
 """
 
 
 class Worst(NamedTuple):
-    """The worst errors of one result of a row: in ulp in its range and anywhere, and relative to the scale of the weak."""
+    """The worst errors of one result of a row: in ulp, in its range and anywhere; and relative to its scale in ``WEAK``."""
 
     ordinary: Error
     anywhere: Error
@@ -107,7 +107,7 @@ def measured(op: Op, count: int = COUNT) -> list[Worst]:
 
 
 def worst(found: Iterable[Error]) -> Error:
-    """The error of the most ulps, the first of several."""
+    """The largest error in ulp; the first, if several are as large."""
     return max(found, key=lambda error: error.ulps)
 
 
@@ -141,9 +141,9 @@ def row(op: Op, index: int, found: Worst) -> str:
 
 
 def weak(name: str, index: int, results: dict[Op, list[Worst]]) -> str:
-    """A line of the second table: a family has one for all its constants."""
+    """A line of the second table; a family has one line for all its constants."""
     _, formula, why = WEAK[name, index]
-    op, error = max(((op, results[op][index].scaled) for op in results if op.name == name), key=lambda each: each[1].scaled)
+    op, error = max(((op, results[op][index].scaled) for op in results if op.name == name), key=lambda pair: pair[1].scaled)
     formula = formula.replace("|", r"\|")  # within a table
     return f"| {label(op)} | {RESULTS[index]} | {why} | `{formula}` | {error.scaled:.1e} | {at(error)} |"
 
@@ -151,11 +151,11 @@ def weak(name: str, index: int, results: dict[Op, list[Worst]]) -> str:
 def growth(curves: Sequence[tuple[Op, int]], bounds: Sequence[int], head: str, operand: Callable[[float], float]) -> str:
     """A table of the worst errors between neighbouring bounds, one line for each result of a row."""
     bins = list(pairwise(bounds))
-    lines = [f"| row | result | {' | '.join(head.format(*each) for each in bins)} |", "|---|---|" + "---:|" * len(bins)]
+    lines = [f"| row | result | {' | '.join(head.format(*ends) for ends in bins)} |", "|---|---|" + "---:|" * len(bins)]
     for op, index in curves:
         rng = random.Random(f"{op!r} {index}")
-        points = [[(operand(rng.choice((1, -1)) * rng.uniform(*each)),) for _ in range(FEW)] for each in bins]
-        found = [worst(errors(op, point)[index] for point in each) for each in points]
+        points_of_bins = [[(operand(rng.choice((1, -1)) * rng.uniform(*ends)),) for _ in range(FEW)] for ends in bins]
+        found = [worst(errors(op, point)[index] for point in points) for points in points_of_bins]
         lines.append(f"| {label(op)} | {RESULTS[index]} | {' | '.join(map(ulps, found))} |")
     return "\n".join(lines)
 
@@ -169,13 +169,13 @@ def ulps(error: Error) -> str:
     """The error as the page shows it."""
     n = error.ulps
     if n == 0 or math.isnan(error.got):
-        return "nan" if n else "exact"
+        return "nan" if n else "0"
     return f"{n:.2f}" if n < 100 else f"{n:.0f}" if n < 10_000 else f"{n:.1e}"
 
 
 def at(error: Error) -> str:
     """Where it occurred."""
-    return ", ".join(f"{name} = {each!r}" for name, each in zip("xy", error.point, strict=False)) if error.ulps else ""
+    return ", ".join(f"{name} = {number!r}" for name, number in zip("xy", error.point, strict=False)) if error.ulps else ""
 
 
 if __name__ == "__main__":
