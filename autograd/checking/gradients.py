@@ -254,8 +254,8 @@ def _suspect(order: Sequence[Value], name: Mapping[Value, str]) -> str:
             if isinstance(node.op, Op) and (wrong := _wrong_partial(node.op, node, index)) is not None:
                 by_design = f"; {node.op.name} has derivative 0 by design" if node.op.detaches else ""
                 return (
-                    f"The first operation that disagrees: {node._op!r} ({'/'.join([*node.scope, name[node]])}). Its local derivative in "
-                    f"{name.get(source, 'its operand')} = {float(source.data):.10g} is {float(node.partials[index]):.10g}, but "
+                    f"The first operation that disagrees: {node._op!r} ({'/'.join([*node.scope, name[node]])}). Its local derivative "
+                    f"with respect to {name.get(source, 'its operand')} = {float(source.data):.10g} is {float(node.partials[index]):.10g}, but "
                     f"moving that operand gives {wrong:.10g}{by_design}."
                 )
     closures = dict.fromkeys(

@@ -177,4 +177,7 @@ def _contrast(subject: Subject, evidence: _Evidence, node: Value) -> str:
         return f"{subject.name(node)} is {as_printed(node.data)}, and would now be {as_printed(now)}"
     pairs = zip(node.inputs, node.partials, partials_now, strict=True)
     source, old, new = next((source, old, new) for source, old, new in pairs if not same(old, new))
-    return f"the local derivative of {subject.name(node)} in {subject.name(source)} is {as_printed(old)}, and would now be {as_printed(new)}"
+    return (
+        f"the local derivative of {subject.name(node)} with respect to {subject.name(source)} is {as_printed(old)}, and would now be "
+        f"{as_printed(new)}"
+    )

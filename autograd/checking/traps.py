@@ -69,7 +69,8 @@ def _birth(subject: Subject, node: Value) -> str:
         return f"{subject.path_and_formula(node)} {first}: it is {as_printed(node.data)}, with {operands}."
     source, partial = _steep_inputs(node)[0]
     return (
-        f"{subject.path_and_formula(node)} is the first with a local derivative that is not finite: in {subject.name(source)} it is "
+        f"{subject.path_and_formula(node)} is the first with a local derivative that is not finite: with respect to "
+        f"{subject.name(source)} it is "
         f"{as_printed(partial)}, with {operands}."
     )
 

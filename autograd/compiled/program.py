@@ -237,7 +237,7 @@ class Program:
         examples = self._examples(data)
         self._requirements.one_output("input_gradients")
         gradients = self._input_jacobian(examples, theta)
-        return tuple(each / len(each) for each in gradients) if self.reduction == "mean" else gradients
+        return tuple(gradient / len(gradient) for gradient in gradients) if self.reduction == "mean" else gradients
 
     def jacobian(self, *data: Any, theta: Any = None) -> Array:
         """The derivatives of each example's outputs with respect to the parameters: (N, shape of the outputs, P)."""

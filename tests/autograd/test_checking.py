@@ -181,7 +181,7 @@ def test_the_first_wrong_operation_is_named_with_its_place_and_its_numbers():
 
     assert "'bad_sin' (v1)." in check_gradients(lambda x: apply(bad, x), 0.5).suspect
     assert (
-        "'bad_sin' (outer/s). Its local derivative in x = 0.5 is -0.8775825619, but moving that operand gives 0.87758256"
+        "'bad_sin' (outer/s). Its local derivative with respect to x = 0.5 is -0.8775825619, but moving that operand gives 0.87758256"
         in (check_gradients(f, 0.5).suspect)
     )
 

@@ -303,7 +303,7 @@ def test_a_sign_that_only_the_local_derivative_sees():
     x = Value(2.0, "x")
     y = x**2 + 1
     x.data = -2.0
-    assert "the local derivative of v1 in x is 4.0, and would now be -4.0" in message(diagnose(y))
+    assert "the local derivative of v1 with respect to x is 4.0, and would now be -4.0" in message(diagnose(y))
 
 
 def test_numbers_that_could_not_have_been_computed_are_stale_too():
@@ -617,8 +617,9 @@ def test_a_nan_from_finite_operands():
     base, exponent = Value(-2.0, "base"), Value(3.0, "exponent")
     report = diagnose(base**exponent)
     assert kinds(report) == ["nan"]
-    assert "v1 = base ** exponent is the first with a local derivative that is not finite: in exponent it is nan" in message(
-        report
+    assert (
+        "v1 = base ** exponent is the first with a local derivative that is not finite: with respect to exponent it is nan"
+        in message(report)
     )
 
 
