@@ -93,7 +93,12 @@ def drawn(monkeypatch):
         monkeypatch.setattr(DEPTH, "long", long)
         monkeypatch.setattr(DEPTH, "seed", seed)
         numbers = []
-        for_all(st.integers(), examples=5)(lambda x: numbers.append(x))()
+
+        @for_all(st.integers(), examples=5)
+        def keep(x):
+            numbers.append(x)
+
+        keep()
         assert [(each.name, each.count) for each in sweeps.TRIED] == [("properties of test_sweeps", len(numbers))]
         return numbers
 

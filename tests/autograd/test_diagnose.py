@@ -628,7 +628,7 @@ def test_an_infinite_local_derivative_of_a_finite_value():
     root = (x - 4).sqrt()
     report = diagnose(root + 1)
     assert found(report, "inf") == [root]
-    assert "in v1 it is inf, with v1 = 0.0" in message(report)
+    assert "with respect to v1 it is inf, with v1 = 0.0" in message(report)
     assert "The derivative of the output is not finite in 2 nodes" in message(report)
 
 
