@@ -13,7 +13,7 @@ NAME_CHARS = 40
 REPR_CHARS = 60
 EXACT_BELOW = 10**12  # the size below which whole numbers and fractions are written with all their digits
 _FOUR_DIGITS = Context(prec=4, Emin=MIN_EMIN, Emax=MAX_EMAX)
-_MARKDOWN = str.maketrans({sign: f"\\{sign}" for sign in r"\`*_[]<>$|~#"})
+_MARKDOWN = str.maketrans({sign: f"\\{sign}" for sign in r"\`*_[]<>$|~#&"})
 
 # --- how many, and which ------------------------------------------------------------------------------------------------
 

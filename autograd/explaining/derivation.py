@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
@@ -10,6 +9,7 @@ from autograd.explaining.line_breaks import rows, written
 from autograd.explaining.statements import Line, Phrase, Prose, Section, phrase
 from autograd.rules.mathml import MATHML
 from autograd.rules.notation import LATEX, TEXT, Notation
+from autograd.text import escaped_for_markdown
 
 LINE_WIDTH_CHARS = 100  # of a line that can be broken, without its indentation
 INDENT_CHARS = 8  # before the innermost lines
@@ -111,6 +111,4 @@ def _aligned(blocks: Iterable[Iterable[str]]) -> str:
 
 def _markdown(said: Phrase) -> str:
     """Words with Markdown's own signs escaped, and formulas in dollar signs."""
-    return "".join(
-        re.sub(r"([\\`*_\[\]<>$#|~&])", r"\\\1", run) if isinstance(run, str) else f"${LATEX.write(run)}$" for run in said
-    )
+    return "".join(escaped_for_markdown(run) if isinstance(run, str) else f"${LATEX.write(run)}$" for run in said)
