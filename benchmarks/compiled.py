@@ -1,9 +1,9 @@
 """Compiled scalars beside their peers: array libraries, compilers of scalar graphs, and the same scalars recorded one by one.
 
-Each engine computes one loss and its whole gradient over a batch, in a process of its own. The processes live through all rounds and
-take turns: while one is timed, the others wait for a line on their input. A ratio is the peer's median time divided by ours in the same
-round; the table shows the median of the ratios and their range. All engines must agree on the loss and on every gradient before any of
-them is timed.
+Each engine computes one loss and its whole gradient over a batch, in a process of its own. The processes live through all
+rounds and take turns: while one is timed, the others wait for a line on their input. A ratio is the peer's median time divided
+by ours in the same round; the table shows the median of the ratios and their range. All engines must agree on the loss and on
+every gradient before any of them is timed.
 
     python benchmarks/compiled.py [--rounds N] [--seconds S] [--works NAME ...] [--scaling] [--json FILE]
 """
@@ -29,7 +29,7 @@ PAUSE_SECONDS = 0.1  # between engines: threads of the last one may still spin
 
 
 class Comparison(NamedTuple):
-    """Two engines at one work, and the target of their ratio, the peer's time divided by ours: a least one, or with a minus a largest."""
+    """Two engines at one work, and the target of their ratio (peer's time / ours): at least that, or with a minus at most."""
 
     work: str
     ours: str
@@ -74,7 +74,7 @@ COMPARISONS = [
 
 
 def serve(engine: str, work: str) -> None:
-    """Prepare an engine and print its loss and gradient; then read a number of seconds from each line, and time steps so long."""
+    """Prepare an engine and print its loss and gradient; then time steps for as many seconds as each line of input says."""
     started = time.perf_counter()
     step, gradient = ENGINES[engine].prepare(WORKS[work])
     value, gradients = gradient()

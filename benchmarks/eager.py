@@ -2,13 +2,13 @@
 
 The program is that of micrograd's notebook: an MLP 2-16-16-1 with relu, the hinge loss over 100 points of two moons and a
 penalty of 1e-4 on the squares of the parameters. A step wraps the inputs, computes the loss, sets the gradients to 0, runs
-``backward()`` and drops the graph; it does not update the parameters, so that every step does the same work. All engines run the same
-``step`` below on the same numbers, with Python's garbage collector as it is by default.
+``backward()`` and drops the graph; it does not update the parameters, so that every step does the same work. All engines run
+the same ``step`` below on the same numbers, with Python's garbage collector as it is by default.
 
-Each engine runs in a process of its own, and the processes take turns over several rounds: in a single process the collector would
-free the garbage of one engine while another is timed, and in turns a busy machine slows all engines alike. A ratio divides the
-processor times of two engines in the same round. Other programs disturb processor time less than the time on the clock, and no engine
-here uses threads. There are no ratios unless all engines agree on the loss and on every gradient.
+Each engine runs in a process of its own, and the processes take turns over several rounds: in a single process the collector
+would free the garbage of one engine while another is timed, and in turns a busy machine slows all engines alike. A ratio
+divides the processor times of two engines in the same round. Other programs disturb processor time less than the time on the
+clock, and no engine here uses threads. There are no ratios unless all engines agree on the loss and on every gradient.
 
     python benchmarks/eager.py [--rounds N] [--steps N] [--json FILE]
 """

@@ -1,7 +1,7 @@
 """How much the engine carries: millions of nodes in one graph, and a hundred thousand graphs one after the other.
 
-Three tasks, each in a process of its own. Python's garbage collector is switched off, so that only the last reference to an object
-frees it:
+Three tasks, each in a process of its own. Python's garbage collector is switched off, so that only the last reference to an
+object frees it:
 
     one graph    the chain z = tanh(w z + x), three nodes in each link: built, differentiated, dropped; seconds and memory
     counted      100,000 nodes of the same chain under tracemalloc, which counts every byte, but takes time and memory itself

@@ -1,4 +1,4 @@
-"""How compiled scalars scale: the time to compile by operations, the time of a step by examples and threads, memory, and the limits.
+"""How compiled scalars scale: time to compile by operations, time of a step by examples and threads, memory, and limits.
 
 ``compiled.py --scaling`` runs this. Each measurement is made in a process of its own.
 """
@@ -61,7 +61,7 @@ def batch_times(engine: str) -> list[dict[str, float]]:
 
 
 def memory(engine: str) -> float:
-    """The bytes by which the peak of the process rises while it prepares and computes a large batch; the data are made before."""
+    """The bytes by which the peak of the process rises for a large batch, prepared and computed; its data exist before."""
     work = Work("moons", LARGE, MOONS, "relu", "hinge")
     small, _ = ENGINES[engine].prepare(work._replace(examples=100))
     small()
@@ -73,7 +73,7 @@ def memory(engine: str) -> float:
 
 
 def limits() -> dict[str, float]:
-    """The best that NumPy reaches on one core of this machine: flops a second in a product of matrices, bytes a second in a copy."""
+    """The best that NumPy reaches on one core here: flops a second in a product of matrices, bytes a second in a copy."""
     a, b = np.random.default_rng(0).normal(size=(2, 768, 768))
     source, target = np.ones((2, 1 << 24))
     return {

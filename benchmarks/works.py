@@ -1,8 +1,9 @@
-"""The works of ``compiled.py``: networks with data, and engines that compute their loss and gradient, written as their users would.
+"""The works of ``compiled.py``: networks with data, and the engines that compute their loss and gradient.
 
-Every engine is a function of a ``Work``. It prepares all it can, and returns ``(step, gradient)``: ``step()`` computes the loss and its
-whole gradient once; ``gradient()`` returns the loss and the gradient as plain floats, neuron by neuron, weights before the bias, so that
-they can be compared. Parameters, data and compiled code are made once, outside ``step``; all numbers are float64.
+Every engine is a function of a ``Work``, written as its users would write it. It prepares all it can, and returns
+``(step, gradient)``: ``step()`` computes the loss and its whole gradient once; ``gradient()`` returns the loss and the gradient
+as plain floats, neuron by neuron, weights before the bias, so that they can be compared. Parameters, data and compiled code are
+made once, outside ``step``; all numbers are float64.
 """
 
 from __future__ import annotations

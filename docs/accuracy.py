@@ -19,24 +19,25 @@ COUNT = 4000  # points in each of the two regions
 FEW = 400  # points in each column of the tables of growth
 RESULTS = ("value", "d/dx", "d/dy")
 
-# The results whose error grows: a row, and 0 for its value, 1 or 2 for a partial. With c = 0.5 no rounding changes c - 1, and nothing is lost.
+# The results whose error grows: a row, and 0 for its value, 1 or 2 for a partial. With c = 0.5 no rounding changes
+# c - 1, and no digit is lost.
 CURVES = ((ops.TANH, 1), (ops.SIGMOID, 1), (ops.SILU, 1), (ops.ERF, 1), (ops.GELU, 0), (ops.GELU, 1))
 POWERS = ((ops.POW.at(1 / 3), 1), (ops.POW.at(0.5), 1))
 
 TEXT = """\
 # How accurate the operations are
 
-This page shows how far each row of the [table of operations](../README.md#the-operations) is from the right number: its value and
-each of its local derivatives, compared with [mpmath](https://mpmath.org) at 50 digits. The numbers compared are those that you get: the
-data of a `Value` and its `partials`.
+This page shows how far each row of the [table of operations](../README.md#the-operations) is from the right number: its value
+and each of its local derivatives, compared with [mpmath](https://mpmath.org) at 50 digits. The numbers compared are those that
+you get: the data of a `Value` and its `partials`.
 
 {platform}
-`python docs/accuracy.py` measures again and rewrites this page. Functions like `exp` come from your C library, so some numbers differ
-on another platform.
+`python docs/accuracy.py` measures again and rewrites this page. Functions like `exp` come from your C library, so some numbers
+differ on another platform.
 
-**An ulp** (unit in the last place) is the distance between neighbouring floats where the true result lies: 2.2e-16 between
-1 and 2, 1.8e-12 around 10000, 4.9e-324 around the smallest float. The best float is the one nearest to the true result: its error is
-0.5 ulp at most. A call of the C library with one or two roundings after it makes 1 to 2 ulp. An error of n ulp leaves about
+**An ulp** (unit in the last place) is the distance between neighbouring floats where the true result lies: 2.2e-16 between 1
+and 2, 1.8e-12 around 10000, 4.9e-324 around the smallest float. The best float is the one nearest to the true result: its error
+is 0.5 ulp at most. A call of the C library with one or two roundings after it makes 1 to 2 ulp. An error of n ulp leaves about
 16 - log10(n) digits.
 
 **What was measured.** *In its range*: {count} points of the range that the row names as its `samples`, half of them evenly
@@ -49,9 +50,9 @@ too large for a float, and wrong by many ulp where it is not. An ulp is never le
 smaller than half of that. Where the float is nan and the result is a number, the page says nan.
 
 **Two edges of powers** are not in the table below, because a row without these errors would be too long to read. The second
-derivatives of `x ** y` at y = 0 are nan where |x| is below 1e-154: 0 times a power that overflows. And with a negative base and a whole
-float exponent beyond 2^53, d/dx has the right size and the wrong sign, because c - 1 is rounded and an odd number becomes even. An int
-or a Fraction as base gives the exact result there.
+derivatives of `x ** y` at y = 0 are nan where |x| is below 1e-154: 0 times a power that overflows. And with a negative base and
+a whole float exponent beyond 2^53, d/dx has the right size and the wrong sign, because c - 1 is rounded and an odd number
+becomes even. An int or a Fraction as base gives the exact result there.
 
 ## Every row
 
@@ -65,13 +66,13 @@ The worst error found, in ulp, and where. 0 means that every result was the true
 
 The starred results have errors above 4 ulp somewhere (those of a family, for some constants). The mathematics is right there,
 but the float formula keeps fewer digits of a number that is very small or very large. Still, its error is small relative to
-another number, which stands under *relative to*: *at most* is the worst error found anywhere, divided by that number. If that number
-is 1, *at most* is the absolute error. An example is the derivative of `tanh` where `tanh` is nearly 1: the derivative has few digits of
-its own, but all that count when it is added to numbers near 1.
+another number, which stands under *relative to*: *at most* is the worst error found anywhere, divided by that number. If that
+number is 1, *at most* is the absolute error. An example is the derivative of `tanh` where `tanh` is nearly 1: the derivative
+has few digits of its own, but all that count when it is added to numbers near 1.
 
-tiny is 2.2e-308, the smallest float that has all its digits; it is added to every number under *relative to*. Nothing is promised where
-a factor of the formula overflows and the result does not, which takes operands like x = 1e-300 or y = 1e15: there the result can be
-inf or nan. Φ and φ are the normal distribution and its density.
+tiny is 2.2e-308, the smallest float that has all its digits; it is added to every number under *relative to*. Nothing is
+promised where a factor of the formula overflows and the result does not, which takes operands like x = 1e-300 or y = 1e15:
+there the result can be inf or nan. Φ and φ are the normal distribution and its density.
 
 | row | result | why | relative to | at most | at |
 |---|---|---|---|---:|---|

@@ -1,7 +1,7 @@
-"""The chapters of ``docs/derivations``: pages that are notebooks too. ``python docs/chapters.py`` runs them and writes their outputs anew.
+"""Reruns the chapters of ``docs/derivations`` and updates their outputs: ``python docs/chapters.py``.
 
-A chapter is Markdown as jupytext reads it: each fenced block of python is a cell. What a cell printed, or drew, stands after it
-between two marks, so that the page can be read without running it. Jupyter with jupytext opens the page as a notebook;
+A chapter is Markdown as jupytext reads it: each fenced block of python is a cell. The output of a cell stands after it between
+two marks, so that a reader need not run the page. Jupyter with jupytext opens the page as a notebook;
 ``python docs/chapters.py --notebooks FOLDER`` writes executed ``.ipynb`` files.
 """
 
@@ -28,12 +28,12 @@ def chapters() -> list[Path]:
 
 
 def source(page: str) -> str:
-    """The page without outputs: all that its author wrote."""
+    """The page without outputs: what its author wrote."""
     return SHOWN.sub("", page)
 
 
 def executed(page: str) -> Any:
-    """The page as a notebook, run from top to bottom in a kernel of its own; an error in a cell is raised."""
+    """The page as a notebook that was run from top to bottom in a kernel of its own. An error in a cell is raised here."""
     notebook = jupytext.reads(source(page), fmt="md")
     notebook.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python 3"}
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(HERE)}}).execute()
@@ -57,8 +57,8 @@ def refreshed(page: str, name: str) -> tuple[str, dict[str, str]]:
 
 
 def _parts(outputs: Iterable[Any], name: str, figures: dict[str, str]) -> Iterable[str]:
-    """What a cell gave, as Markdown: what it printed, figures, derivations typeset, other results as text."""
-    for data in _printed_in_one(outputs):
+    """The outputs of a cell as Markdown: printed text, figures, typeset derivations, and other results as text."""
+    for data in _with_printed_text_joined(outputs):
         if "image/svg+xml" in data:
             file = f"{name}-{len(figures) + 1}.svg"
             figures[file] = data["image/svg+xml"]
@@ -70,13 +70,13 @@ def _parts(outputs: Iterable[Any], name: str, figures: dict[str, str]) -> Iterab
 
 
 def for_every_renderer(text: str) -> str:
-    """The same formulas, where a Markdown that knows none, as GitHub's first pass, sees no escape, no emphasis, and where each begins."""
+    """The same text, changed so that GitHub, which reads escapes and emphasis first, leaves the formulas alone."""
     text = re.sub(r"(?<=[}\])'])_(?=\S)", "_ ", text.replace("\\\\", r"\cr"))
     return re.sub(r"\*\*(\$[^$\n]+\$)", r"\1**", text)
 
 
-def _printed_in_one(outputs: Iterable[Any]) -> Iterable[dict[str, Any]]:
-    """The data of each output; text printed by one cell arrives in pieces whose ends depend on the clock, and is joined."""
+def _with_printed_text_joined(outputs: Iterable[Any]) -> Iterable[dict[str, Any]]:
+    """The data of each output, with the printed text in one piece: it arrives in several, which differ from run to run."""
     for kind, pieces in groupby(outputs, key=lambda output: output.output_type):
         if kind == "stream":
             yield {"text/plain": "".join(piece.text for piece in pieces)}
@@ -94,10 +94,10 @@ def write(path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Run the chapters and write their outputs anew.")
-    parser.add_argument("chapters", nargs="*", type=Path, help="pages; all chapters if none is named")
+    parser = argparse.ArgumentParser(description="Run the chapters and update their outputs.")
+    parser.add_argument("chapters", nargs="*", type=Path, help="pages; without one, all chapters")
     parser.add_argument(
-        "--notebooks", type=Path, metavar="FOLDER", help="write executed notebooks there, and leave the pages alone"
+        "--notebooks", type=Path, metavar="FOLDER", help="write executed notebooks to this folder, and do not change the pages"
     )
     arguments = parser.parse_args()
     for path in arguments.chapters or chapters():

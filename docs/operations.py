@@ -1,4 +1,4 @@
-"""The table of operations as Markdown, printed from the rows; ``python docs/operations.py`` refreshes the README.
+"""Writes the table of operations as Markdown, from the rows; ``python docs/operations.py`` updates the README.
 
 >>> print(markdown().splitlines()[2])
 | `step` | `0 if x <= 0 else 1 if x > 0 else x` | `0` | kink at x = 0: the value is 0, the left limit |
@@ -13,7 +13,7 @@ BEGIN, END = "<!-- operations: begin -->", "<!-- operations: end -->"
 
 
 def markdown() -> str:
-    """The rows with their formulas, local derivatives, domains and kinks."""
+    """The whole table: each row with its formula, local derivatives, domain and kinks."""
     lines = ["| operation | value | local derivatives | where |", "|---|---|---|---|"]
     for op in OPS.values():
         partials = ", ".join(f"`{partial}`" for partial in op.partials)
@@ -30,7 +30,7 @@ def _where(op: Op) -> str:
 
 
 def refreshed(page: str) -> str:
-    """The page with the table between its markers printed anew.
+    """The page with the current table between its markers.
 
     >>> refreshed(f"before {BEGIN} stale {END} after") == f"before {BEGIN}\\n{markdown()}\\n{END} after"
     True

@@ -1,4 +1,4 @@
-"""Draws the pictures of the documentation anew: ``python docs/pictures.py``."""
+"""Draws the pictures of the documentation: ``python docs/pictures.py`` updates them."""
 
 from pathlib import Path
 
