@@ -1,6 +1,6 @@
 """How hypothesis draws examples: the same ones on every run, so that a test that passed yesterday passes today.
 
-How many, and others: ``for_all`` in strategies.py, and the switches of sweeps.py.
+``for_all`` in strategies.py says how many; the switches of sweeps.py ask for more, or for others.
 """
 
 from hypothesis import HealthCheck, settings

@@ -1,7 +1,7 @@
-"""The oracle of the table: every row in mpmath, written from the textbook, and how far a float is from it.
+"""The oracle of the table: every row in mpmath, written from the textbook, and how far a float is from its result.
 
-Nothing here reads the texts of the rows; only which rows there are, how many operands they take, where their kinks lie, and
-the ranges from which to draw.
+The oracle does not read the texts of the rows. It reads only which rows there are, how many operands they take, where their
+kinks are, and from which ranges points are drawn.
 """
 
 import itertools
@@ -14,7 +14,7 @@ import mpmath
 from autograd import OPS
 from autograd.rules.evaluate import evaluate
 
-HELPERS = {"power_dx", "power_dy"}  # the partials of x ** y: rows only because they are differentiated in turn
+HELPERS = {"power_dx", "power_dy"}  # the partials of x ** y: they are rows so that they can be differentiated too
 POWERS = {"power", *HELPERS}
 CONSTANTS = {
     "pow": (2, -2, 0, 1, 3, 10, 0.5, -0.5, 1 / 3, 2.5),
@@ -42,7 +42,7 @@ def const(c):
     return lambda *operands: mpf(c)
 
 
-def ln(x):  # a negative base has only whole powers, so no derivative in the exponent
+def ln(x):  # a negative base has only whole powers, so no derivative with respect to the exponent
     return mp.log(x) if x > 0 else mp.nan
 
 
@@ -54,7 +54,7 @@ def bell(x):
     return mp.sech(x / 2) ** 2 / 4
 
 
-def erfc(x):  # mpmath's own stops at arguments of this size, where a float is 0 or 2 by far
+def erfc(x):  # mpmath's own fails for arguments of this size, where the nearest float has long been 0 or 2
     return mp.erfc(x) if abs(x) < 1000 else mpf(0 if x > 0 else 2)
 
 
@@ -66,7 +66,7 @@ def gauss(x):
     return E(-x * x / 2) / mp.sqrt(2 * mp.pi)
 
 
-# Value and partials of every row, in x, y and c: written from the textbook and not from the table.
+# The value and the partials of every row as functions of x, y and c, written from the textbook and not from the table.
 WITNESSES = {
     "step":       (lambda x: mpf(x > 0), const(0)),
     "sign":       (mp.sign, const(0)),
@@ -110,13 +110,13 @@ WITNESSES = {
 }  # fmt: skip
 
 
-def exact(op, point):
-    """What the witnesses take: the operands, and the constant of a family."""
+def arguments(op, point):
+    """The arguments of a witness: the operands, and for a family its constant."""
     return [*map(mpf, point), *([] if op.c is None else [mpf(float(op.c))])]
 
 
 def digits(op, point):
-    """Fifty, and where there is an exponent as many more as it has before its point: y - 1 tells even from odd."""
+    """The digits to compute with: fifty; for a power also those of its exponent before the point, to tell even from odd."""
     return DIGITS + (max(0, int(math.frexp(point[1])[1] * math.log10(2))) if op.name in POWERS else 0)
 
 
@@ -132,51 +132,51 @@ def clamped(z):
 
 
 def distance(got, want):
-    """How far a float is from an exact number. inf counts as 2**1024, and so does all that is beyond."""
+    """The distance of a float from the true number. inf counts as 2**1024, and so does every number beyond that."""
     if mp.isnan(want) or math.isnan(got):
         return mpf(0) if mp.isnan(want) and math.isnan(got) else mp.inf
     return abs(clamped(mpf(got)) - clamped(want))
 
 
 def ulp(want):
-    """The distance of neighbouring floats where the exact number lies: 2**-1074 at least, 2**971 at most."""
+    """The distance of neighbouring floats where the true number lies: 2**-1074 at least, 2**971 at most."""
     exponent = mp.frexp(clamped(want))[1] if want and not mp.isnan(want) else -1021
     return mp.ldexp(1, min(max(exponent, -1021), 1024) - 53)
 
 
 class Weak(NamedTuple):
-    """A value or partial that somewhere has fewer digits than a float could hold, and what its error is small against."""
+    """A value or partial that has fewer digits somewhere than a float could hold, and relative to what its error is small."""
 
-    scale: Any  # a function of the operands; inf where nothing is promised
-    formula: str  # the same in words
+    scale: Any  # the number relative to which it is small, as a function of the operands; inf where nothing is promised
+    formula: str  # the function as the page writes it
     why: str
 
 
 def overflow(*factors):
-    """0, or inf if one of the factors of a product overflows, whatever the product does."""
+    """0, or inf if one of the factors of a product overflows, even if the product does not."""
     return 0 if all(abs(factor) < LIMIT for factor in factors) else mp.inf
 
 
-def turned(exponent, x):
-    """By how much rounding the exponent is felt in x ** exponent, if it is no float itself."""
+def growth(exponent, x):
+    """The factor by which the rounding of an exponent grows in x ** exponent; 1 if the exponent is a float already."""
     return 1 if exponent == float(exponent) else 1 + abs(exponent * mp.log(abs(x)))
 
 
 def power_dx(x, y):
     factor = x ** (y - 1)
-    return abs(y) * (abs(factor) * turned(y - 1, x) + TINY) + overflow(factor)
+    return abs(y) * (abs(factor) * growth(y - 1, x) + TINY) + overflow(factor)
 
 
 def power_dx_dx(x, y):
     power = x ** (y - 2)
     factor = (y - 1) * power
-    rounded = max(turned(y - 1, x), turned(y - 2, x))
+    rounded = max(growth(y - 1, x), growth(y - 2, x))
     return abs(y) * (abs(factor) * rounded + (1 + abs(y - 1)) * TINY) + overflow(power, factor)
 
 
 def power_dx_dy(x, y):
     power, slope = x ** (y - 1), abs(ln(x))
-    return (1 + abs(y) * slope) * power * turned(y - 1, x) + (1 + abs(y)) * (1 + slope) * TINY + overflow(power, power * slope)
+    return (1 + abs(y) * slope) * power * growth(y - 1, x) + (1 + abs(y)) * (1 + slope) * TINY + overflow(power, power * slope)
 
 
 def power_dy(x, y):
@@ -193,7 +193,7 @@ CANCEL = "two terms cancel: the derivative is 0 at {}"
 EXPONENT = "{} is rounded, and the larger an exponent is, the more that costs"
 UNDERFLOW = "{} may underflow although the result does not"
 OVERFLOW = "{} may underflow or overflow although the result does not"
-SATURATED = "1 - out is what rounding left of it"
+SATURATED = "1 - out keeps only the digits that the rounding of out left"
 POWER_DX = "|y x^(y-1)| (1 + |(y-1) ln x|) + |y| tiny"
 POWER_DX_DX = "|y (y-1) x^(y-2)| (1 + |(y-2) ln x|) + |y| (1 + |y-1|) tiny"
 POWER_DX_DY = "x^(y-1) (1 + |y ln x|) (1 + |(y-1) ln x|) + (1 + |y|) (1 + |ln x|) tiny"
@@ -227,13 +227,13 @@ WEAK = {
 
 
 def scale(name, index, operands, want):
-    """What the error of a result is small against: its own size, unless it is weak."""
+    """The number relative to which the error of a result is small: its own size, unless the result is in ``WEAK``."""
     weak = WEAK.get((name, index))
     return weak.scale(*operands) + TINY if weak and not mp.isnan(want) else ulp(want) / EPS
 
 
 class Error(NamedTuple):
-    """The error of one result at one point: in ulp of the exact result, and relative to its scale."""
+    """The error of one result at one point: in ulp of the true result, and relative to its scale."""
 
     ulps: float
     scaled: float
@@ -243,8 +243,8 @@ class Error(NamedTuple):
 
 
 def errors(op, point, witness=""):
-    """The errors of a row's value and partials, as a user gets them, by its own witness or that of another row."""
-    name, operands, found = witness or op.name, exact(op, point), []
+    """The errors of a row's value and partials, as a user gets them, beside the row's own witness or that of another row."""
+    name, operands, found = witness or op.name, arguments(op, point), []
     with mp.workdps(digits(op, point)):
         for index, (function, got) in enumerate(zip(WITNESSES[name], evaluate(op, *point), strict=True)):
             want = function(*operands)
@@ -256,7 +256,7 @@ def errors(op, point, witness=""):
 
 # --- samples --------------------------------------------------------------------------------------------------------
 
-# Open conditions: inside them the row is differentiable in x (and in y, unless y keeps still).
+# Open conditions: where they hold, the row is differentiable with respect to x (and to y, but for powers of a negative base).
 INTERIOR = {
     "div": lambda x, y: y != 0,
     "pow": lambda x, c: x > 0 or (x < 0 and c == math.floor(c)),
@@ -276,32 +276,32 @@ def is_interior(op, operands):
 
 
 def is_regular(op, point):
-    """Whether a point is finite, inside the domain, and not on a kink: those have a convention instead of a derivative."""
+    """Whether a point is finite, inside the domain, and not on a kink, where a convention takes the place of the derivative."""
     on_kink = op.kinks and (point[0] == 0 if op.arity == 1 else point[0] == point[1])
     return all(map(math.isfinite, point)) and not on_kink and is_interior(op, [*point, op.c] if op.is_family else point)
 
 
 def ordinary(op):
-    """Endless points of the range that the row names, evenly spread and random ones in turn; the same on every run."""
+    """Points of the range that the row names, without end: evenly spread and random ones in turn, the same on every run."""
     rng = random.Random(row_id(op))
     for k in itertools.count(1):
         spread = [k * step % 1 for step in (0.7548776662466927, 0.5698402909980532)]  # Roberts' sequence, which leaves no gaps
-        for at in (spread, [rng.random(), rng.random()]):
-            point = tuple(low + (high - low) * each for (low, high), each in zip(op.samples, at, strict=False))
+        for fractions in (spread, [rng.random(), rng.random()]):
+            point = tuple(low + (high - low) * part for (low, high), part in zip(op.samples, fractions, strict=False))
             if is_regular(op, point):
                 yield point
 
 
 def everywhere(op):
-    """Endless points of the whole domain, its ends and those of the floats first of all; the same on every run."""
+    """Points of the whole domain, without end: first the ends of the domain and of the floats; the same on every run."""
     rng = random.Random(f"{row_id(op)} everywhere")
     points = line(rng) if op.arity == 1 else powers(rng) if op.name in POWERS else plane(rng)
     return (point for point in points if is_regular(op, point))
 
 
 HUGE = 1.7976931348623157e308
-# Ends of the floats (subnormal, normal, with a square that is one), 1, and where a function or its derivative has a root,
-# saturates, overflows or underflows.
+# The ends of the floats (the smallest and largest subnormal and normal ones, and those whose squares are), 1, and the places where
+# a function or its derivative has a root, saturates, overflows or underflows.
 MARKS = (
     0.0, 5e-324, 1e-310, float(TINY), 1e-300, 1.4916681462400413e-154, 1e-20, 1e-8, 0.5, 0.7517915246935645, 1.0, 1.2784645427610738,
     math.pi / 2, 2.0, math.e, math.pi, 8.0, 19.06, 20.0, 26.5, 27.2, 36.7, 37.0, 37.5, 38.6, 100.0, 709.78, 710.4, 744.4, 745.1,
@@ -312,7 +312,7 @@ BASES, EXPONENTS = (1e-300, 1e-100, 1e-20, 0.5, 1.0, 700.0, 1e20, 1e100, 1e300),
 
 
 def around(marks, count=1):
-    """The marks, their neighbours among the floats, and the negatives of all."""
+    """The marks, so many floats on either side of each, and the negatives of all these."""
     for mark in marks:
         above = below = mark
         yield from (mark, -mark)
@@ -346,7 +346,7 @@ def plane(rng):
         yield rng.choice(marks), rng.choice(marks)
         yield x, any_float(rng)
         yield x, x * near_one(rng)
-        yield math.ldexp(x, -1000), 2 ** rng.uniform(-60, 0)  # both small
+        yield math.ldexp(x, -1000), 2 ** rng.uniform(-60, 0)  # x and y are both small
 
 
 def powers(rng):

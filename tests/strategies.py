@@ -1,4 +1,4 @@
-"""Random expressions, networks and batches for the tests of properties: all are printed as they were made, and shrink."""
+"""Random expressions, networks and data for the tests of properties. hypothesis prints them readably and shrinks them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from tests.sweeps import DEPTH, Sweep
 
 
 def for_all(*strategies: st.SearchStrategy[Any], examples: int = 60, full: int | None = None) -> Callable[[Any], Any]:
-    """``@given``, at two depths (see sweeps.py): so many examples, and with ``--long`` twenty times as many unless told.
+    """hypothesis's ``given`` at two depths (see sweeps.py): it tries ``examples``, and with ``--long`` ``full``, or 20 times as many.
 
-    The test's ``can_fail()`` runs it once more and tells whether it found a counterexample, without the time to shrink it.
+    The test gets a function ``can_fail()``, which runs it again and returns whether it found a counterexample; it does not
+    shrink it.
     """
 
     def decorate(check: Any) -> Any:
@@ -59,14 +60,15 @@ def for_all(*strategies: st.SearchStrategy[Any], examples: int = 60, full: int |
 # --- expressions ------------------------------------------------------------------------------------------------------
 
 
-class Step(NamedTuple):
-    """One operation on nodes, given by their names, and numbers."""
+class Operation(NamedTuple):
+    """A row and its operands: nodes, by their names, and numbers."""
 
     op: Op
     operands: tuple[str | Number, ...]
 
     def reads(self) -> set[str]:
-        return {each for each in self.operands if isinstance(each, str)}
+        """The names of the nodes that it reads."""
+        return {operand for operand in self.operands if isinstance(operand, str)}
 
     def __str__(self) -> str:
         constant = [] if self.op.c is None else [f"c={self.op.c}"]
@@ -74,17 +76,17 @@ class Step(NamedTuple):
 
 
 class Expression(NamedTuple):
-    """A formula as the list of its steps (Wengert 1964): leaves x1, x2, ... with their numbers, then v1, v2, ..."""
+    """A formula as a Wengert list: leaves x1, x2, ... with their numbers, then the operations v1, v2, ..."""
 
     leaves: dict[str, Number]
-    steps: dict[str, Step]
+    operations: dict[str, Operation]
 
     def replay(self, nodes: Mapping[str, Any], call: Callable[..., Any] = apply) -> dict[str, Any]:
-        """Every node by its name, computed by ``call(op, *operands)`` from those given: all leaves, and what else is to be cut."""
+        """Every node by its name: ``nodes``, which hold all leaves, and the others, computed by ``call(op, *operands)``."""
         nodes = dict(nodes)
-        for name, step in self.steps.items():
+        for name, (op, operands) in self.operations.items():
             if name not in nodes:
-                nodes[name] = call(step.op, *(nodes[each] if isinstance(each, str) else each for each in step.operands))
+                nodes[name] = call(op, *(nodes[operand] if isinstance(operand, str) else operand for operand in operands))
         return nodes
 
     def start(self) -> dict[str, Value]:
@@ -97,31 +99,33 @@ class Expression(NamedTuple):
 
     @property
     def names(self) -> list[str]:
-        return [*self.leaves, *self.steps]
+        return [*self.leaves, *self.operations]
 
     @property
     def output(self) -> str:
         return self.names[-1]
 
     def reordered(self, wish: Sequence[str]) -> Expression:
-        """The same steps, each as early as a list of their names wishes and its operands allow."""
-        steps: dict[str, Step] = {}
-        while len(steps) < len(self.steps):
-            known = {*self.leaves, *steps}
-            name = next(name for name in wish if name not in steps and self.steps[name].reads() <= known)
-            steps[name] = self.steps[name]
-        return self._replace(steps=steps)
+        """The same operations in the order of ``wish``, a list of their names, as far as their operands allow."""
+        operations: dict[str, Operation] = {}
+        while len(operations) < len(self.operations):
+            known = {*self.leaves, *operations}
+            name = next(name for name in wish if name not in operations and self.operations[name].reads() <= known)
+            operations[name] = self.operations[name]
+        return self._replace(operations=operations)
 
     def __repr__(self) -> str:
-        return "\n    ".join(["", *(f"{name} = {it}" for name, it in {**self.leaves, **self.steps}.items())])
+        return "\n    ".join(
+            ["", *(f"{name} = {definition}" for name, definition in {**self.leaves, **self.operations}.items())]
+        )
 
 
-DENOMINATORS = {float: 1000, Fraction: 20}  # thousandths have, as floats, a full mantissa; rows' samples end on twentieths
+DENOMINATORS = {float: 1000, Fraction: 20}  # floats of thousandths fill the mantissa; the ranges of the rows end on twentieths
 
 
 @cache
 def between(low: float, high: float, kind: type) -> st.SearchStrategy[Any]:
-    """Numbers of the kind in a range: readable ones, none so small that its powers vanish, and halves, which meet kinks."""
+    """Numbers of the kind in a range: readable ones, not so small that their powers vanish, and halves, which lie on kinks."""
 
     def parts(denominator: int) -> st.SearchStrategy[Fraction]:
         ends = ceil(low * denominator), floor(high * denominator)
@@ -133,73 +137,76 @@ def between(low: float, high: float, kind: type) -> st.SearchStrategy[Any]:
 NUMBERS = {kind: between(-3, 3, kind) for kind in DENOMINATORS}
 CONSTANTS = {float: st.integers(-2, 3) | NUMBERS[float], Fraction: st.integers(-2, 3)}
 HALVES = (Fraction(1, 2), Fraction(-1, 2))
-MORE = st.sampled_from([False] + 9 * [True])  # whether there is another step
-CONSTANT = st.sampled_from([False, False, True])  # whether a second operand is a number
-LIMIT = 100  # of values and local derivatives: nothing overflows on a path of ten
+MORE = st.sampled_from([False] + 9 * [True])  # whether another operation follows
+CONSTANT = st.sampled_from([False, False, True])  # whether the second operand is a number
+LIMIT = 100  # of values and local derivatives, so that nothing overflows on a path of ten
 
 
 def is_rational(op: Op) -> bool:
-    """Whether a row keeps Fractions: it takes no root, exponential or the like."""
+    """Whether a row returns Fractions for Fractions, so takes no root, exponential or the like."""
     member = op.at(2) if op.is_family else op
-    return all(type(each) is Fraction for x in HALVES for each in evaluate(member, *[x] * op.arity))
+    return all(type(number) is Fraction for x in HALVES for number in evaluate(member, *[x] * op.arity))
 
 
-# Those of two operands thrice, so that paths meet; and first, because examples shrink towards them.
+# Rows of two operands stand here three times, so that paths meet, and first, because examples shrink towards the first.
 BRANCHING = sorted([*OPS.values()] + 2 * [op for op in OPS.values() if op.arity == 2], key=lambda op: -op.arity)
 ROWS = {float: BRANCHING, Fraction: [op for op in BRANCHING if is_rational(op)]}
 
 
 def is_tame(op: Op, operands: Sequence[Number], kind: type) -> bool:
-    """Whether operands lie in the row's domain, and value and local derivatives are of the kind and of moderate size."""
+    """Whether operands lie in the row's domain, and its value and local derivatives have the kind and are at most ``LIMIT``."""
     if not op.defined(*operands):
         return False
-    return all(type(each) is kind and abs(each) <= LIMIT for each in evaluate(op, *operands))
+    return all(type(number) is kind and abs(number) <= LIMIT for number in evaluate(op, *operands))
 
 
 @st.composite
 def expressions(draw: st.DrawFn, kind: type = float, most: int = 10, first: Number | None = None) -> Expression:
-    """An expression of at most ``most`` steps over any rows of the table, in floats or in Fractions.
+    """An expression of at most ``most`` operations over any rows of the table, in floats or in Fractions.
 
-    Operands are earlier nodes, so parts are shared, and numbers. Where the row is not defined there, or steep, new leaves are
-    drawn from its samples. Kinks are not avoided: what is true of all expressions is true with the convention taken there.
+    Operands are numbers and earlier nodes, so nodes have several users. Where a row is not defined at its operands, or is steep
+    there, new leaves are drawn from the row's samples. Kinks are not avoided: a property of all expressions holds with the
+    convention there.
 
     Args:
-        kind: of number: float, or Fraction for rational expressions.
-        most: the largest number of steps.
-        first: the first leaf, if not any number.
+        kind: the type of the numbers: float, or Fraction for rational expressions.
+        most: the largest number of operations.
+        first: the number of the first leaf; None for any.
     """
     leaves = {f"x{i}": draw(NUMBERS[kind]) for i in range(1, draw(st.integers(1, 3)) + 1)}
     if first is not None:
         leaves["x1"] = first
-    values, steps = dict(leaves), {}
+    values, operations = dict(leaves), {}
     for _ in range(most):
-        if steps and not draw(MORE):
+        if operations and not draw(MORE):
             break
         op = draw(st.sampled_from(ROWS[kind]))
         op = op.at(draw(CONSTANTS[kind])) if op.is_family else op
         nodes = [*reversed(values)]
-        operands = [draw(st.sampled_from(nodes[:1] * 2 * len(nodes) + nodes))]  # two in three the newest: steps hang together
+        operands = [
+            draw(st.sampled_from(nodes[:1] * 2 * len(nodes) + nodes))
+        ]  # the newest in two of three, so that operations hang together
         if op.arity == 2:
             operands.append(draw(NUMBERS[kind] if draw(CONSTANT) else st.sampled_from(nodes)))
         new: dict[str, Number] = {}
-        if not is_tame(op, [values.get(each, each) for each in operands], kind):
+        if not is_tame(op, [values.get(operand, operand) for operand in operands], kind):
             for i, (low, high) in enumerate(op.samples):
                 if not low <= values.get(operands[i], operands[i]) <= high:
                     operands[i] = f"x{len(leaves) + len(new) + 1}"
                     new[operands[i]] = draw(between(low, high, kind))
-        data = [{**values, **new}.get(each, each) for each in operands]
+        data = [{**values, **new}.get(operand, operand) for operand in operands]
         if not is_tame(op, data, kind):
             continue
         leaves.update(new)
         values.update(new)
-        name = f"v{len(steps) + 1}"
-        steps[name] = Step(op, tuple(operands))
+        name = f"v{len(operations) + 1}"
+        operations[name] = Operation(op, tuple(operands))
         values[name] = evaluate(op, *data)[0]
-    return Expression(leaves, steps)
+    return Expression(leaves, operations)
 
 
 class Question(NamedTuple):
-    """What to ask of an expression: derivatives of any nodes in any others, by name, and a weight for each."""
+    """What to ask about an expression: derivatives of some nodes with respect to others, by name, and a weight for each."""
 
     expression: Expression
     outputs: list[str]
@@ -208,14 +215,14 @@ class Question(NamedTuple):
     t: list[Number]
 
     def nodes(self) -> tuple[list[Value], list[Value]]:
-        """The outputs and inputs in a graph of their own."""
+        """The outputs and the inputs, in a new graph."""
         graph = self.expression.graph()
         return [graph[name] for name in self.outputs], [graph[name] for name in self.inputs]
 
 
 @st.composite
 def questions(draw: st.DrawFn, kind: type = float) -> Question:
-    """Outputs and inputs among all nodes, the same one also twice; last nodes and leaves first."""
+    """Questions whose outputs and inputs are any nodes, a node also twice; they shrink towards the output and the leaves."""
     expression = draw(expressions(kind))
     outputs = draw(st.lists(st.sampled_from(expression.names[::-1]), min_size=1, max_size=3))
     inputs = draw(st.lists(st.sampled_from(expression.names), min_size=1, max_size=4))
@@ -223,16 +230,16 @@ def questions(draw: st.DrawFn, kind: type = float) -> Question:
     return Question(expression, outputs, inputs, v, t)
 
 
-# --- networks and batches ---------------------------------------------------------------------------------------------
+# --- networks and their data ------------------------------------------------------------------------------------------
 
 ACTIVATIONS = ["linear", "relu", "leaky_relu", "elu", "silu", "gelu", "softplus", "sigmoid", "tanh", "softmax"]
 LOSSES = ["sum_of_squares", "half_sum_of_squares", "cross_entropy", "cross_entropy_logits", "hinge"]
-PROBABILITIES = ["sigmoid", "softmax"]  # outputs that cross_entropy can take the log of
+PROBABILITIES = ["sigmoid", "softmax"]  # activations of the output whose log cross_entropy can take
 RATIONAL = ["linear", "relu"]  # leaky_relu's slope, 0.01, is a float
 
 
 class Problem(NamedTuple):
-    """A network, a batch and a loss, as plain arrays."""
+    """A network, examples and a loss, as plain arrays."""
 
     weights: list[np.ndarray]
     biases: list[np.ndarray | None]
@@ -271,11 +278,11 @@ class Problem(NamedTuple):
         return [nn.LOSSES[self.loss](model.trace(x).activations[-1], target) for x, target in pairs]
 
     def reduced(self, losses: list[Value]) -> Value:
-        """The loss of the batch, from the losses of its examples."""
+        """The loss of all examples together, from the losses of each."""
         return nn.mean(losses) if self.reduction == "mean" else sum(losses)
 
     def in_fractions(self) -> Problem:
-        """The same problem with every number rounded to eighths, as a Fraction: what is rational in it is exact."""
+        """The same problem with every number rounded to eighths, as a Fraction: sums, products and quotients are exact."""
 
         def exact(array: np.ndarray | None) -> Any:
             return array if array is None or array.dtype.kind != "f" else np.vectorize(_eighths, otypes=[object])(array)
@@ -315,15 +322,15 @@ def problem(
 
 
 def _targets(rng: np.random.Generator, loss: str, examples: int, outputs: int, form: str) -> np.ndarray:
-    """Targets that fit the loss: rows of numbers, or where it takes them ``soft`` rows, or a ``vector``."""
+    """Targets in the form asked for, if the loss takes it: ``rows`` (one-hot, or of numbers), ``soft`` rows, or a ``vector``."""
     labels = rng.integers(outputs, size=examples)
     if loss == "hinge":
         t = rng.choice([-1.0, 1.0], size=(examples, outputs))
-        t[:, :1] = -t[:, -1:]  # both signs in a row: of equal signs softmax would leave nothing but rounding
+        t[:, :1] = -t[:, -1:]  # both signs in each example: with equal signs, softmax would leave nothing but rounding
     elif not loss.startswith("cross_entropy"):
         t = rng.normal(size=(examples, outputs))
     elif form == "soft":
-        t = rng.uniform(size=(examples, outputs))  # rows that do not sum to 1 either
+        t = rng.uniform(size=(examples, outputs))  # these need not sum to 1
     else:
         t = np.eye(outputs)[labels]
     if form == "vector" and outputs == 1 and not loss.startswith("cross_entropy"):
@@ -333,18 +340,18 @@ def _targets(rng: np.random.Generator, loss: str, examples: int, outputs: int, f
 
 @st.composite
 def problems(draw: st.DrawFn, rational: bool = False) -> Problem:
-    """Networks of 1 to 4 layers, all widths different, with a batch for any of the losses; ``rational`` ones in Fractions."""
+    """Networks of 1 to 4 layers, all widths different, with examples for any loss; if ``rational``, in Fractions."""
     depth = draw(st.integers(1, 4))
     widths = draw(st.lists(st.integers(1, 6), min_size=depth + 1, max_size=depth + 1, unique=True))
     if rational:
-        loss = draw(st.sampled_from([each for each in LOSSES if not each.startswith("cross_entropy")]))
+        loss = draw(st.sampled_from([name for name in LOSSES if not name.startswith("cross_entropy")]))
         names = [draw(st.sampled_from(RATIONAL)) for _ in range(depth)]
     else:
         loss = draw(st.sampled_from(LOSSES))
         names = draw(st.permutations(ACTIVATIONS))[:depth]
     if loss == "cross_entropy":
         names[-1] = draw(st.sampled_from(PROBABILITIES))
-    # A softmax of one neuron is 1 for every sample; above it hinge's derivatives, all 1 or -1, cancel and leave only rounding.
+    # A softmax of one neuron is 1 for every example. The derivatives of a hinge after it, all 1 or -1, cancel but for rounding.
     assume(loss != "hinge" or ("softmax", 1) not in zip(names[:-1], widths[1:-1], strict=True))
     made = problem(
         draw(st.integers(0, 2**32 - 1)),

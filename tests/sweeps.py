@@ -1,7 +1,7 @@
 """Sweeps: tests that try many cases, at two depths.
 
-``pytest`` tries a sample of each sweep, the same one on every run. ``pytest --long`` tries the full number, and ends with a table of
-what it tried. A sweep is stated once, beside its tests:
+``pytest`` tries a sample of each sweep, the same one on every run. ``pytest --long`` tries the full number, and ends with a
+table of what it tried. A sweep is stated once, beside its tests:
 
     FUNCTIONS = sweep("random functions", sample=250, full=4000)
 
@@ -9,8 +9,8 @@ what it tried. A sweep is stated once, beside its tests:
         for case in FUNCTIONS.cases():
             assert FUNCTIONS.error(distance_from_the_oracle(drawn(case))) < 1e-12
 
-A case is a number that seeds one drawing. ``--seed S`` draws others: the cases of seed S are S * 1,000,000 and those after it. A test
-that fails says at which case, and ``--case C`` tries that case alone. Properties follow the same switches: see ``for_all`` in
+A case is a number that seeds one drawing. ``--seed S`` draws others: the cases of seed S begin at S * 1,000,000. A test that
+fails names its case, and ``--case C`` tries that case alone. Properties follow the same switches: see ``for_all`` in
 strategies.py.
 """
 
@@ -26,7 +26,7 @@ CASES_PER_SEED = 1_000_000
 
 @dataclass
 class Depth:
-    """What the command line asks for."""
+    """What the command line asks for: the depth, the seed, and a single case or all."""
 
     long: bool = False
     seed: int = 0
@@ -35,7 +35,7 @@ class Depth:
 
 @dataclass
 class Tried:
-    """What one test tried of a sweep; and the case at which it is, if it is not through."""
+    """How much of a sweep one test tried, and the case that it is trying now."""
 
     name: str
     count: int = 0
@@ -45,7 +45,7 @@ class Tried:
 
 DEPTH = Depth()
 SWEEPS: dict[str, Sweep] = {}
-TRIED: list[Tried] = []  # by the test that runs
+TRIED: list[Tried] = []  # by the test that is running
 
 
 @dataclass
@@ -56,22 +56,20 @@ class Sweep:
 
     def __post_init__(self) -> None:
         if not 0 < self.sample < self.full:
-            raise ValueError(
-                f"{self.name}: a sweep has a sample and more in full, but got sample={self.sample}, full={self.full}"
-            )
+            raise ValueError(f"{self.name}: a sweep needs 0 < sample < full, but got sample={self.sample}, full={self.full}")
 
     @property
     def count(self) -> int:
-        """How many there are at this depth."""
+        """The number of cases at this depth."""
         return self.full if DEPTH.long else self.sample
 
     @property
     def seed(self) -> int:
-        """For a test that draws all its cases at once."""
+        """The seed, for a test that draws all its cases at once."""
         return DEPTH.seed
 
     def cases(self, part: str = "") -> Iterator[int]:
-        """The cases, one by one; of a part of the sweep that has its own line in the table, if it is named."""
+        """The cases, one by one. If ``part`` is given, this part of the sweep has a line of its own in the table."""
         tried = self._begin(part)
         first = DEPTH.seed * CASES_PER_SEED
         for tried.case in range(first, first + self.count) if DEPTH.case is None else [DEPTH.case]:
@@ -80,18 +78,18 @@ class Sweep:
         tried.case = None
 
     def take(self, part: str = "") -> int:
-        """The number of cases, for a test that makes them itself, all at once."""
+        """The number of cases, counted as tried, for a test that makes all of them itself."""
         tried = self._begin(part)
         tried.count = self.count
         return self.count
 
     def count_one(self) -> None:
-        """For a case of which only the test knows."""
+        """Count a case that the test made itself."""
         tried = TRIED[-1] if TRIED else self._begin("")
         tried.count += 1
 
     def error(self, error: float) -> float:
-        """The error of a case, as it is; the table shows the worst."""
+        """Record the error of a case for the table, which shows the worst, and return it."""
         tried = TRIED[-1]
         if tried.worst is None or not error <= tried.worst:  # nan is the worst of all
             tried.worst = error
@@ -143,14 +141,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def rows(reports: list[pytest.TestReport]) -> Iterator[str]:
-    """A line for each sweep that was tried: in how many cases and seconds, and the worst error where there is one."""
+    """A line for each sweep that was tried: its cases, its seconds, and its worst error if it records errors."""
     table: dict[str, tuple[int, float, float | None]] = {}
     for report in reports:
         for key, tried in report.user_properties:
             if key == "sweep":
                 name, count, seconds, worst = tried
                 before = table.get(name, (0, 0.0, None))
-                errors = [each for each in (before[2], worst) if each is not None]
+                errors = [error for error in (before[2], worst) if error is not None]
                 table[name] = (before[0] + count, before[1] + seconds, max(errors, default=None))
     for name, (count, seconds, worst) in table.items():
         yield f"{name:<52} {count:>11,} {seconds:>9.1f} s" + ("" if worst is None else f"    worst {worst:.1e}")

@@ -115,7 +115,7 @@ def test_properties_have_twenty_times_the_examples_in_full_and_others_for_anothe
 
 @pytest.mark.parametrize(("sample", "full"), [(5, 5), (6, 5), (0, 5)])
 def test_a_sweep_without_more_in_full_is_refused(sample, full):
-    with pytest.raises(ValueError, match=rf"a sweep has a sample and more in full, but got sample={sample}, full={full}"):
+    with pytest.raises(ValueError, match=rf"a sweep needs 0 < sample < full, but got sample={sample}, full={full}"):
         Sweep("small", sample, full)
 
 

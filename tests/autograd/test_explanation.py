@@ -302,7 +302,7 @@ def test_every_statement_about_inner_nodes_is_true(expression):
 @for_all(expressions(most=8), examples=25)
 def test_every_statement_is_true_with_scopes_folded(expression):
     """The first steps in one scope, half of them in another inside it."""
-    names = list(expression.steps)
+    names = list(expression.operations)
     nodes = expression.start()
     for k, name in enumerate(names):
         with scope("a"), scope("b" if k < len(names) // 2 else "c"):

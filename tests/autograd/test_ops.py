@@ -23,9 +23,9 @@ from tests.oracle import (
     HUGE,
     ROWS,
     WITNESSES,
+    arguments,
     errors,
     everywhere,
-    exact,
     is_interior,
     mp,
     mpf,
@@ -181,7 +181,7 @@ def test_every_row_has_a_witness():
 def test_the_witnesses_partials_are_the_derivatives_of_its_value(op):
     value, *partials = WITNESSES[op.name]
     for point in islice(ordinary(op), 5):
-        operands = exact(op, point)
+        operands = arguments(op, point)
         for index, partial in enumerate(partials):
             order = tuple(int(index == each) for each in range(len(operands)))
             slope = mp.diff(value, tuple(operands), order)
@@ -563,8 +563,8 @@ def test_recorded_partials_give_the_second_derivatives(op):
         operands = [Value(data) for data in point]
         for row, first in enumerate(grad(apply(op, *operands), operands, create_graph=True)):
             for column, got in enumerate(grad(first, operands)):
-                order = tuple((row == each) + (column == each) for each in range(len(exact(op, point))))
-                want = mp.diff(value, tuple(exact(op, point)), order)
+                order = tuple((row == each) + (column == each) for each in range(len(arguments(op, point))))
+                want = mp.diff(value, tuple(arguments(op, point)), order)
                 # a hundred roundings, relative to the result and, where terms cancel, to numbers about 1
                 assert got == pytest.approx(float(want), rel=100 * EPS, abs=100 * EPS)
 

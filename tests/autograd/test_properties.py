@@ -37,7 +37,7 @@ from autograd import (
     value,
     vjp,
 )
-from tests.strategies import NUMBERS, ROWS, Expression, Question, Step, expressions, for_all, is_tame, questions
+from tests.strategies import NUMBERS, ROWS, Expression, Operation, Question, expressions, for_all, is_tame, questions
 
 EPS = Fraction(1, 2**52)  # twice the largest relative error of a product or a sum
 TINY = Fraction(1, 2**1000)  # more than underflow costs: 2^-1075 a product, enlarged on a path of ten by less than 2^70
@@ -72,12 +72,16 @@ def leaves_of(graph: dict[str, Value]) -> list[Value]:
 
 
 FEATURES: dict[str, Callable[[Expression], bool]] = {
-    "a row with the same operand twice": lambda e: any(step.operands[:1] == step.operands[1:] for step in e.steps.values()),
-    "a shared part": lambda e: sum("v1" in step.operands for step in e.steps.values()) > 2,
-    "a constant": lambda e: any(len(step.reads()) < step.op.arity for step in e.steps.values()),
-    "a kink": lambda e: any(step.op.kinks and e.leaves.get(step.operands[0]) == 0 for step in e.steps.values()),
+    "a row with the same operand twice": lambda e: any(
+        operation.operands[:1] == operation.operands[1:] for operation in e.operations.values()
+    ),
+    "a shared part": lambda e: sum("v1" in operation.operands for operation in e.operations.values()) > 2,
+    "a constant": lambda e: any(len(operation.reads()) < operation.op.arity for operation in e.operations.values()),
+    "a kink": lambda e: any(
+        operation.op.kinks and e.leaves.get(operation.operands[0]) == 0 for operation in e.operations.values()
+    ),
     "four leaves": lambda e: len(e.leaves) == 4,
-    "ten steps": lambda e: len(e.steps) == 10,
+    "ten operations": lambda e: len(e.operations) == 10,
 }
 
 
@@ -87,7 +91,7 @@ def test_expressions_are_made_of_every_row_and_have_every_shape(kind):
     expected = {op.name for op in ROWS[kind]} | set(FEATURES)
 
     def is_complete(expression):
-        met.update(step.op.name for step in expression.steps.values())
+        met.update(operation.op.name for operation in expression.operations.values())
         met.update(name for name, has in FEATURES.items() if has(expression))
         return met == expected
 
@@ -102,22 +106,22 @@ def test_the_rows_of_floats_are_all_there_are_and_those_of_fractions_the_rationa
 
 
 @for_all(st.one_of([st.tuples(st.just(kind), expressions(kind)) for kind in ROWS]))
-def test_every_step_is_well_defined_and_of_its_kind(drawn):
+def test_every_operation_is_well_defined_and_of_its_kind(drawn):
     kind, expression = drawn
     graph = expression.graph()
-    for name, step in expression.steps.items():
-        assert is_tame(step.op, [graph[each].data if isinstance(each, str) else each for each in step.operands], kind)
+    for name, operation in expression.operations.items():
+        assert is_tame(operation.op, [graph[node].data if isinstance(node, str) else node for node in operation.operands], kind)
         assert type(graph[name].data) is kind
     assert len(graph) == len(expression.names)
 
 
-def test_an_expression_is_printed_as_the_list_of_its_steps():
-    steps = {"v1": Step(ops.MUL, ("x1", 0.5)), "v2": Step(ops.POW.at(3), ("v1",))}
-    assert repr(Expression({"x1": 2.0}, steps)) == "\n    x1 = 2.0\n    v1 = mul(x1, 0.5)\n    v2 = pow(v1, c=3)"
+def test_an_expression_is_printed_as_the_list_of_its_operations():
+    operations = {"v1": Operation(ops.MUL, ("x1", 0.5)), "v2": Operation(ops.POW.at(3), ("v1",))}
+    assert repr(Expression({"x1": 2.0}, operations)) == "\n    x1 = 2.0\n    v1 = mul(x1, 0.5)\n    v2 = pow(v1, c=3)"
 
 
 def test_a_counterexample_is_small():
-    smallest = find(REAL, lambda e: any(step.op is ops.EXP for step in e.steps.values()))
+    smallest = find(REAL, lambda e: any(operation.op is ops.EXP for operation in e.operations.values()))
     assert repr(smallest) == "\n    x1 = 0.0\n    v1 = exp(x1)"
 
 
@@ -248,7 +252,7 @@ def close(got: Any, exact: Fraction, size: Fraction, roundings: int) -> bool:
 
 def roundings(question: Question) -> int:
     """At most what a term of a derivative is rounded: one product for each edge of its path, one sum for each edge it meets."""
-    return 3 * len(question.expression.steps) + len(question.outputs) + len(question.inputs) + 1
+    return 3 * len(question.expression.operations) + len(question.outputs) + len(question.inputs) + 1
 
 
 @for_all(questions(float), RECORDED, examples=100)
@@ -332,7 +336,7 @@ def test_a_second_backward_doubles_the_leaves_and_not_the_inner_nodes(expression
     once = {name: node.grad for name, node in graph.items()}
     graph[expression.output].backward()
     for name, node in graph.items():
-        if name in expression.steps or type(node.grad) is Fraction:
+        if name in expression.operations or type(node.grad) is Fraction:
             assert node.grad == once[name] * (2 if name in expression.leaves else 1)
         else:  # paths are added one by one to what is there, so that doubling is exact only up to rounding
             [size] = summed_over_paths(graph, [node], absolute)[graph[expression.output]]
@@ -406,7 +410,7 @@ def test_the_chain_rule(drawn, recorded):
     assert data(grad(composed[f.output], xs, recorded)) == [slope * dg for dg in grad(u, xs)]
 
 
-@for_all(RATIONAL.flatmap(lambda e: st.tuples(st.just(e), st.integers(0, len(e.steps)))), RECORDED)
+@for_all(RATIONAL.flatmap(lambda e: st.tuples(st.just(e), st.integers(0, len(e.operations)))), RECORDED)
 def test_the_chain_rule_across_a_cut(drawn, recorded):
     """All paths pass the leaves and the first k nodes: dy/dx is the sum over them of dy/du du/dx, with y a function of the u."""
     expression, k = drawn
@@ -434,7 +438,7 @@ def everything(expression: Expression, graph: dict[str, Value]) -> dict[str, str
     return {name: bits([node.data, each, node.grad]) for (name, node), each in zip(nodes.items(), found, strict=True)}
 
 
-@for_all(REAL.flatmap(lambda e: st.tuples(st.just(e), st.permutations([*e.steps]))))
+@for_all(REAL.flatmap(lambda e: st.tuples(st.just(e), st.permutations([*e.operations]))))
 def test_the_order_in_which_independent_nodes_were_made_changes_nothing(drawn):
     expression, wish = drawn
     other = expression.reordered(wish)
@@ -674,4 +678,4 @@ def test_a_planted_bug_is_found(bug, monkeypatch):
 def test_a_bug_is_planted_for_every_property():
     properties = {name for name, test in globals().items() if hasattr(test, "can_fail")}
     shown = {test.__name__ for _, tests in PLANTED.values() for test in tests}
-    assert properties - shown == {"test_every_step_is_well_defined_and_of_its_kind"}  # of the strategy, not of the engine
+    assert properties - shown == {"test_every_operation_is_well_defined_and_of_its_kind"}  # of the strategy, not of the engine

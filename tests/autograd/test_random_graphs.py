@@ -16,7 +16,7 @@ import pytest
 import autograd
 from autograd import Value, grad, ops, topological_order
 from autograd.value import apply, as_value
-from tests.oracle import EPS, POWERS, ROWS, WITNESSES, exact, is_regular, mpf, row_id, scale
+from tests.oracle import EPS, POWERS, ROWS, WITNESSES, arguments, is_regular, mpf, row_id, scale
 from tests.sweeps import sweep
 
 GRAPHS = sweep("random graphs against 50 digits", sample=2000, full=20_000)
@@ -69,7 +69,7 @@ def extended(nodes, op, operands):
         return None
     if op.name in POWERS and point[0] < 0 and inputs[1]:
         return None  # a negative base has no derivative in the exponent
-    at, leaves = exact(op, point), len(nodes[0].slopes)
+    at, leaves = arguments(op, point), len(nodes[0].slopes)
     function, *partials = WITNESSES[op.name]
     value = function(*at)
     error, slopes, paths, errors = own_error(op, 0, at, value), [mpf(0)] * leaves, [0.0] * leaves, [0.0] * leaves

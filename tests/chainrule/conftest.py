@@ -1,4 +1,4 @@
-"""The command, run as a user runs it."""
+"""A fixture that runs the command as a user runs it."""
 
 import sys
 
@@ -9,7 +9,7 @@ from chainrule import cli
 
 @pytest.fixture
 def chainrule(capsys, monkeypatch, tmp_path):
-    """Runs the command in this process, in an empty folder: (status, standard output, standard error)."""
+    """A function that runs the command here, in an empty folder, and returns (status, standard output, standard error)."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):

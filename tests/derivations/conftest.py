@@ -1,4 +1,4 @@
-"""The table of equations at the end of the run."""
+"""Prints a table of the equations at the end of the run."""
 
 from tests.derivations.registry import EQUATIONS, RESULTS
 
@@ -6,7 +6,7 @@ COLUMNS = 4
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Each equation that was run, with its verdict and its worst error relative to the largest entry."""
+    """Print each equation that was run, with its verdict and its worst error relative to the largest entry."""
     if not RESULTS:
         return
     terminalreporter.section("equations of the lecture notes: verdict, worst error")

@@ -1,3 +1,3 @@
-"""The programs here import engines that need not be installed: test_drop_in.py runs them, and pytest must not import them."""
+"""pytest must not import the programs here, because their engines need not be installed; test_drop_in.py runs them."""
 
 collect_ignore_glob = ["*.py"]

@@ -1,4 +1,4 @@
-"""The mutator is run as a script: its modules import each other from its own folder, and hold no examples."""
+"""The mutator runs as a script, so its modules import each other from its own folder. They hold no examples to collect."""
 
 import sys
 from pathlib import Path
