@@ -11,11 +11,13 @@ more, and results.md what the last runs found.
 import os
 import signal
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
 from importlib import import_module
 from importlib.util import cache_from_source
+from multiprocessing import active_children
 from pathlib import Path
 
 import click
@@ -107,17 +109,18 @@ def main(targets: Sequence[str], size: int, seed: int, quick: bool, jobs: int, r
             for target, mutants in chosen.items():
                 trials = [(mutant, stages(telling, mutant, quick)) for mutant in mutants]
                 verdicts = pool.map(partial(tried, repo=repo, files=files, folder=Path(folder)), trials)
-                runs[target] = run_of(
-                    shown(target, mutants, verdicts), sample=size, seed=seed, quick=quick, of=len(found[target])
-                )
+                told = shown(target, mutants, verdicts)
+                runs[target] = run_of(told, sample=size, seed=seed, quick=quick, of=len(found[target]))
+                if repo == ROOT and ":" not in target:
+                    keep(target, runs[target], {file: telling.source(file) for file in sources})
         except BaseException:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+            while workers := active_children():  # each ends the trial it is in, and has at most one more at hand
+                for worker in workers:
+                    worker.terminate()
+                time.sleep(0.5)
             raise
     click.echo(table(runs))
-    if repo == ROOT:
-        keep(
-            {target: run for target, run in runs.items() if ":" not in target}, {file: telling.source(file) for file in sources}
-        )
 
 
 def shown(target: str, mutants: Sequence[Mutant], verdicts: Iterable[str]) -> Iterator[tuple[Mutant, str]]:
@@ -129,9 +132,9 @@ def shown(target: str, mutants: Sequence[Mutant], verdicts: Iterable[str]) -> It
         yield mutant, verdict
 
 
-def keep(runs: dict[str, dict], sources: dict[str, str]) -> None:
-    """Put runs into the record, and write the page anew."""
-    record = read(RUNS) | runs
+def keep(target: str, run: dict, sources: dict[str, str]) -> None:
+    """Put a run into the record, and write the page anew."""
+    record = read(RUNS) | {target: run}
     write(RUNS, record)
     explanations = read(EXPLANATIONS)
     PAGE.write_text(page(record, explanations), encoding="utf-8")

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -58,8 +59,9 @@ def set_timers(times: int = 1) -> None:
 
 def in_child(checkout: Path, job: Callable[..., int], *arguments: object) -> int:
     """What a job returned that ran in a process of its own, in a checkout; negative is the signal that ended it."""
-    log = checkout.with_suffix(".log")
-    process = FORK.Process(target=_run, args=(checkout, log, job, arguments))
+    log, temporary = checkout.with_suffix(".log"), checkout.with_suffix(".tmp")
+    temporary.mkdir(exist_ok=True)
+    process = FORK.Process(target=_run, args=(checkout, log, temporary, job, arguments))
     process.start()
     try:
         process.join()
@@ -69,6 +71,7 @@ def in_child(checkout: Path, job: Callable[..., int], *arguments: object) -> int
         except ProcessLookupError:
             pass
         process.join()
+        shutil.rmtree(temporary, ignore_errors=True)  # what was killed may still be writing
     if process.exitcode == ELSEWHERE:
         raise RuntimeError(f"the tests in {checkout} import another checkout than theirs")
     if process.exitcode == BROKEN:  # so ends an exception as well
@@ -76,18 +79,17 @@ def in_child(checkout: Path, job: Callable[..., int], *arguments: object) -> int
     return process.exitcode
 
 
-def _run(checkout: Path, log: Path, job: Callable[..., int], arguments: Sequence[object]) -> None:
+def _run(checkout: Path, log: Path, temporary: Path, job: Callable[..., int], arguments: Sequence[object]) -> None:
     os.setsid()
     os.chdir(checkout)
     os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
     os.dup2(1, 2)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     set_timers()
-    sys.path[:] = [
-        str(checkout),
-        *(path for path in sys.path if path not in ("", str(HERE))),
-    ]  # before any other, however installed
-    os.environ["PYTHONPATH"] = str(checkout)
+    # The checkout stands before any other, however that is installed.
+    sys.path[:] = [str(checkout), *(path for path in sys.path if path not in ("", str(HERE)))]
+    os.environ |= {"PYTHONPATH": str(checkout), "TMPDIR": str(temporary)}
+    tempfile.tempdir = None  # what this process knew of it
     os.environ.pop("PYTEST_ADDOPTS", None)
     # One failure is enough; it need not be shrunk. The profiles of the checkout are made from this one.
     phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
@@ -125,7 +127,7 @@ def run_tests(checkout: Path, file: str, tests: Sequence[str], failures: Path) -
     """Import the module of a file, then run tests up to the first that fails."""
     try:
         module = importlib.import_module(module_of(file))
-    except Exception:
+    except (Exception, SystemExit):
         return REFUSED
     if not Path(module.__file__).is_relative_to(checkout):
         return ELSEWHERE
