@@ -102,7 +102,7 @@ def test_checks_and_costs_use_these_names():
     x, twin, unnamed, _ = leaves = list(LEAVES.values())
     report = check_gradients(lambda *_: apply(wrong, x * twin + 5) * unnamed, leaves[:3])
     assert [entry.name for entry in report.inputs] == ["x", "x_2", "x1"]
-    assert "'misnamed_negative' (v3). Its local derivative in v2 = 11 is 1" in report.suspect
+    assert "'misnamed_negative' (v3). Its local derivative with respect to v2 = 11 is 1" in report.suspect
     assert compare_modes(formula()).output == "v4"
 
 
