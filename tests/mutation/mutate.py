@@ -11,7 +11,6 @@ more, and results.md what the last runs found.
 import os
 import signal
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
@@ -24,7 +23,7 @@ import click
 from mutants import Mutant, mutants_of, sample
 from record import EXPLANATIONS, PAGE, RUNS, page, read, run_of, stale, table, write
 from telling import Telling, packages_of, record_of, sources_of
-from trials import FORK, HERE, copied, files_of, outcome
+from trials import FORK, HERE, copied, end_on_signals, files_of, outcome
 
 ROOT = HERE.parents[1]
 HEAVY = ("mpmath", "numpy", "sympy")  # imported once, and not in each process
@@ -101,7 +100,7 @@ def main(targets: Sequence[str], size: int, seed: int, quick: bool, jobs: int, r
     chosen = {target: sample(mutants, size, seed) if size else mutants for target, mutants in found.items()}
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # however it is stopped, nothing is left behind
     runs = {}
-    with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(jobs, mp_context=FORK) as pool:
+    with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(jobs, FORK, end_on_signals) as pool:
         try:
             telling = Telling(record_of(repo, files, Path(folder), pool), repo, files)
             for test in sorted(telling.failed):
@@ -114,11 +113,8 @@ def main(targets: Sequence[str], size: int, seed: int, quick: bool, jobs: int, r
                 if repo == ROOT and ":" not in target:
                     keep(target, runs[target], {file: telling.source(file) for file in sources})
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            while workers := active_children():  # each ends the trial it is in, and has at most one more at hand
-                for worker in workers:
-                    worker.terminate()
-                time.sleep(0.5)
+            for worker in active_children():
+                worker.terminate()
             raise
     click.echo(table(runs))
 

@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -211,19 +212,20 @@ SURVIVED = [
     "x | 4 -> (x & 4)",  # seen by one test, which fails anyway
     "x & 5 -> (x | 5)",  # seen by one test, which fails by itself
 ]
-# The command on some of the mutants, with a second for each test and records of its own.
+# The command on some of the mutants, with so many seconds for each test and with records of its own.
 COMMAND = """
 import pathlib, sys
 import mutate, telling, trials
-records, *wanted = sys.argv[1:]
-trials.CPU_SECONDS, telling.RECORDS = 1, pathlib.Path(records)
+records, seconds, *wanted = sys.argv[1:]
+trials.CPU_SECONDS, telling.RECORDS, mutate.HEAVY = int(seconds), pathlib.Path(records), ()
+mutate.os.nice = lambda more: 0  # a test does not wait
 mutants_of = mutate.mutants_of
 mutate.mutants_of = lambda *of: [m for m in mutants_of(*of) if f"{m.before} -> {m.after}" in wanted]
 mutate.main(["--repo", "."])
 """
 
 
-def test_planted_survivors_survive_and_all_others_are_noticed(tmp_path):
+def test_planted_survivors_survive_all_others_are_noticed_and_nothing_is_left_behind(tmp_path):
     repo, records = tmp_path / "repo", tmp_path / "records"
     for name, text in PROJECT.items():
         (repo / name).parent.mkdir(parents=True, exist_ok=True)
@@ -232,20 +234,28 @@ def test_planted_survivors_survive_and_all_others_are_noticed(tmp_path):
     before = {path: path.read_bytes() for path in repo.rglob("*") if path.is_file()}
     (tmp_path / "temporary").mkdir()
 
-    command = [sys.executable, "-c", COMMAND, records, *KILLED, *TIMEOUT, *REFUSED, *SURVIVED]
-    environment = {**os.environ, "PYTHONPATH": str(HERE), "TMPDIR": str(tmp_path / "temporary")}
-    first = subprocess.run(command, cwd=repo, env=environment, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", COMMAND, records]
+    how = {"cwd": repo, "env": {**os.environ, "PYTHONPATH": str(HERE), "TMPDIR": str(tmp_path / "temporary")}, "text": True}
+    first = subprocess.run([*command, "1", *KILLED, *TIMEOUT, *REFUSED, *SURVIVED], **how, capture_output=True, check=True)
     *survivors, table = first.stdout.split("\n", len(SURVIVED))
     assert sorted(line.split(": ")[1].replace("  ->  ", " -> ") for line in survivors) == sorted(SURVIVED)
     assert "| `pkg` | all | 10 | 1 | 5 | 1 | 3 | 66.7 |" in table
+    assert "which tests run which lines" in first.stderr
     assert "fails without any change: tests/test_code.py::test_that_fails_without_any_change\n" in first.stderr
     assert {path: path.read_bytes() for path in repo.rglob("*") if path.is_file()} == before
     assert list((tmp_path / "temporary").iterdir()) == []
 
+    # On the same files the record is there; and who is stopped in the midst of a loop leaves nothing behind either.
     [kept] = records.iterdir()
-    again = subprocess.run([*command[:4], KILLED[0]], cwd=repo, env=environment, capture_output=True, text=True, check=True)
-    assert "which tests run which lines" in first.stderr
-    assert "which tests run which lines" not in again.stderr
+    second = subprocess.Popen([*command, "1000", *TIMEOUT], **how, stderr=subprocess.PIPE)
+    while second.poll() is None and not any((tmp_path / "temporary").glob("*/*.log")):
+        time.sleep(0.1)
+    second.terminate()
+    told = second.communicate(timeout=30)[1]
+    assert told.endswith("Aborted!\n")
+    assert "which tests run which lines" not in told
+    assert list((tmp_path / "temporary").iterdir()) == []
+
     (repo / "tests" / "test_code.py").write_text("")
     assert digest(repo, files_of(repo)) != kept.name
 

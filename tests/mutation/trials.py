@@ -57,6 +57,27 @@ def set_timers(times: int = 1) -> None:
     signal.setitimer(signal.ITIMER_REAL, times * WALL_SECONDS)
 
 
+def end_on_signals() -> None:
+    """Let this process end at once when it is told to, and first the trial that it waits for."""
+
+    def end(*_: object) -> None:
+        for process in multiprocessing.active_children():
+            end_group(process.pid)
+        os._exit(1)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+
+
+def end_group(pid: int) -> None:
+    """End a process and what it may have started."""
+    for kill in (os.killpg, os.kill):  # it may not have made its group yet
+        try:
+            kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
 def in_child(checkout: Path, job: Callable[..., int], *arguments: object) -> int:
     """What a job returned that ran in a process of its own, in a checkout; negative is the signal that ended it."""
     log, temporary = checkout.with_suffix(".log"), checkout.with_suffix(".tmp")
@@ -66,10 +87,7 @@ def in_child(checkout: Path, job: Callable[..., int], *arguments: object) -> int
     try:
         process.join()
     finally:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)  # and what it may have started
-        except ProcessLookupError:
-            pass
+        end_group(process.pid)
         process.join()
         shutil.rmtree(temporary, ignore_errors=True)  # what was killed may still be writing
     if process.exitcode == ELSEWHERE:
@@ -81,6 +99,8 @@ def in_child(checkout: Path, job: Callable[..., int], *arguments: object) -> int
 
 def _run(checkout: Path, log: Path, temporary: Path, job: Callable[..., int], arguments: Sequence[object]) -> None:
     os.setsid()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
     os.chdir(checkout)
     os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
     os.dup2(1, 2)
