@@ -94,7 +94,7 @@ def names(order: Iterable[Value], sources: Iterable[Value] = ()) -> dict[Value, 
 
     A node with a label has it as its name; if several nodes have the same label, all but the first get a number behind it.
     Results without a label are v1, v2, ... in their order, leaves without one x1, x2, ... A constant stands for its number and
-    has no name.
+    has no name. (A program lists its parameters first, and then its inputs: there leaves are counted in that order.)
 
     Args:
         order: the nodes, each after its inputs.

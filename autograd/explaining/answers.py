@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
+from fractions import Fraction
+from functools import reduce
 from typing import Any
 
 from autograd.expressions.errors import ExpressionError
@@ -11,8 +14,11 @@ from autograd.expressions.reader import Expression
 from autograd.rules.numbers import number
 from autograd.text import first_few, quoted
 
-SUBSCRIPTED = re.compile(r"\w+\[[^\[\]]*\]")
-"""The label of a parameter, ``w1[2,3]``: a name in an answer, though in no expression."""
+SUBSCRIPTED = re.compile(r"\w+\[[^\[\]]*\](?:_\d+)?")
+"""The label of a parameter, ``w1[2,3]``, or of the second with it, ``w1[2,3]_2``: a name in an answer, though in no expression."""
+
+AS_TYPED = str.maketrans({"·": "*", "^": "**", "«": "", "»": ""})
+"""What a learner copies from an explanation, or writes for a power, as an expression has it."""
 
 
 class AnswerError(ValueError):
@@ -41,22 +47,30 @@ def number_from(answer: Any, names: Mapping[str, Any]) -> Any:
             return number(answer)
         except TypeError as error:
             raise AnswerError(str(error)) from None
-    text = answer.strip().removeprefix("+").replace("·", "*").replace("^", "**")
-    numbers = dict(names)
+    text = answer.strip().removeprefix("+").translate(AS_TYPED)
+    numbers = {"inf": math.inf, "nan": math.nan, **names}
+    labels: dict[str, str] = {}
 
-    def plain_name(label: re.Match[str]) -> str:
+    def stand_in(label: re.Match[str]) -> str:
         """A name that an expression may have, for a label that is one of the names."""
         name = re.sub(r"\s", "", label[0])
+        name = name if name in names else f"«{name}»"
         if name not in names:
             return label[0]
-        stand_in = "_" + re.sub(r"\W", "_", name)
-        numbers[stand_in] = names[name]
-        return stand_in
+        plain = re.sub(r"\W", "_", name)
+        while plain in numbers:
+            plain += "_"
+        numbers[plain], labels[plain] = names[name], name
+        return plain
+
+    def message_of(error: ExpressionError) -> str:
+        return reduce(lambda message, plain: message.replace(plain, labels[plain]), labels, error.message)
 
     try:
-        expression = Expression(SUBSCRIPTED.sub(plain_name, text))
+        exact = any(isinstance(number, Fraction) for number in names.values())
+        expression = Expression(SUBSCRIPTED.sub(stand_in, text), exact)
     except ExpressionError as error:
-        reason = f"is not a number or an expression such as 1/3 or 2*(-3): {error.message}"
+        reason = f"is not a number or an expression such as 1/3 or 2*(-3): {message_of(error)}"
         raise AnswerError(f"{quoted(answer.strip())} {reason}") from None
     unknown = [name for name in expression.names if name not in numbers]
     if unknown:
@@ -64,4 +78,4 @@ def number_from(answer: Any, names: Mapping[str, Any]) -> Any:
     try:
         return expression.number(numbers)
     except ExpressionError as error:
-        raise AnswerError(f"{quoted(answer.strip())} has no value: {error.message}") from None
+        raise AnswerError(f"{quoted(answer.strip())} has no value: {message_of(error)}") from None

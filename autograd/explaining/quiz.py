@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from autograd.graph import leaves_of
 from autograd.rules.evaluate import evaluate_ieee
 from autograd.rules.formula_tree import Formula, Numeral, Route
 from autograd.rules.notation import TEXT
+from autograd.rules.numbers import is_finite
 from autograd.rules.op import Op
 from autograd.value import Value
 
@@ -325,4 +327,8 @@ def _text(formula: Formula) -> str:
 
 
 def _close(x: Any, y: Any) -> bool:
-    return math.isclose(x, y, rel_tol=RELATIVE_TOLERANCE, abs_tol=1e-9) or (x != x and y != y)
+    try:
+        return math.isclose(x, y, rel_tol=RELATIVE_TOLERANCE, abs_tol=1e-9) or (x != x and y != y)
+    except OverflowError:  # a Fraction beyond the floats
+        difference, size = abs(x - y), max(abs(x), abs(y))
+        return bool(is_finite(size) and difference <= Fraction(RELATIVE_TOLERANCE) * size)

@@ -21,7 +21,7 @@ from autograd.ops import NEG, OPS, POW, POWER, Op
 from autograd.rules.exact_powers import bits, bits_of_power
 from autograd.rules.grammar import EXACT_IN_A_FLOAT, OPERATORS
 from autograd.rules.numbers import Number
-from autograd.text import first_few, quoted
+from autograd.text import described, first_few, quoted
 from autograd.value import Operand, Value, apply, data_of
 
 MAX_PARTS = 300
@@ -74,6 +74,8 @@ class Expression:
     """
 
     def __init__(self, text: str, exact: bool = False) -> None:
+        if not isinstance(text, str):
+            raise TypeError(f"an expression is a text, 'w*x + b' say, but got {described(text)}")
         self.text, self.exact = " ".join(text.split()), exact
         check_tokens(self.text)
         self._bytes = self.text.encode()  # in which ast counts its columns
@@ -164,16 +166,20 @@ class Expression:
     # --- computing -----------------------------------------------------------------------------------------------------
 
     def graph(self, numbers: Mapping[str, Operand]) -> Graph:
-        """The graph at these numbers, one for each of ``names``; a ``Value`` is taken as it is.
+        """The graph at these numbers, one for each of ``names``; others are ignored, and a ``Value`` is taken as it is.
 
         Raises:
-            ExpressionError: if a name has no number, the result depends on no name, or exact numbers grow too large.
+            TypeError: if they are no mapping from names to numbers.
+            ExpressionError: if a name has no number, a definition is given one, the result depends on no name, or exact numbers grow too
+                large.
             DomainError: if an operation has no value there, as log(-1); it is an ``ExpressionError`` too.
 
         >>> expression("x*x").graph({"x": 3.0}).output
         Value(data=9.0, grad=0.0)
         """
-        leaves = {name: given if isinstance(given, Value) else Value(given, name) for name, given in numbers.items()}
+        self._check_names(numbers)
+        taken = {name: numbers[name] for name in self.names}
+        leaves = {name: given if isinstance(given, Value) else Value(given, name) for name, given in taken.items()}
         output, named = self._computed(leaves)
         if not isinstance(output, Value):
             message = "the result depends on no name, so there is nothing to differentiate; write for example x**2, and x=3"
@@ -184,17 +190,22 @@ class Expression:
         """The result as a plain number; nothing is recorded.
 
         Raises:
+            TypeError: also if a number is a ``Value``.
             ExpressionError, DomainError: as ``graph``, but a result that depends on no name is one.
 
         >>> expression("2*x + 1").number({"x": 3.0})
         7.0
         """
+        self._check_names(numbers)
+        for name in self.names:
+            if isinstance(numbers[name], Value):
+                raise TypeError(f"number() takes plain numbers, but {name} is a Value: take graph(), or its data")
         return self._computed(numbers)[0]
 
     def _computed(self, numbers: Mapping[str, Operand]) -> tuple[Operand, dict[str, Operand]]:
         """The result, and what every name stands for."""
-        self._check_names(numbers)
         named: dict[str, Operand] = dict(numbers)
+        given = {id(number) for number in numbers.values()}
         result: Operand = 0
         bits_so_far = 0
 
@@ -209,11 +220,16 @@ class Expression:
             result = self._walk(tree, lambda node: named[node.id], apply_to)
             if target is not None:
                 named[target.id] = result
-                if isinstance(result, Value) and not result.label:
+                if isinstance(result, Value) and not result.label and id(result) not in given:
                     result.label = target.id
         return result, named
 
     def _check_names(self, numbers: Mapping[str, Operand]) -> None:
+        if not isinstance(numbers, Mapping):
+            raise TypeError(f"an expression takes a number for each name, as in {{'x': 2.0}}, but got {described(numbers)}")
+        for name in self.definitions:
+            if name in numbers:
+                raise ExpressionError(f"{name} {_why_not(name, self)}", "", (0, 0))
         missing = [name for name in self.names if name not in numbers]
         if missing:
             trees = (node for _, tree in self._statements for node in ast.walk(tree))

@@ -141,7 +141,9 @@ def _epochs(
     threads: int | None,
 ) -> Iterator[Epoch]:
     """The epochs, trained when they are asked for; what is wrong with the arguments is refused at once."""
-    criterion = _criterion(loss)
+    criterion = _criterion(caller, loss)
+    if threads is not None:
+        at_least(1, threads, caller, "threads")  # also where no compiled code will use them
     optimizer = SGD(model.parameters(), lr)  # refuses what cannot be trained
     epochs = at_least(0, epochs, caller, "epochs")
     for name, examples in (("xs", xs), ("ys", ys)):
@@ -184,9 +186,13 @@ class _Training(NamedTuple):
     rng: random.Random | None
 
 
-def _criterion(loss: Loss) -> Callable[[Any, Any], Value]:
-    if not isinstance(loss, str):
+def _criterion(caller: str, loss: Loss) -> Callable[[Any, Any], Value]:
+    if callable(loss):
         return loss
+    if not isinstance(loss, str):
+        raise TypeError(
+            f"{caller} needs a loss: a name, one of {', '.join(LOSSES)}, or a function of (outputs, target), but got {loss!r}"
+        )
     if loss not in LOSSES:
         raise ValueError(f"no loss is called {loss!r}; there are {', '.join(LOSSES)}")
     return LOSSES[loss]

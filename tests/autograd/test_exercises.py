@@ -219,3 +219,27 @@ def test_an_answer_of_any_size_is_an_answer():
     for text in ("10**400", "9**999", "((9**999)**999)**999", "10**10**10", "1e999", "(-1)**10**400"):
         assert not exercise.check(text), text
     assert str(exercise.check("0**-1\n")).startswith("'0**-1' has no value")
+
+
+def test_a_label_with_brackets_is_a_name_beside_any_other():
+    a, b = Value(2.0, "w[1,2]"), Value(-3.0, "w_1_2_")
+    assert number_from("w[1,2] - w_1_2_", {"w[1,2]": a.data, "w_1_2_": b.data}) == 5.0
+    first, second = Value(2.0, "w1[2,3]"), Value(-3.0, "w1[2,3]")
+    exercise = quiz(first * second + first, seed=1)[0]
+    assert "Not -3" in str(exercise.check("w1[2,3]_2")) or exercise.check("w1[2,3]_2")
+    with pytest.raises(AnswerError, match=r"missing between w1\[2,3\] and 4"):
+        number_from("w1[2,3] 4", {"w1[2,3]": 2.0})
+
+
+def test_infinity_and_nan_are_answers():
+    exercise = quiz(Value(1000.0, "x").exp(), seed=1)[0]
+    assert exercise.check("inf")
+    assert not exercise.check("1")
+    assert math.isnan(number_from("nan", {}))
+
+
+def test_fractions_beyond_the_floats_are_compared_as_fractions():
+    x = Value(Fraction(10**400, 3), "x")
+    exercise = asked(quiz(x * x, count=50, seed=1), "adjoint", "/dx?")
+    assert exercise.check("2*x")
+    assert not exercise.check("3*x")

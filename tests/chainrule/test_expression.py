@@ -177,6 +177,30 @@ def test_one_expression_makes_graphs_at_many_numbers_and_takes_nodes_as_they_are
 # --- exact numbers --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("text", [None, 3, b"x", Value(1.0)])
+def test_what_is_no_text_is_said_so(text):
+    with pytest.raises(TypeError, match=r"an expression is a text, 'w\*x \+ b' say, but got"):
+        autograd.expression(text)
+
+
+def test_numbers_are_given_by_name_and_others_are_ignored():
+    read = autograd.expression("u = x; u*u")
+    for numbers in (None, [3.0], 3.0):
+        with pytest.raises(TypeError, match="a number for each name"):
+            read.graph(numbers)
+    assert set(read.graph({"x": 1.0, "z": 2.0}).nodes) == {"x", "u"}
+    with pytest.raises(ExpressionError, match="u is defined in the expression"):
+        read.number({"x": 1.0, "u": 2.0})
+    with pytest.raises(TypeError, match="x is a Value: take graph"):
+        read.number({"x": Value(1.0)})
+
+
+def test_a_value_of_the_users_gets_no_label():
+    x = Value(3.0)
+    assert autograd.expression("a = x; a*a").graph({"x": x}).nodes["a"] is x
+    assert x.label == ""
+
+
 def test_exact_numbers_are_fractions_throughout():
     output, nodes = graph("x**3/(1 - x) + 0.1 + 1/3*x", exact=True, x=Fraction(1, 3))
     assert output.data == Fraction(1, 27) / Fraction(2, 3) + Fraction(1, 10) + Fraction(1, 9)

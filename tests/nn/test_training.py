@@ -282,3 +282,22 @@ def test_random_numbers_are_drawn_anew_and_that_is_said(caplog):
         losses.append([epoch.loss for epoch in nn.fit(model, [[1.0], [2.0]], [1.0, 3.0], loss, lr=0.01, epochs=3, eager=eager)])
     assert losses[0] == losses[1]
     assert "draws random numbers" in caplog.text
+
+
+@pytest.mark.parametrize("eager", [True, False])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"threads": 0}, "fit needs a whole number of threads, at least 1, but got 0"),
+        ({"threads": True}, "fit needs a whole number of threads, at least 1, but got True"),
+        ({"loss": None}, r"fit needs a loss: a name, one of sum_of_squares, .*, but got None"),
+    ],
+)
+def test_threads_and_loss_are_refused_alike_compiled_or_not(arguments, message, eager):
+    with pytest.raises((TypeError, ValueError), match=message):
+        nn.fit(
+            nn.MLP(1, [1], seed=0),
+            [[1.0]],
+            [1.0],
+            **{"loss": "sum_of_squares", "lr": 0.1, "epochs": 1, "eager": eager, **arguments},
+        )
