@@ -229,7 +229,7 @@ def test_the_fewest_assignments_that_explain_everything_are_named():
     assert found(diagnose(loss), "stale data") == [a]
 
 
-@pytest.mark.parametrize("part", ["leaves", "steps"])
+@pytest.mark.parametrize("part", ["leaves", "operations"])
 def test_a_number_assigned_anywhere_is_found_if_and_only_if_something_was_computed_from_another(part):
     @for_all(EXPRESSIONS_AND_NUMBERS, st.data(), examples=120)
     def check(expression_and_number, data):
@@ -243,10 +243,12 @@ def test_a_number_assigned_anywhere_is_found_if_and_only_if_something_was_comput
         node, is_new = graph[name], repr(graph[name].data) != repr(new)
         node.data = new
         numbers = {each: node.data for each, node in graph.items()}
-        readers = [each for each, step in expression.steps.items() if name in step.reads() and graph[each] in order]
-        is_stale = any(made_anew(expression.steps[each], numbers) != recorded(graph[each]) for each in readers)
+        readers = [
+            each for each, operation in expression.operations.items() if name in operation.reads() and graph[each] in order
+        ]
+        is_stale = any(made_anew(expression.operations[each], numbers) != recorded(graph[each]) for each in readers)
         report = [finding for finding in diagnose(order[-1]) if finding.kind == "stale data"]
-        if not (is_stale or (part == "steps" and is_new)):
+        if not (is_stale or (part == "operations" and is_new)):
             assert report == []
             return
         [finding] = report
