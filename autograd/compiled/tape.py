@@ -162,7 +162,7 @@ class Tape:
         return replace(self, num_differentiated=self.leaves)
 
     def restrict_to_output(self, k: int) -> Tape:
-        """The tape of output ``k`` alone, without what only the other outputs need.
+        """The tape of output ``k`` alone, without what only the other outputs need, in the order of ``backward()`` on that output.
 
         >>> from autograd import OPS
         >>> instructions = (Instruction(OPS["exp"], 0), Instruction(OPS["sin"], 0))
@@ -170,25 +170,38 @@ class Tape:
         >>> tape.restrict_to_output(1).instructions == (Instruction(OPS["sin"], 0),)
         True
         """
-        needed = [False] * self.num_slots
-        needed[self.outputs[k]] = True
-        for slot in range(self.num_slots - 1, self.first_slot - 1, -1):
-            if needed[slot]:
-                for operand in self.instructions[slot - self.first_slot].operands:
-                    needed[operand] = True
-        kept = [slot for slot in range(self.num_slots) if slot < self.leaves or needed[slot]]
+        reached = self._order_from(self.outputs[k])
+        constants = sorted(slot for slot in reached if self.leaves <= slot < self.first_slot)
+        operations = [slot for slot in reached if slot >= self.first_slot]
+        kept = [*range(self.leaves), *constants, *operations]
         new_slot = {NO_OPERAND: NO_OPERAND, **{old: new for new, old in enumerate(kept)}}
-        places = [slot - self.first_slot for slot in kept if slot >= self.first_slot]
+        places = [slot - self.first_slot for slot in operations]
         instructions = [self.instructions[place] for place in places]
         return replace(
             self,
-            constants=tuple(self.constants[slot - self.leaves] for slot in kept if self.leaves <= slot < self.first_slot),
+            constants=tuple(self.constants[slot - self.leaves] for slot in constants),
             instructions=tuple(Instruction(op, new_slot[x], new_slot[y]) for op, x, y in instructions),
             outputs=(new_slot[self.outputs[k]],),
             output_shape=(),
             labels=tuple(self.labels[place] for place in places) if self.labels else (),
             lines=tuple(self.lines[place] for place in places) if self.lines else (),
         )
+
+    def _order_from(self, output: int) -> list[int]:
+        """The slots that an output needs, each after its operands: depth first, the first operand first, as ``topological_order``."""
+        order: list[int] = []
+        visited = {output}
+        path = [output]
+        while path:
+            slot = path[-1]
+            operands = self.instructions[slot - self.first_slot].operands if slot >= self.first_slot else ()
+            source = next((operand for operand in operands if operand not in visited), None)
+            if source is None:
+                order.append(path.pop())
+            else:
+                visited.add(source)
+                path.append(source)
+        return order
 
 
 def _faults(tape: Tape) -> Iterator[str]:
