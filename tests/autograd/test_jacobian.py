@@ -247,3 +247,11 @@ def test_a_recorded_zero_is_of_the_outputs_kind():
         [found] = grad(x.step(), [x], create_graph=True)
         assert type(found.data) is type(number)
         assert found.data == 0
+
+
+@pytest.mark.parametrize("weights", [lambda: [Value(1.0), 2.0], lambda: [2.0, Value(1.0)]])
+def test_one_value_among_the_weights_is_enough_to_ask_for_a_graph(weights):
+    x = Value(3.0)
+    for product in (vjp, jvp):
+        with pytest.raises(TypeError, match="got Values where it takes numbers: pass create_graph=True"):
+            product([x * x, 2 * x] if product is vjp else [x * x], [x] if product is vjp else [x, Value(1.0)], weights())

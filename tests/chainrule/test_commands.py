@@ -408,3 +408,8 @@ def test_a_long_line_is_not_broken_and_markup_is_text(chainrule, monkeypatch):
     _, out, _ = chainrule("explain", "exp(0.1*x + 0.2*x + 0.3*x + 0.4*x)", "x=1")
     assert max(map(len, out.splitlines())) > 40
     assert "[bold]" + "x " * 100 + ":smile:" in out
+
+
+def test_the_example_of_ops_lies_in_three_quarters_of_the_range(chainrule):
+    assert "at x = 0.475: " in chainrule("ops", "asin")[1]
+    assert "at x = 1.5, y = 2.3: " in chainrule("ops", "div")[1]

@@ -310,3 +310,9 @@ def test_standardise_uses_the_statistics_of_the_first_set_alone():
     np.testing.assert_allclose(np.array(other.x), (np.array(test.x) - x.mean(0)) / x.std(0), atol=1e-12)
     constant = Dataset("c", ("a",), ("0", "1"), [[5.0], [5.0]], [0, 1])
     assert standardise(constant)[0].x == [[0.0], [0.0]]
+
+
+def test_classes_are_in_order_numbers_before_words(tmp_path):
+    file = tmp_path / "mixed.csv"
+    file.write_text("x,y\n" + "".join(f"{k},{label}\n" for k, label in enumerate(["b", "10", "a", "9", "b", "10", "a", "9"])))
+    assert read_csv(file).classes == ("9", "10", "a", "b")
