@@ -10,6 +10,7 @@ import nn
 from autograd import topological_order
 from chainrule import demo
 from nn.data import DATASETS, load, standardise
+from nn.matrix import Gradients
 
 
 @pytest.fixture(autouse=True)
@@ -271,3 +272,13 @@ def test_the_installed_command_and_the_module_are_one():
     assert done.returncode == 2
     assert "--lr" in done.stderr
     assert done.stdout == ""
+
+
+def test_a_disagreement_is_told_relative_to_the_largest_gradient(chainrule, monkeypatch):
+    right = Gradients.flat
+    monkeypatch.setattr(Gradients, "flat", lambda self: right(self) + 0.001 * abs(right(self)).max())
+    status, out, err = chainrule("demo", "--data", "moons", "--layers", 2, "--epochs", 1)
+    assert status != 0
+    largest = float(re.search(r"the largest gradient, (\S+)\)", out)[1])
+    assert abs(largest - 1) > 0.1  # so that a difference that is not divided by it is another number
+    assert "scalars and matrices disagree by 1.0e-03, more than 1e-12" in err

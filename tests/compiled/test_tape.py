@@ -159,3 +159,13 @@ def test_latex_is_typeset_without_complaint():
         latex = print_tape.to_latex(trace(function.function(values), values, [(function.examples.shape[1],)]))
         typeset.append([latex, True])
     assert complaints(typeset) == [[]] * len(typeset)
+
+
+def test_whole_constants_are_written_out_and_others_as_floats():
+    program = autograd.compile(lambda x: (x * 1e14 + 2.0) * 0.5 - 1e16, shapes=[()], executor="plain")
+    assert [line.partition(" = ")[2] for line in str(program).splitlines()[1:5]] == [
+        "x*100000000000000",
+        "v1 + 2",
+        "v2*0.5",
+        "v3 - 1e+16",
+    ]
