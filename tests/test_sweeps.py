@@ -89,17 +89,18 @@ def drawn(monkeypatch):
     """What a property of five examples draws at a depth."""
 
     def drawn(long, seed):
-        monkeypatch.setattr(sweeps, "TRIED", [])
-        monkeypatch.setattr(DEPTH, "long", long)
-        monkeypatch.setattr(DEPTH, "seed", seed)
-        numbers = []
+        numbers, tried = [], []
+        with monkeypatch.context() as patch:
+            patch.setattr(sweeps, "TRIED", tried)
+            patch.setattr(DEPTH, "long", long)
+            patch.setattr(DEPTH, "seed", seed)
 
-        @for_all(st.integers(), examples=5)
-        def keep(x):
-            numbers.append(x)
+            @for_all(st.integers(), examples=5)
+            def keep(x):
+                numbers.append(x)
 
-        keep()
-        assert [(each.name, each.count) for each in sweeps.TRIED] == [("properties of test_sweeps", len(numbers))]
+            keep()
+        assert [(each.name, each.count) for each in tried] == [("properties of test_sweeps", len(numbers))]
         return numbers
 
     return drawn
