@@ -19,7 +19,7 @@ from autograd.expressions.numerals import MAX_EXACT_BITS, MAX_EXACT_DIGITS, numb
 from autograd.expressions.tokens import ALLOWED, check_tokens
 from autograd.ops import NEG, OPS, POW, POWER, Op
 from autograd.rules.exact_powers import bits, bits_of_power
-from autograd.rules.grammar import EXACT_IN_A_FLOAT, OPERATORS
+from autograd.rules.grammar import EXACT_IN_A_FLOAT, OPERATORS, is_integer
 from autograd.rules.numbers import Number
 from autograd.text import described, first_few, quoted
 from autograd.value import Operand, Value, apply, data_of
@@ -47,6 +47,7 @@ def expression(text: str, exact: bool = False) -> Expression:
         An ``Expression``: its ``names``, and ``graph(numbers)``.
 
     Raises:
+        TypeError: if it is no text.
         ExpressionError: for anything else; the message underlines the place.
 
     >>> neuron = expression("u = w*x; tanh(u + b)")
@@ -170,8 +171,8 @@ class Expression:
 
         Raises:
             TypeError: if they are no mapping from names to numbers.
-            ExpressionError: if a name has no number, a definition is given one, the result depends on no name, or exact numbers grow too
-                large.
+            ExpressionError: if a name has no number, a definition is given one, the result depends on no name, or exact numbers
+                grow too large.
             DomainError: if an operation has no value there, as log(-1); it is an ``ExpressionError`` too.
 
         >>> expression("x*x").graph({"x": 3.0}).output
@@ -278,13 +279,9 @@ class Expression:
         return ExpressionError(message, self.text, self._place(node))
 
 
-def _is_whole(number: Number) -> bool:
-    return number.is_integer() if isinstance(number, float) else number.denominator == 1
-
-
 def _constant(c: Number) -> Number:
     """Whole constants as ints, so that a square is shown as ``**2``."""
-    return int(c) if _is_whole(c) and -EXACT_IN_A_FLOAT < c < EXACT_IN_A_FLOAT else c
+    return int(c) if is_integer(c) and -EXACT_IN_A_FLOAT < c < EXACT_IN_A_FLOAT else c
 
 
 def read_numbers(assignments: Sequence[str], expression: Expression) -> dict[str, Number]:

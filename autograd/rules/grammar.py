@@ -23,6 +23,7 @@ from types import FunctionType
 from typing import Any
 
 from autograd.rules.exact_powers import power
+from autograd.rules.numbers import Number
 from autograd.rules.primitives import PRIMITIVES
 
 OPERATORS: dict[type[ast.AST], str] = {
@@ -33,7 +34,7 @@ EXACT_IN_A_FLOAT = 2**53
 COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 
 
-def is_integer(x: float) -> bool:
+def is_integer(x: Number) -> bool:
     """Whether ``x`` is a finite whole number: the language calls it ``whole(x)``. A negative base has no other exponents."""
     return x == x // 1  # inf // 1 is nan
 
