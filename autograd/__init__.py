@@ -25,6 +25,7 @@ from autograd.functions import (
     cosh,
     detach,
     elu,
+    equal,
     erf,
     erfc,
     exp,
@@ -32,6 +33,8 @@ from autograd.functions import (
     gelu,
     heaviside,
     leaky_relu,
+    less,
+    less_equal,
     log,
     log1p,
     maximum,
@@ -47,6 +50,8 @@ from autograd.functions import (
     step,
     tan,
     tanh,
+    unless,
+    when,
 )
 from autograd.graph import topological_order
 from autograd.hooks import is_traced
@@ -97,6 +102,7 @@ __all__ = [
     "diagnose",
     "dot",
     "elu",
+    "equal",
     "erf",
     "erfc",
     "exp",
@@ -113,6 +119,8 @@ __all__ = [
     "jacobian",
     "jvp",
     "leaky_relu",
+    "less",
+    "less_equal",
     "log",
     "log1p",
     "logsumexp",
@@ -136,8 +144,10 @@ __all__ = [
     "top_paths",
     "topological_order",
     "total",
+    "unless",
     "value_and_grad",
     "vjp",
+    "when",
     "why_order",
     "why_plus",
 ]

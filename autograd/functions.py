@@ -269,6 +269,51 @@ def minimum(x: Operand, y: Operand) -> Any:
     return apply(ops.MINIMUM, x, y)
 
 
+def less(x: Operand, y: Operand) -> Any:
+    """The condition x < y as a number, 1 or 0; its derivatives are 0. A comparison with nan is 0.
+
+    >>> less(1.0, 2.0), less(Value(2.0), 2.0).data
+    (1.0, 0.0)
+    """
+    return apply(ops.LESS, x, y)
+
+
+def less_equal(x: Operand, y: Operand) -> Any:
+    """The condition x <= y as a number, 1 or 0; its derivatives are 0. A comparison with nan is 0.
+
+    >>> less_equal(3.0, 2.0), less_equal(Value(2.0), 2.0).data
+    (0.0, 1.0)
+    """
+    return apply(ops.LESS_EQUAL, x, y)
+
+
+def equal(x: Operand, y: Operand) -> Any:
+    """The condition x = y as a number, 1 or 0; its derivatives are 0. (``==`` asks whether two Values are one and the same.)
+
+    >>> equal(3.0, 2.0), equal(Value(2.0), 2.0).data
+    (0.0, 1.0)
+    """
+    return apply(ops.EQUAL, x, y)
+
+
+def when(x: Operand, y: Operand) -> Any:
+    r"""Iverson's bracket as a factor, :math:`[x]\,y`: y where the condition x is 1, and 0 where it is 0, be y inf or nan.
+
+    >>> when(1, 5.0), when(less(2.0, 1.0), float("inf"))
+    (5.0, 0.0)
+    """
+    return apply(ops.WHEN, x, y)
+
+
+def unless(x: Operand, y: Operand) -> Any:
+    r"""The other side, :math:`[\mathrm{not}\ x]\,y`: y where the condition x is 0, and 0 where it is 1, be y inf or nan.
+
+    >>> unless(1, 5.0), unless(less(2.0, 1.0), 5.0)
+    (0.0, 5.0)
+    """
+    return apply(ops.UNLESS, x, y)
+
+
 def sign(x: T) -> T:
     """-1, 0 or 1; its derivative is 0.
 

@@ -7,7 +7,8 @@ operands, ``out`` is the result, c a constant of the row. Two laws hold for ever
 
 1.  Only values choose by operands (``a if x < y else b``). A partial calls a row instead (``step``, ``sign``, ``heaviside``,
     ``minimum``), so that the gradient of a gradient can be recorded. It may choose by the constant c.
-2.  The branch that keeps NaN stands last, since every comparison with NaN is false.
+2.  The branch that keeps NaN stands last, since every comparison with NaN is false. (Comparisons themselves are rows too:
+    false is their answer to NaN, so that a formula chooses as Python does.)
 
 A row also says where its formulas hold: ``domain`` is where operands have a result, and ``remedy`` what to try outside;
 ``kinks`` are where the derivative jumps, each with the one taken there; under ``convention`` the derivatives are not what their
@@ -42,6 +43,17 @@ MAXIMUM = Op("maximum", "x if x > y else y if y >= x else x + y", ("heaviside(x 
              kinks={"x - y": "in a tie each operand takes 1/2"})
 MINIMUM = Op("minimum", "x if x < y else y if y <= x else x + y", ("heaviside(y - x)", "heaviside(x - y)"), latex=r"\min",
              kinks={"x - y": "in a tie each operand takes 1/2"})
+
+# Conditions: Iverson's bracket [x < y] is 1 or 0. `when` and `unless` are [x]*y and [not x]*y; the side that x leaves out is 0,
+# be y inf or nan. Their sum is `where`.
+
+JUMP = "the value is {}, and the derivative 0"
+
+LESS       = Op("less",       "1 if x < y else 0",  ("0", "0"), symbol="<",  kinks={"x - y": JUMP.format(0)})
+LESS_EQUAL = Op("less_equal", "1 if x <= y else 0", ("0", "0"), symbol="<=", kinks={"x - y": JUMP.format(1)})
+EQUAL      = Op("equal",      "1 if x == y else 0", ("0", "0"), symbol="==", kinks={"x - y": JUMP.format(1)})
+WHEN       = Op("when",       "0 if x == 0 else x * y",       ("y", "when(x, 1)"))
+UNLESS     = Op("unless",     "0 if x == 1 else (1 - x) * y", ("-y", "unless(x, 1)"))
 
 # Powers. If the exponent is a number c, the row is POW, which needs no log of x. At x = y = 0 the power is 1 and both
 # derivatives are 0. A negative base has powers for whole exponents only, so its derivative with respect to the exponent is nan.

@@ -72,13 +72,13 @@ class Value(Micrograd):
     ) -> None:
         if isinstance(_children, str):
             label, _children = _children, ()
+        self._x = self._y = self._dx = self._dy = None
         self.data = number(data)
         self.grad = type(self.data)()  # the zero of the same kind: Fraction(0) for a Fraction
         self.op = closure_of(_children, _op) if _op or _children else None
         if label:
             self.label = label
         self.scope = current_scope()
-        self._x = self._y = self._dx = self._dy = None
 
     # --- reading a node -------------------------------------------------------------------------------------------
 
@@ -137,6 +137,11 @@ class Value(Micrograd):
     def detach(self) -> Value: return apply1(ops.DETACH, self)
     def maximum(self, other: Operand) -> Value: return apply2(ops.MAXIMUM, self, as_value(other))
     def minimum(self, other: Operand) -> Value: return apply2(ops.MINIMUM, self, as_value(other))
+    def less(self, other: Operand) -> Value: return apply2(ops.LESS, self, as_value(other))
+    def less_equal(self, other: Operand) -> Value: return apply2(ops.LESS_EQUAL, self, as_value(other))
+    def equal(self, other: Operand) -> Value: return apply2(ops.EQUAL, self, as_value(other))
+    def when(self, other: Operand) -> Value: return apply2(ops.WHEN, self, as_value(other))
+    def unless(self, other: Operand) -> Value: return apply2(ops.UNLESS, self, as_value(other))
     def exp(self) -> Value: return apply1(ops.EXP, self)
     def expm1(self) -> Value: return apply1(ops.EXPM1, self)
     def log(self) -> Value: return apply1(ops.LOG, self)

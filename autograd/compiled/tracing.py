@@ -103,7 +103,8 @@ class Traced(Value):
     def _set_number(self, number: Any) -> None:
         if _asked_by_user():
             _refuse(f"the .data of {_called(self)} was assigned", FORGOTTEN)
-        _data.__set__(self, number)
+        unknown = is_traced(self._x) or is_traced(self._y)  # nan < 1 is a number, and so is nan**0: known, and frozen then
+        _data.__set__(self, math.nan if unknown else number)
 
     def _gradient(self) -> Any:
         if _asked_by_user():

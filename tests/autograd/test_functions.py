@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import operator
 from fractions import Fraction
 
 import mpmath
@@ -37,6 +38,10 @@ DEFINED = {
     "elu": lambda x: x if x > 0 else mpmath.expm1(x),
 }
 BINARY = {"maximum": max, "minimum": min}
+CONDITIONS = {
+    "less": operator.lt, "less_equal": operator.le, "equal": operator.eq,
+    "when": lambda x, y: x and x * y, "unless": lambda x, y: (1 - x) and (1 - x) * y,
+}  # fmt: skip
 COMPOSITIONS = {"total", "dot", "softmax", "logsumexp"}
 
 
@@ -47,7 +52,7 @@ def test_every_public_function_is_tested_here():
         for name, each in vars(module).items()
         if inspect.isfunction(each) and each.__module__ == module.__name__ and name[0] != "_"
     }
-    assert public == {*ELEMENTARY, *DEFINED, *BINARY} | COMPOSITIONS
+    assert public == {*ELEMENTARY, *DEFINED, *BINARY, *CONDITIONS} | COMPOSITIONS
     assert public <= set(autograd.__all__)
 
 
@@ -106,6 +111,19 @@ def test_maximum_and_minimum_in_every_mix(name, x, y):
         assert (type(node), node.data) == (Value, expected)
         shares = (0.5, 0.5) if x == y else (float(x == expected), float(y == expected))
         assert node.partials == shares
+    assert getattr(Value(x), name)(y).data == expected
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+@pytest.mark.parametrize(
+    ("x", "y"), [(0, 3), (1, 0.25), (Fraction(1), Fraction(1)), (0.0, math.inf), (1, -math.inf), (True, 1)]
+)
+def test_conditions_and_what_they_choose_in_every_mix(name, x, y):
+    function, expected = getattr(autograd, name), CONDITIONS[name](x, y)
+    assert function(x, y) == expected
+    for left, right in [(Value(x), y), (x, Value(y)), (Value(x), Value(y))]:
+        node = function(left, right)
+        assert (type(node), node.data) == (Value, expected)
     assert getattr(Value(x), name)(y).data == expected
 
 

@@ -292,6 +292,24 @@ SPECIAL = [
     ("sign",      (-INF,),         (-1, 0)),
     ("heaviside", (-INF,),         (0, 0)),
     ("detach",    (-INF,),         (-INF, 0)),
+    ("less",      (1.0, INF),      (1, 0, 0)),
+    ("less",      (INF, INF),      (0, 0, 0)),
+    ("less",      (-0.0, 0.0),     (0, 0, 0)),
+    ("less",      (NAN, 1.0),      (0, 0, 0)),   # comparisons with nan are false, so both executors take the branch that Python takes
+    ("less_equal", (INF, INF),     (1, 0, 0)),
+    ("less_equal", (-0.0, 0.0),    (1, 0, 0)),
+    ("less_equal", (1.0, NAN),     (0, 0, 0)),
+    ("equal",     (INF, INF),      (1, 0, 0)),
+    ("equal",     (-0.0, 0.0),     (1, 0, 0)),
+    ("equal",     (NAN, NAN),      (0, 0, 0)),
+    ("when",      (0.0, INF),      (0, INF, 0)),
+    ("when",      (-0.0, NAN),     (0, NAN, 0)),
+    ("when",      (1.0, INF),      (INF, INF, 1)),
+    ("when",      (1.0, -0.0),     (-0.0, -0.0, 1)),
+    ("unless",    (1.0, INF),      (0, -INF, 0)),
+    ("unless",    (1.0, NAN),      (0, NAN, 0)),
+    ("unless",    (0.0, INF),      (INF, -INF, 1)),
+    ("unless",    (0.0, -0.0),     (-0.0, 0.0, 1)),
     ("power",     (0.0, 0.0),      (1, 0, 0)),   # the convention; the next three are IEEE's, as in C
     ("power",     (NAN, 0.0),      (1, 0, NAN)),
     ("power",     (1.0, NAN),      (1, NAN, 0)),
@@ -336,12 +354,20 @@ def test_special_values_of_families(op, operand, want):
     assert all(map(same, evaluate(op, operand), want)), evaluate(op, operand)
 
 
-@each([op for op in ROWS if op is not ops.POW.at(0)])  # x ** 0 is 1 for every x in IEEE 754
+COMPARISONS = (ops.LESS, ops.LESS_EQUAL, ops.EQUAL)
+
+
+@each([op for op in ROWS if op not in (ops.POW.at(0), *COMPARISONS)])  # x ** 0 is 1 for every x in IEEE 754
 def test_nan_in_gives_nan_out(op):
     for index in range(op.arity):
         operands = [2.0] * op.arity
         operands[index] = NAN
         assert math.isnan(evaluate(op, *operands)[0])
+
+
+@each(COMPARISONS)
+def test_a_comparison_with_nan_is_false(op):
+    assert all(evaluate(op, *point) == op.ieee(*point) == (0, 0, 0) for point in [(NAN, 2.0), (2.0, NAN), (NAN, NAN)])
 
 
 # --- 4. kinks -------------------------------------------------------------------------------------------------------
@@ -357,6 +383,9 @@ KINKS = {
     ops.ELU.at(2):          {(0.0,): (0, 2)},
     ops.MAXIMUM:            {(0.0, 0.0): (0, 0.5, 0.5), (2.0, 2.0): (2, 0.5, 0.5), (-3.0, -3.0): (-3, 0.5, 0.5)},
     ops.MINIMUM:            {(0.0, 0.0): (0, 0.5, 0.5), (2.0, 2.0): (2, 0.5, 0.5), (-3.0, -3.0): (-3, 0.5, 0.5)},
+    ops.LESS:               {(0.0, 0.0): (0, 0, 0), (2.0, 2.0): (0, 0, 0)},
+    ops.LESS_EQUAL:         {(0.0, 0.0): (1, 0, 0), (2.0, 2.0): (1, 0, 0)},
+    ops.EQUAL:              {(0.0, 0.0): (1, 0, 0), (2.0, 2.0): (1, 0, 0)},
 }  # fmt: skip
 
 
@@ -489,6 +518,13 @@ EXACT = [
     (ops.SIGN, (F(-2, 3),), (F(-1), F(0))),
     (ops.HEAVISIDE, (F(0),), (F(1, 2), F(0))),
     (ops.DETACH, (F(2, 3),), (F(2, 3), F(0))),
+    (ops.LESS, (F(1, 3), F(2, 3)), (F(1), F(0), F(0))),
+    (ops.LESS_EQUAL, (F(2, 3), F(1, 3)), (F(0), F(0), F(0))),
+    (ops.EQUAL, (F(1, 3), F(1, 3)), (F(1), F(0), F(0))),
+    (ops.WHEN, (F(1), F(2, 3)), (F(2, 3), F(2, 3), F(1))),
+    (ops.WHEN, (F(0), F(2, 3)), (F(0), F(2, 3), F(0))),
+    (ops.UNLESS, (F(0), F(2, 3)), (F(2, 3), F(-2, 3), F(1))),
+    (ops.UNLESS, (F(1), F(2, 3)), (F(0), F(-2, 3), F(0))),
 ]
 
 
@@ -512,7 +548,7 @@ OPERATORS = {
 
 def test_the_partials_that_are_one_number_everywhere():
     found = {name: op.constant_partials for name, op in OPS.items() if set(op.constant_partials) != {None}}
-    flat = dict.fromkeys(("step", "sign", "heaviside", "detach"), (0,))
+    flat = dict.fromkeys(("step", "sign", "heaviside", "detach"), (0,)) | dict.fromkeys(("less", "less_equal", "equal"), (0, 0))
     assert found == {**flat, "neg": (-1,), "add": (1, 1), "sub": (1, -1)}
 
 

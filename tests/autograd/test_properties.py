@@ -149,6 +149,11 @@ BY_HAND: dict[str, Callable[..., tuple[Any, ...]]] = {
     "div": lambda x, y: (x / y, 1 / y, -x / y**2, 0, -1 / y**2, 2 * x / y**3),
     "maximum": lambda x, y: (max(x, y), Fraction(1 + sign(x - y), 2), Fraction(1 + sign(y - x), 2), 0, 0, 0),
     "minimum": lambda x, y: (min(x, y), Fraction(1 + sign(y - x), 2), Fraction(1 + sign(x - y), 2), 0, 0, 0),
+    "less": lambda x, y: (x < y, 0, 0, 0, 0, 0),
+    "less_equal": lambda x, y: (x <= y, 0, 0, 0, 0, 0),
+    "equal": lambda x, y: (x == y, 0, 0, 0, 0, 0),
+    "when": lambda x, y: (x * y, y, x, 0, 1, 0),
+    "unless": lambda x, y: (y - x * y, -y, 1 - x, 0, -1, 0),
 }
 
 
