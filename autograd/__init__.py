@@ -32,6 +32,7 @@ from autograd.functions import (
     expm1,
     gelu,
     heaviside,
+    identity,
     leaky_relu,
     less,
     less_equal,
@@ -72,7 +73,7 @@ if _typing.TYPE_CHECKING:
     from autograd.explaining.why_backward import why_order, why_plus
     from autograd.expressions.errors import ExpressionError
     from autograd.expressions.reader import expression
-    from autograd.functional import value_and_grad
+    from autograd.functional import derivative, gradient, jacobian_of, value_and_grad
 
 __all__ = [
     "OPS",
@@ -98,6 +99,7 @@ __all__ = [
     "cosh",
     "count_paths",
     "debug",
+    "derivative",
     "detach",
     "diagnose",
     "dot",
@@ -112,11 +114,14 @@ __all__ = [
     "expression",
     "gelu",
     "grad",
+    "gradient",
     "heaviside",
     "hessian",
     "hvp",
+    "identity",
     "is_traced",
     "jacobian",
+    "jacobian_of",
     "jvp",
     "leaky_relu",
     "less",
@@ -162,7 +167,7 @@ _ON_DEMAND = {
     "ExpressionError": "expressions.errors",
     "expression": "expressions.reader",
     "quiz": "explaining.quiz",
-    "value_and_grad": "functional",
+    **dict.fromkeys(["derivative", "gradient", "jacobian_of", "value_and_grad"], "functional"),
     "compare_modes": "explaining.costs",
     "explain_forward": "explaining.forward_mode",
     **dict.fromkeys(["why_order", "why_plus"], "explaining.why_backward"),

@@ -20,10 +20,11 @@ from typing import Any
 from autograd.graph import topological_order
 from autograd.recording import NUMBERS, RECORDED
 from autograd.rules.numbers import Number, number
+from autograd.text import described
 from autograd.value import Value, as_value
 
 
-def grad(output: Value, inputs: Sequence[Value], create_graph: bool = False) -> list[Any]:
+def grad(output: Value, inputs: Sequence[Value] | None = None, create_graph: bool = False) -> list[Any]:
     r"""The derivatives :math:`\partial\,output/\partial\,v` for each v of ``inputs``, from one backward pass.
 
     The inputs may be any nodes, not leaves alone. The derivative with respect to an input that the output does not depend on is
@@ -39,7 +40,7 @@ def grad(output: Value, inputs: Sequence[Value], create_graph: bool = False) -> 
         A list as long as ``inputs``.
 
     Raises:
-        TypeError: if the output is no Value, or the inputs are no list of Values.
+        TypeError: if the output is no Value, or the inputs are no list of Values. (The gradient of a function is ``gradient(f)``.)
         ClosureError: if an operation between them is a closure, which has no local derivatives.
 
     Source: Griewank & Walther (2008), section 3.2, and 5.1 for derivatives of derivatives.
@@ -159,8 +160,8 @@ def hessian(output: Value, inputs: Sequence[Value], create_graph: bool = False) 
     >>> hessian(x * x * y, [x, y])                  # [[2y, 2x], [2x, 0]]
     [[6.0, 4.0], [4.0, 0.0]]
     """
-    inputs = _values("hessian", "inputs", inputs)
-    [gradient] = _jacobian([_value("hessian", output)], inputs, create_graph=True)
+    output, inputs = _value("hessian", output), _values("hessian", "inputs", inputs)
+    [gradient] = _jacobian([output], inputs, create_graph=True)
     return _jacobian(gradient, inputs, create_graph, _zero([output]))
 
 
@@ -188,9 +189,9 @@ def hvp(output: Value, inputs: Sequence[Value], v: Sequence[Any], create_graph: 
     >>> hvp(x * x * y, [x, y], [1.0, 10.0])         # [2y + 20x, 2x]
     [46.0, 4.0]
     """
-    inputs = _values("hvp", "inputs", inputs)
+    output, inputs = _value("hvp", output), _values("hvp", "inputs", inputs)
     seeds = _weights("hvp", "input", inputs, v, create_graph)
-    [gradient] = _jacobian([_value("hvp", output)], inputs, create_graph=True)
+    [gradient] = _jacobian([output], inputs, create_graph=True)
     return _forward(gradient, inputs, seeds, _zero([output]), create_graph)
 
 
@@ -267,15 +268,30 @@ def _in_the_form_asked_for(derivatives: list[Any], zero: Number, create_graph: b
 # --- arguments ------------------------------------------------------------------------------------------------------
 
 
+_OF_FUNCTIONS = {
+    "grad": "derivatives of a function f are derivative(f), gradient(f) and value_and_grad(f)",
+    "jacobian": "the Jacobian of a function f is jacobian_of(f)",
+    "hessian": "the Hessian of a function f is jacobian_of(gradient(f))",
+}
+
+
+def _refuse_function(who: str, f: Any) -> None:
+    if callable(f):
+        instead = _OF_FUNCTIONS.get(who, "call the function on Values, and give it the result")
+        raise TypeError(f"{who} takes Values, but got {described(f)}; {instead}")
+
+
 def _value(who: str, output: Value) -> Value:
+    _refuse_function(who, output)
     if not isinstance(output, Value):
         hint = "; for a list of outputs there is jacobian" if hasattr(output, "__iter__") else ""
         raise TypeError(f"{who} differentiates a Value, but the output is {output!r} of type {type(output).__name__}{hint}")
     return output
 
 
-def _values(who: str, what: str, nodes: Iterable[Value]) -> list[Value]:
-    if not hasattr(nodes, "__iter__"):
+def _values(who: str, what: str, nodes: Iterable[Value] | None) -> list[Value]:
+    _refuse_function(who, nodes)
+    if nodes is None or not hasattr(nodes, "__iter__"):
         raise TypeError(
             f"{who} takes a list of {what} and gives a list of derivatives: write [x], not x; but the {what} are {nodes!r}"
         )

@@ -29,6 +29,10 @@ SIGN      = Op("sign",      "-1 if x < 0 else 1 if x > 0 else x",          ("0",
 HEAVISIDE = Op("heaviside", "0 if x < 0 else 1 if x > 0 else (1 + x) / 2", ("0",), kinks={"x": "the value is 1/2, the mean of both sides"})
 DETACH    = Op("detach",    "x",                                           ("0",))
 
+# The operand itself: the variable that a derivative of a function takes for each argument, so that it is told from the argument.
+
+IDENTITY = Op("identity", "x", ("1",), symbol="=")
+
 # Arithmetic.
 
 NEG = Op("neg", "-x",     ("-1",))

@@ -135,6 +135,7 @@ class Value(Micrograd):
     def step(self) -> Value: return apply1(ops.STEP, self)
     def heaviside(self) -> Value: return apply1(ops.HEAVISIDE, self)
     def detach(self) -> Value: return apply1(ops.DETACH, self)
+    def identity(self) -> Value: return apply1(ops.IDENTITY, self)
     def maximum(self, other: Operand) -> Value: return apply2(ops.MAXIMUM, self, as_value(other))
     def minimum(self, other: Operand) -> Value: return apply2(ops.MINIMUM, self, as_value(other))
     def less(self, other: Operand) -> Value: return apply2(ops.LESS, self, as_value(other))

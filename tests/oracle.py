@@ -72,6 +72,7 @@ WITNESSES = {
     "sign":       (mp.sign, const(0)),
     "heaviside":  (lambda x: (1 + mp.sign(x)) / 2, const(0)),
     "detach":     (lambda x: x, const(0)),
+    "identity":   (lambda x: x, const(1)),
     "neg":        (lambda x: -x, const(-1)),
     "add":        (lambda x, y: x + y, const(1), const(1)),
     "sub":        (lambda x, y: x - y, const(1), const(-1)),

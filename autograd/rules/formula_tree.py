@@ -158,8 +158,10 @@ def side_by_side(items: Sequence[T], write: Callable[[T], Formula]) -> list[Form
 
 
 def operation(op: Op, operands: Sequence[Formula]) -> Formula:
-    """Return what the learner wrote: an operator if the row is one, else a call by name."""
+    """Return what the learner wrote: an operator if the row is one, the operand if it is the identity, else a call by name."""
     tree = _parsed(op.value)
+    if isinstance(tree, ast.Name) and op.constant_partials == (1,):
+        return operands[0]
     arguments = [*operands, *([] if op.c is None else [Numeral(op.c)])]
     is_operator = isinstance(tree, ast.BinOp | ast.UnaryOp)
     if is_operator and not any(isinstance(part, ast.Call | ast.Constant) for part in ast.walk(tree)):

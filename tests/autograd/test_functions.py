@@ -26,7 +26,7 @@ ELEMENTARY = {
     "abs": abs, "exp": math.exp, "expm1": math.expm1, "log": math.log, "log1p": math.log1p, "sqrt": math.sqrt,
     "sin": math.sin, "cos": math.cos, "tan": math.tan, "asin": math.asin, "acos": math.acos, "atan": math.atan,
     "sinh": math.sinh, "cosh": math.cosh, "tanh": math.tanh, "erf": math.erf, "erfc": math.erfc,
-    "relu": lambda x: max(x, 0.0), "detach": lambda x: x, "sign": lambda x: float((x > 0) - (x < 0)),
+    "relu": lambda x: max(x, 0.0), "detach": lambda x: x, "identity": lambda x: x, "sign": lambda x: float((x > 0) - (x < 0)),
     "step": lambda x: float(x > 0), "heaviside": lambda x: ((x > 0) - (x < 0) + 1) / 2,
     "leaky_relu": lambda x: max(x, 0.0) + 0.01 * min(x, 0.0),
 }  # fmt: skip

@@ -292,6 +292,8 @@ SPECIAL = [
     ("sign",      (-INF,),         (-1, 0)),
     ("heaviside", (-INF,),         (0, 0)),
     ("detach",    (-INF,),         (-INF, 0)),
+    ("identity",  (-INF,),         (-INF, 1)),
+    ("identity",  (-0.0,),         (-0.0, 1)),
     ("less",      (1.0, INF),      (1, 0, 0)),
     ("less",      (INF, INF),      (0, 0, 0)),
     ("less",      (-0.0, 0.0),     (0, 0, 0)),
@@ -518,6 +520,7 @@ EXACT = [
     (ops.SIGN, (F(-2, 3),), (F(-1), F(0))),
     (ops.HEAVISIDE, (F(0),), (F(1, 2), F(0))),
     (ops.DETACH, (F(2, 3),), (F(2, 3), F(0))),
+    (ops.IDENTITY, (F(2, 3),), (F(2, 3), F(1))),
     (ops.LESS, (F(1, 3), F(2, 3)), (F(1), F(0), F(0))),
     (ops.LESS_EQUAL, (F(2, 3), F(1, 3)), (F(0), F(0), F(0))),
     (ops.EQUAL, (F(1, 3), F(1, 3)), (F(1), F(0), F(0))),
@@ -549,7 +552,7 @@ OPERATORS = {
 def test_the_partials_that_are_one_number_everywhere():
     found = {name: op.constant_partials for name, op in OPS.items() if set(op.constant_partials) != {None}}
     flat = dict.fromkeys(("step", "sign", "heaviside", "detach"), (0,)) | dict.fromkeys(("less", "less_equal", "equal"), (0, 0))
-    assert found == {**flat, "neg": (-1,), "add": (1, 1), "sub": (1, -1)}
+    assert found == {**flat, "identity": (1,), "neg": (-1,), "add": (1, 1), "sub": (1, -1)}
 
 
 def test_which_rows_detach_and_rectify():

@@ -138,6 +138,7 @@ BY_HAND: dict[str, Callable[..., tuple[Any, ...]]] = {
     "sign": lambda x: (sign(x), 0, 0),
     "heaviside": lambda x: (Fraction(1 + sign(x), 2), 0, 0),
     "detach": lambda x: (x, 0, 0),
+    "identity": lambda x: (x, 1, 0),
     "neg": lambda x: (-x, -1, 0),
     "abs": lambda x: (abs(x), sign(x), 0),
     "relu": lambda x: (max(x, 0), x > 0, 0),
