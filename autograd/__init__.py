@@ -13,7 +13,7 @@ adds up the paths. That is the chain rule, and all there is to it.
 
 import typing as _typing
 
-from autograd.compositions import dot, logsumexp, softmax, total
+from autograd.compositions import dot, logsumexp, softmax, total, where
 from autograd.derivatives import grad, hessian, hvp, jacobian, jvp, vjp
 from autograd.errors import ClosureError, DomainError, ExactPowerError, PoleError, TracingError
 from autograd.functions import (
@@ -58,7 +58,7 @@ from autograd.graph import topological_order
 from autograd.hooks import is_traced
 from autograd.ops import OPS, Op
 from autograd.scopes import scope
-from autograd.value import Constant, Value, apply
+from autograd.value import Condition, Constant, Value, apply
 
 if _typing.TYPE_CHECKING:
     from autograd.checking.diagnosis import diagnose
@@ -78,6 +78,7 @@ if _typing.TYPE_CHECKING:
 __all__ = [
     "OPS",
     "ClosureError",
+    "Condition",
     "Constant",
     "DomainError",
     "ExactPowerError",
@@ -153,6 +154,7 @@ __all__ = [
     "value_and_grad",
     "vjp",
     "when",
+    "where",
     "why_order",
     "why_plus",
 ]

@@ -1,13 +1,16 @@
-"""Sums, inner products and softmax: compositions of the table's operations."""
+"""Sums, inner products, softmax, and the choice between two sides: compositions of the table's operations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import reduce
-from typing import Any, overload
+from typing import Any, TypeAlias, overload
 
-from autograd.functions import detach, exp, log, maximum
-from autograd.value import Operand, Value
+from autograd.functions import detach, exp, log, maximum, unless, when
+from autograd.hooks import is_traced
+from autograd.value import Condition, Operand, Value, as_condition
+
+Side: TypeAlias = Operand | Callable[[], Operand]
 
 
 @overload
@@ -95,3 +98,42 @@ def _largest(name: str, xs: list[Operand]) -> Any:
         raise ValueError(f"{name} needs at least one number, but got an empty list")
     largest: Any = reduce(maximum, xs)
     return detach(largest)
+
+
+def where(condition: Condition | bool, a: Side, b: Side) -> Any:
+    r"""One of two sides: a where the condition holds, else b. The other side adds nothing to value and gradient, be it inf or nan.
+
+    In Iverson's brackets, which are 1 where a condition holds and else 0, it is :math:`[c]\,a + [\mathrm{not}\ c]\,b`. This sum is
+    recorded if the condition is, as ``less(x, y)`` is, or ``x < y`` while ``autograd.compile`` traces a function. A comparison of
+    Values is otherwise True or False, and then the result is the side itself.
+
+    Args:
+        condition: a comparison, or comparisons joined with ``&``, ``|`` and ``~``, each in parentheses; or True or False.
+        a, b: numbers, Values, or functions without arguments that return one, as ``lambda: sqrt(x)``. A function is called only
+            if its side is chosen. While tracing both are called, since examples choose differently.
+
+    Raises:
+        TypeError: if the condition is none.
+
+    Source: Iverson, *A Programming Language* (1962); Knuth, *Two notes on notation* (1992).
+
+    >>> x = Value(-4.0)
+    >>> where(x > 0, lambda: log(x), x)
+    Value(data=-4.0, grad=0.0)
+    >>> import autograd
+    >>> program = autograd.compile(lambda x: where((x > 0) & (x < 9), log(x), 0.0))
+    >>> program.per_example([-1.0, 1.0, 10.0]).values.tolist()
+    [0.0, 0.0, 0.0]
+    """
+    holds = as_condition(condition)
+    if not isinstance(holds, Condition):
+        return _taken(a if holds else b)
+    both = is_traced(holds)
+    sides = ((when, a, both or bool(holds)), (unless, b, both or not holds))
+    chosen = ((bracket, _taken(side)) for bracket, side, may_be_taken in sides if may_be_taken or not callable(side))
+    terms = [bracket(holds, side) for bracket, side in chosen if isinstance(side, Value) or side != 0]
+    return total(terms[1:], start=terms[0] if terms else 0)
+
+
+def _taken(side: Side) -> Operand:
+    return side() if callable(side) else side

@@ -68,8 +68,8 @@ class TracingError(TypeError):
     >>> autograd.compile(lambda x: x if x > 0 else 0 * x)([1.0, 2.0])
     Traceback (most recent call last):
         ...
-    autograd.errors.TracingError: x > 0 was asked while autograd.compile traces the function (<doctest \
-autograd.errors.TracingError[1]>, line 1: autograd.compile(lambda x: x if x > 0 else 0 * x)([1.0, 2.0])): a choice by a number is \
-made once, while tracing, and would hold for all examples; say it with autograd.maximum, minimum, relu, abs, or with step, sign or \
-heaviside as a factor
+    autograd.errors.TracingError: whether x > 0 was asked while autograd.compile traces the function (<doctest \
+autograd.errors.TracingError[1]>, line 1: autograd.compile(lambda x: x if x > 0 else 0 * x)([1.0, 2.0])): if, and, or, not and \
+a < x < b decide once, while tracing, for all examples alike. Choose with where(condition, a, b), and join conditions with & | ~, \
+each in parentheses; or say it with autograd.maximum, minimum, relu or abs
     """

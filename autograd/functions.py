@@ -270,7 +270,7 @@ def minimum(x: Operand, y: Operand) -> Any:
 
 
 def less(x: Operand, y: Operand) -> Any:
-    """The condition x < y as a number, 1 or 0; its derivatives are 0. A comparison with nan is 0.
+    """The comparison x < y as a number, 1 or 0; of Values it is a ``Condition``. With nan it is 0, and its derivatives are 0.
 
     >>> less(1.0, 2.0), less(Value(2.0), 2.0).data
     (1.0, 0.0)
@@ -279,7 +279,7 @@ def less(x: Operand, y: Operand) -> Any:
 
 
 def less_equal(x: Operand, y: Operand) -> Any:
-    """The condition x <= y as a number, 1 or 0; its derivatives are 0. A comparison with nan is 0.
+    """The comparison x <= y as a number, 1 or 0; of Values it is a ``Condition``. With nan it is 0, and its derivatives are 0.
 
     >>> less_equal(3.0, 2.0), less_equal(Value(2.0), 2.0).data
     (0.0, 1.0)
@@ -288,7 +288,7 @@ def less_equal(x: Operand, y: Operand) -> Any:
 
 
 def equal(x: Operand, y: Operand) -> Any:
-    """The condition x = y as a number, 1 or 0; its derivatives are 0. (``==`` asks whether two Values are one and the same.)
+    """The comparison x = y as a number, 1 or 0; of Values it is a ``Condition``. (``==`` asks whether two Values are the same one.)
 
     >>> equal(3.0, 2.0), equal(Value(2.0), 2.0).data
     (0.0, 1.0)

@@ -18,7 +18,7 @@ from autograd.rules.evaluate import evaluate
 from autograd.rules.numbers import Number, number
 from autograd.rules.op import Op
 from autograd.scopes import Scope, current_scope
-from autograd.text import counted
+from autograd.text import counted, described
 
 Operand: TypeAlias = Union["Value", int, float, Fraction]
 Evaluate: TypeAlias = Callable[..., tuple[Any, ...]]
@@ -138,9 +138,9 @@ class Value(Micrograd):
     def identity(self) -> Value: return apply1(ops.IDENTITY, self)
     def maximum(self, other: Operand) -> Value: return apply2(ops.MAXIMUM, self, as_value(other))
     def minimum(self, other: Operand) -> Value: return apply2(ops.MINIMUM, self, as_value(other))
-    def less(self, other: Operand) -> Value: return apply2(ops.LESS, self, as_value(other))
-    def less_equal(self, other: Operand) -> Value: return apply2(ops.LESS_EQUAL, self, as_value(other))
-    def equal(self, other: Operand) -> Value: return apply2(ops.EQUAL, self, as_value(other))
+    def less(self, other: Operand) -> Condition: return condition(ops.LESS, self, other)
+    def less_equal(self, other: Operand) -> Condition: return condition(ops.LESS_EQUAL, self, other)
+    def equal(self, other: Operand) -> Condition: return condition(ops.EQUAL, self, other)
     def when(self, other: Operand) -> Value: return apply2(ops.WHEN, self, as_value(other))
     def unless(self, other: Operand) -> Value: return apply2(ops.UNLESS, self, as_value(other))
     def exp(self) -> Value: return apply1(ops.EXP, self)
@@ -174,6 +174,13 @@ class Value(Micrograd):
     def __gt__(self, other: Operand) -> bool: return self.data > data_of(other)  # type: ignore[no-any-return]
     def __ge__(self, other: Operand) -> bool: return self.data >= data_of(other)  # type: ignore[no-any-return]
     def __bool__(self) -> bool: return bool(self.data)
+
+    # --- and, or, not: of conditions, which less(x, y) and the like record --------------------------------------------
+
+    def __and__(self, other: Condition | bool) -> Condition: return condition(ops.MUL, as_condition(self), as_condition(other))
+    def __or__(self, other: Condition | bool) -> Condition: return condition(ops.MAXIMUM, as_condition(self), as_condition(other))
+    def __invert__(self) -> Condition: return condition(ops.SUB, 1, as_condition(self))
+    __rand__, __ror__ = __and__, __or__
     # fmt: on
 
     def __float__(self) -> float:
@@ -233,6 +240,20 @@ class Constant(Value):
     __slots__ = ()
 
 
+class Condition(Value):
+    """A comparison that is recorded: 1 where it holds and 0 where not, Iverson's bracket. ``where`` chooses by it.
+
+    ``less``, ``less_equal`` and ``equal`` make conditions, and so do ``<``, ``<=``, ``>`` and ``>=`` while ``autograd.compile``
+    traces a function. They are joined with ``&``, ``|`` and ``~``, in parentheses.
+
+    >>> x = Value(2.0)
+    >>> x.less(3.0) & ~x.equal(1.0)
+    Condition(data=1.0, grad=0.0)
+    """
+
+    __slots__ = ()
+
+
 # --- recording ------------------------------------------------------------------------------------------------------
 
 new_node = object.__new__
@@ -269,7 +290,7 @@ def apply1(op: Op, x: Value, fallback: Evaluate = evaluate) -> Value:
     return node
 
 
-def apply2(op: Op, x: Any, y: Any, fallback: Evaluate = evaluate) -> Value:
+def apply2(op: Op, x: Any, y: Any, fallback: Evaluate = evaluate, kind: type[Value] = Value) -> Value:
     """The same for two operands, of which one may be a plain number: it becomes a constant.
 
     If an operand is no number at all it returns ``NotImplemented``, so that Python asks the type of that operand. (A NumPy
@@ -288,7 +309,7 @@ def apply2(op: Op, x: Any, y: Any, fallback: Evaluate = evaluate) -> Value:
         y = _constant(y)
         if y is NotImplemented:
             return NotImplemented  # type: ignore[no-any-return]
-    node = new_node(Value)
+    node = new_node(kind)
     node.op = op
     node.scope = current_scope()
     node._x = x
@@ -339,7 +360,12 @@ def apply(op: Op, *operands: Operand, fallback: Evaluate = evaluate) -> Any:
     if not any(isinstance(operand, Value) for operand in operands):
         return fallback(op, *operands)[0]
     x, *y = map(as_value, operands)
-    return apply2(op, x, y[0], fallback) if y else apply1(op, x, fallback)
+    return apply2(op, x, y[0], fallback, Condition if op.is_comparison else Value) if y else apply1(op, x, fallback)
+
+
+def condition(op: Op, x: Operand, y: Operand) -> Condition:
+    """The same for an operation whose result is a condition: a comparison, or conditions joined."""
+    return apply2(op, as_value(x), as_value(y), kind=Condition)  # type: ignore[return-value]
 
 
 def apply_power(x: Value, exponent: Operand) -> Value:
@@ -357,6 +383,41 @@ def as_value(operand: Operand) -> Value:
         TypeError: for anything else.
     """
     return operand if isinstance(operand, Value) else Constant(operand)
+
+
+def as_condition(given: Any) -> Condition | bool:
+    """A condition itself; True for 1, and False for 0.
+
+    Raises:
+        TypeError: for anything else, saying what may have been meant.
+
+    >>> as_condition(0)
+    False
+    >>> as_condition(~(2 < 3))
+    Traceback (most recent call last):
+        ...
+    TypeError: a condition is a comparison, or True or False, but got -2 of type int; ~True is -2 in Python and ~False -1: write \
+the opposite comparison, or not. (~ is for conditions that are recorded, as autograd.less(x, y) is.)
+    """
+    if isinstance(given, Condition):
+        return given
+    what, hint = described(given), ""
+    if isinstance(given, Value):
+        what = f"the number {given.label}" if given.label else "a Value, which is a number"
+        hint = (
+            "; compare it, as in x > 0 or autograd.equal(x, 1). & and | bind more tightly than <, so comparisons stand in "
+            "parentheses: (a < b) & (b < c)"
+        )
+    elif hasattr(given, "__iter__"):
+        hint = "; for an array of conditions there is np.where(conditions, a, b), whose a and b may be arrays of Values"
+    elif given in (0, 1):
+        return bool(given)
+    elif given in (-1, -2):
+        hint = (
+            "; ~True is -2 in Python and ~False -1: write the opposite comparison, or not. "
+            "(~ is for conditions that are recorded, as autograd.less(x, y) is.)"
+        )
+    raise TypeError(f"a condition is a comparison, or True or False, but got {what}{hint}")
 
 
 def data_of(operand: Operand) -> Any:

@@ -23,16 +23,22 @@ from autograd.functional import argument_names
 from autograd.graph import label_of, topological_order
 from autograd.hooks import exchange, is_traced
 from autograd.micrograd import Closure
+from autograd.ops import LESS, LESS_EQUAL
+from autograd.rules.op import Op
 from autograd.text import shape_in_words
-from autograd.value import Constant, Value, as_value
+from autograd.value import Condition, Constant, Value, as_value, condition
 
 _tracing: ContextVar[bool] = ContextVar("tracing", default=False)
 _new, _lock = object.__new__, RLock()
 _data, _grad = Value.__dict__["data"], Value.__dict__["grad"]
 
 CHOICES = (
-    "a choice by a number is made once, while tracing, and would hold for all examples; say it with autograd.maximum, minimum, "
-    "relu, abs, or with step, sign or heaviside as a factor"
+    "if, and, or, not and a < x < b decide once, while tracing, for all examples alike. Choose with where(condition, a, b), and join "
+    "conditions with & | ~, each in parentheses; or say it with autograd.maximum, minimum, relu or abs"
+)
+EQUALITY = (
+    "== of Values asks whether they are the same one, as `is` does, and would be answered once, for all examples alike; "
+    "autograd.equal(a, b) compares their numbers, for where(condition, a, b)"
 )
 CLASSES = "it is no number before the program runs, and cannot choose; give a class label one-hot (nn.one_hot), one number for each class"
 NUMBERS = (
@@ -56,17 +62,35 @@ def _asked_by_user() -> bool:
     return _tracing.get() and is_users_file(caller(2))
 
 
-def _choice(sign: str) -> Callable[[Any, Any], Any]:
+def _comparison(name: str) -> Callable[[Any, Any], Any]:
+    op, reverse = _COMPARISONS[name]
+
     def compare(self: Value, other: Any) -> Any:
         if is_traced(self) or is_traced(other):
-            _refuse(f"{_called(self)} {sign} {_called(other)} was asked", CHOICES)
-        return getattr(super(Traced, self), _COMPARISONS[sign])(other)
+            return condition(op, other, self) if reverse else condition(op, self, other)
+        return getattr(super(Traced, self), name)(other)
 
     return compare
 
 
 def _called(operand: Any) -> str:
-    return (operand.label or "a Value") if isinstance(operand, Value) else repr(operand)
+    if isinstance(operand, Constant):
+        return repr(operand.data)
+    if isinstance(operand, Value):
+        return operand.label or ("a condition" if isinstance(operand, Condition) else "a Value")
+    return repr(operand)
+
+
+def _question(node: Value) -> str:
+    """What was asked when the truth of a node was: a comparison is written with a number last, as x > 0."""
+    if not (isinstance(node.op, Op) and node.op.is_comparison):
+        return _called(node)
+    (x, y), sign = node.inputs, node.op.symbol
+    return (
+        f"{_called(y)} {sign.replace('<', '>')} {_called(x)}"
+        if isinstance(x, Constant)
+        else f"{_called(x)} {sign} {_called(y)}"
+    )
 
 
 def _with_no_list(name: str) -> Callable[[Any, Any], Any]:
@@ -86,7 +110,7 @@ _OPERATIONS = {
     for name, sign in {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**"}.items()
     for side in ("", "r")
 }
-_COMPARISONS = {"<": "__lt__", "<=": "__le__", ">": "__gt__", ">=": "__ge__"}
+_COMPARISONS = {"__lt__": (LESS, False), "__le__": (LESS_EQUAL, False), "__gt__": (LESS, True), "__ge__": (LESS_EQUAL, True)}
 
 
 class Traced(Value):
@@ -123,18 +147,18 @@ class Traced(Value):
         number = _data.__get__(self)
         return _tracing.get() and bool(number != number)
 
-    __lt__, __le__, __gt__, __ge__ = map(_choice, _COMPARISONS)
+    __lt__, __le__, __gt__, __ge__ = map(_comparison, _COMPARISONS)
 
     def __eq__(self, other: object) -> bool:
-        if self is not other and not isinstance(other, Value) and _asked_by_user():
-            _refuse(f"{_called(self)} == {other!r} was asked", CHOICES)
+        if self is not other and _asked_by_user():
+            _refuse(f"{_called(self)} == {_called(other)} was asked", EQUALITY)
         return self is other
 
     __hash__ = Value.__hash__
 
     def __bool__(self) -> bool:
         if is_traced(self):
-            _refuse(f"whether {_called(self)} is true was asked", CHOICES)
+            _refuse(f"whether {_question(self)} was asked", CHOICES)
         return bool(self.data)
 
     def __float__(self) -> float:
@@ -174,6 +198,12 @@ class Traced(Value):
         super().backward()
 
 
+class TracedCondition(Traced, Condition):
+    """A comparison made while tracing, which differs from example to example."""
+
+    __slots__ = ()
+
+
 class TracedParameter(Traced):
     """A parameter while its function is traced: nan in the thread that traces, its own number in the others."""
 
@@ -190,6 +220,7 @@ class TracedParameter(Traced):
     _is_traced = property(lambda self: _tracing.get())
 
 
+TracedCondition.__name__ = "Condition"
 Traced.__name__ = TracedParameter.__name__ = "Value"  # the name that Python's own messages give them
 
 
@@ -212,7 +243,7 @@ def _traced_class(kind: type) -> type:
 
 
 def _new_node(kind: type[Value]) -> Value:
-    return _new(Traced if _tracing.get() else kind)
+    return _new((TracedCondition if kind is Condition else Traced) if _tracing.get() else kind)
 
 
 @contextmanager

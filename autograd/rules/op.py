@@ -160,6 +160,20 @@ class Op:
         return self.value == "x" and self.constant_partials == (0,)
 
     @cached_property
+    def is_comparison(self) -> bool:
+        """Whether the result is a condition on both operands: 1 where it holds, else 0.
+
+        >>> OPS["less"].is_comparison, OPS["step"].is_comparison
+        (True, False)
+        """
+        match ast.parse(self.value, mode="eval").body:
+            case ast.IfExp(
+                test=ast.Compare(left=ast.Name("x"), comparators=[ast.Name("y")]), body=ast.Constant(1), orelse=ast.Constant(0)
+            ):
+                return True
+        return False
+
+    @cached_property
     def is_rectifier(self) -> bool:
         """Whether the result is the operand or 0, as relu's is, and the derivative at 0 is 0.
 

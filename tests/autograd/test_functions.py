@@ -42,7 +42,7 @@ CONDITIONS = {
     "less": operator.lt, "less_equal": operator.le, "equal": operator.eq,
     "when": lambda x, y: x and x * y, "unless": lambda x, y: (1 - x) and (1 - x) * y,
 }  # fmt: skip
-COMPOSITIONS = {"total", "dot", "softmax", "logsumexp"}
+COMPOSITIONS = {"total", "dot", "softmax", "logsumexp", "where"}
 
 
 def test_every_public_function_is_tested_here():
@@ -123,7 +123,7 @@ def test_conditions_and_what_they_choose_in_every_mix(name, x, y):
     assert function(x, y) == expected
     for left, right in [(Value(x), y), (x, Value(y)), (Value(x), Value(y))]:
         node = function(left, right)
-        assert (type(node), node.data) == (Value, expected)
+        assert (type(node), node.data) == (Value if name in ("when", "unless") else autograd.Condition, expected)
     assert getattr(Value(x), name)(y).data == expected
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import autograd
 import nn
-from autograd import ClosureError, TracingError, Value, grad, hessian, scope, topological_order
+from autograd import ClosureError, TracingError, Value, grad, hessian, scope, topological_order, where
 from autograd import value as value_module
 from autograd.compiled import tracing
 from autograd.compiled.tracing import trace
@@ -43,6 +43,30 @@ def in_order(x):
 
 def truth(x):
     return x if x else w
+
+
+def both(x):
+    return where(x > 0 and w < 3, x, w)
+
+
+def either(x):
+    return where(x > w or x < 0, x, w)
+
+
+def neither(x):
+    return where(not x >= 0, x, w)
+
+
+def between(x):
+    return where(0 <= x < w, x, w)
+
+
+def joined(x):
+    return x if (x > 0) & (x < w) else w
+
+
+def equality_of_two(x):
+    return x if x == w else w
 
 
 def equality(x):
@@ -130,17 +154,27 @@ def number_of_a_hessian(x):
     return hessian(w * x * x, [x])[0][0]
 
 
-CHOICES, NUMBERS = "autograd.maximum, minimum, relu, abs, or with step", "autograd.detach"
+CHOICES, NUMBERS, EQUALITY = (
+    "Choose with where(condition, a, b), and join conditions with & | ~",
+    "autograd.detach",
+    "autograd.equal(a, b)",
+)
 REFUSED = {
-    branch: ("x > 0", "if x > 0:", CHOICES),
-    branch_on_a_parameter: ("w < 1", "return x if w < 1 else w * x", CHOICES),
-    largest: ("w > x", "return max(x, w)", "autograd.maximum"),
+    branch: ("whether x > 0 was asked", "if x > 0:", CHOICES),
+    branch_on_a_parameter: ("whether w < 1 was asked", "return x if w < 1 else w * x", CHOICES),
+    largest: ("x < w", "return max(x, w)", "autograd.maximum"),
     largest_with_a_number: ("x > 0", "return max(0, x)", "autograd.maximum"),
     in_order: ("a Value < x", "return sorted([x, 2 * x])[0]", CHOICES),
-    truth: ("whether x is true", "return x if x else w", CHOICES),
-    equality: ("x == 1", "return x if x == 1 else w", CHOICES),
-    membership: ("x == 1", "return x if x in (1, -1) else w", CHOICES),
-    inequality: ("x == 1", "return x if x != 1 else w", CHOICES),
+    truth: ("whether x was asked", "return x if x else w", CHOICES),
+    both: ("whether x > 0 was asked", "return where(x > 0 and w < 3, x, w)", CHOICES),
+    either: ("whether w < x was asked", "return where(x > w or x < 0, x, w)", CHOICES),
+    neither: ("whether x >= 0 was asked", "return where(not x >= 0, x, w)", CHOICES),
+    between: ("whether x >= 0 was asked", "return where(0 <= x < w, x, w)", CHOICES),
+    joined: ("whether a condition was asked", "return x if (x > 0) & (x < w) else w", CHOICES),
+    equality: ("x == 1", "return x if x == 1 else w", EQUALITY),
+    equality_of_two: ("x == w", "return x if x == w else w", EQUALITY),
+    membership: ("x == 1", "return x if x in (1, -1) else w", EQUALITY),
+    inequality: ("x == 1", "return x if x != 1 else w", EQUALITY),
     choice: ("x was used as a whole number", "return [w, x][x]", "one_hot"),
     as_float: ("float(x)", "return float(x) * w", "autograd.exp"),
     exponential: ("float(x)", "return math.exp(x) * w", "autograd.exp"),
@@ -202,7 +236,7 @@ def test_what_is_known_may_be_looked_at():
         assert c.data == 3.0
         assert (c + 1).data == 4.0
         assert x == x
-        assert x not in [w, c]
+        assert x is not w
         assert "nan" in repr(x)
         assert {x: 1}[x] == 1
         return (x * c if c else x) + w
