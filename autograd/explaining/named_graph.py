@@ -22,7 +22,7 @@ from autograd.rules.formula_tree import (
     side_by_side,
 )
 from autograd.rules.op import Op
-from autograd.value import Value
+from autograd.value import Condition, Value
 
 MAX_FORMULA_CHARS = 60  # about; of a longer formula parts get lines of their own
 CHARS_OF_A_NAME = 3  # or of an operation, about
@@ -102,7 +102,7 @@ class NamedGraph:
         """The nodes that have a line of their own in the formula.
 
         These are the nodes with a label, those used more than once, folded scopes, and the output. The others stand where they
-        are used, unless that line becomes too long.
+        are used, unless that line becomes too long. Comparisons are short, and stand in the two terms of a choice.
         """
         num_users: dict[Value, int] = {}
         for node in self.folded.order:
@@ -113,7 +113,8 @@ class NamedGraph:
         for node in self.folded.order:
             inputs = self.folded.inputs(node)
             length[node] = CHARS_OF_A_NAME + sum(length[source] for source in inputs)
-            of_its_own = node is self.output or label_of(node) or num_users[node] > 1 or self.folded.is_folded(node)
+            repeated = num_users.get(node, 0) > 1 and not isinstance(node, Condition)
+            of_its_own = node is self.output or label_of(node) or repeated or self.folded.is_folded(node)
             if inputs and (of_its_own or length[node] > MAX_FORMULA_CHARS):
                 defined[node] = None
                 length[node] = CHARS_OF_A_NAME

@@ -50,6 +50,14 @@ class Binary(NamedTuple):
     right: Formula
 
 
+class Comparison(NamedTuple):
+    """Iverson's bracket, which is 1 where the comparison holds and else 0; ``sign`` is Python's."""
+
+    sign: str
+    left: Formula
+    right: Formula
+
+
 class Call(NamedTuple):
     """A row of the table, a closure or a folded scope, applied; ``component`` names one result of several."""
 
@@ -111,6 +119,7 @@ Formula: TypeAlias = (
     | Numeral
     | Negative
     | Binary
+    | Comparison
     | Call
     | Product
     | Sum
@@ -158,15 +167,22 @@ def side_by_side(items: Sequence[T], write: Callable[[T], Formula]) -> list[Form
 
 
 def operation(op: Op, operands: Sequence[Formula]) -> Formula:
-    """Return what the learner wrote: an operator if the row is one, the operand if it is the identity, else a call by name."""
+    """Return what the learner wrote: an operator or a comparison if the row is one, the operand if it is the identity, else a call.
+
+    [c] y is a product.
+
+    >>> from autograd.ops import LESS, UNLESS
+    >>> operation(UNLESS, [operation(LESS, [Numeral(0), Name("x")]), Name("y")])
+    Binary(operator='mul', left=Comparison(sign='<=', left=Name(label='x'), right=Numeral(value=0)), right=Name(label='y'))
+    """
     tree = _parsed(op.value)
     if isinstance(tree, ast.Name) and op.constant_partials == (1,):
         return operands[0]
     arguments = [*operands, *([] if op.c is None else [Numeral(op.c)])]
     is_operator = isinstance(tree, ast.BinOp | ast.UnaryOp)
     if is_operator and not any(isinstance(part, ast.Call | ast.Constant) for part in ast.walk(tree)):
-        return _substituted(tree, dict(zip((*op.operands, "c"), arguments, strict=False)))
-    return Call(op.name, tuple(arguments))
+        return _negated(_substituted(tree, dict(zip((*op.operands, "c"), arguments, strict=False))))
+    return _bracket(op, operands) or Call(op.name, tuple(arguments))
 
 
 def partial(op: Op, slot: int, operands: Sequence[Formula], out: Formula) -> Formula:
@@ -192,11 +208,39 @@ def _substituted(tree: ast.expr, formulas: Mapping[str, Formula]) -> Formula:
             return Binary(OPERATORS[type(operator)], _substituted(left, formulas), _substituted(right, formulas))
         case ast.Call(func=ast.Name(id=name), args=arguments):
             written = [_substituted(argument, formulas) for argument in arguments]
+            if bracket := _bracket(OPS[name], written):
+                return bracket
             match _parsed(OPS[name].value):
                 case ast.IfExp(test=ast.Compare(ops=[ast.Eq()]), orelse=general):  # a formula everywhere but at one point
                     return _substituted(general, dict(zip(OPS[name].operands, written, strict=True)))
             return Call(name, tuple(written))
     raise TypeError(f"a value with a choice is written by its name, not as {ast.unparse(tree)!r}")
+
+
+NEGATION = {"<": ">=", ">=": "<", "<=": ">", ">": "<=", "==": "!=", "!=": "=="}
+MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "==", "!=": "!="}
+
+
+def _bracket(op: Op, operands: Sequence[Formula]) -> Formula | None:
+    """A comparison, a number on its right; or the product of a condition and what it keeps. None for any other row."""
+    match _parsed(op.value):
+        case _ if op.is_comparison:
+            left, right = operands
+            mirrored = isinstance(left, Numeral) and not isinstance(right, Numeral)
+            return Comparison(MIRRORED[op.symbol], right, left) if mirrored else Comparison(op.symbol, left, right)
+        case ast.IfExp(body=ast.Constant(0), orelse=ast.BinOp(left=condition, op=ast.Mult(), right=ast.Name("y"))):
+            formulas = dict(zip(op.operands, operands, strict=True))
+            factor, kept = _negated(_substituted(condition, formulas)), formulas["y"]
+            return factor if kept == Numeral(1) else Binary("mul", factor, kept)
+    return None
+
+
+def _negated(formula: Formula) -> Formula:
+    """1 - [a < b] as [a >= b]; any other formula as it is."""
+    match formula:
+        case Binary("sub", Numeral(1), Comparison(sign, left, right)):
+            return Comparison(NEGATION[sign], left, right)
+    return formula
 
 
 @lru_cache(maxsize=1024)

@@ -31,6 +31,10 @@ class _MathML(Notation):
 
     relations: ClassVar[Mapping[str, str]] = {"=": "<mo>=</mo>", "≈": "<mo>≈</mo>", "+=": "<mo>+=</mo>"}
     operators: ClassVar[Mapping[str, str]] = {"add": "<mo>+</mo>", "sub": "<mo>\N{MINUS SIGN}</mo>", "mul": "<mo>·</mo>"}
+    comparisons: ClassVar[Mapping[str, str]] = {
+        sign: f"<mo>{written}</mo>"
+        for sign, written in {"<": "&lt;", "<=": "≤", "==": "=", "!=": "≠", ">=": "≥", ">": "&gt;"}.items()
+    }
     times, comma, leads_to, and_so_on = "<mo>·</mo>", "<mo>,</mo>", "<mo>→</mo>", "<mo>…</mo>"
     indent = '<mspace width="2em"/>'
 
@@ -38,6 +42,7 @@ class _MathML(Notation):
     scientific = "<mrow>{}<mo>·</mo><msup><mn>10</mn>{}</msup></mrow>"
     infinity, nan = "<mi>∞</mi>", "<mi>NaN</mi>"
     negative, parentheses = "<mrow><mo>\N{MINUS SIGN}</mo>{}</mrow>", "<mrow><mo>(</mo>{}<mo>)</mo></mrow>"
+    brackets = parentheses.replace("(", "[").replace(")", "]")
     power = "<msup><mrow>{}</mrow><mrow>{}</mrow></msup>"
     fraction = "<mfrac><mrow>{}</mrow><mrow>{}</mrow></mfrac>"
     derivative = fraction.format('<mi mathvariant="normal">d</mi>{}', '<mi mathvariant="normal">d</mi>{}')

@@ -14,9 +14,11 @@ from fractions import Fraction
 from typing import ClassVar, NamedTuple
 
 from autograd.rules.formula_tree import (
+    NEGATION,
     Adjoint,
     Binary,
     Call,
+    Comparison,
     Derivative,
     Elision,
     Formula,
@@ -59,6 +61,7 @@ class Notation:
 
     relations: ClassVar[Mapping[str, str]]  # by =, ≈ and +=
     operators: ClassVar[Mapping[str, str]]  # by the names of their rows
+    comparisons: ClassVar[Mapping[str, str]]  # by Python's signs
     times: str  # between the factors of a path
     comma: str
     leads_to: str  # between the nodes of a path
@@ -71,6 +74,7 @@ class Notation:
     nan: str
     negative: str
     parentheses: str
+    brackets: str
     power: str
     fraction: str
     derivative: str  # the total one: output, source
@@ -130,6 +134,8 @@ class Notation:
                 return Piece(self.fraction.format(self.write(numerator), self.write(denominator)), POWER)
             case Binary(operator, left, right):
                 return self._binary(operator, self.piece(left), self.piece(right))
+            case Comparison(sign, left, right):
+                return Piece(self.brackets.format(self.write(left) + self.comparisons[sign] + self.write(right)))
             case Call(function, arguments, component):
                 return self.call(function, list(map(self.write, arguments)), self.write(component) if component else "")
             case Product([factor]) | Sum([factor]):
@@ -186,9 +192,10 @@ def _chain(sign: str, parts: Iterable[str], precedence: int) -> Piece:
 class _Text(Notation):
     relations: ClassVar[Mapping[str, str]] = {"=": " = ", "≈": " ≈ ", "+=": " += "}
     operators: ClassVar[Mapping[str, str]] = {"add": " + ", "sub": " - ", "mul": "*", "div": "/"}
+    comparisons: ClassVar[Mapping[str, str]] = {sign: f" {sign} " for sign in NEGATION}
     times, comma, leads_to, and_so_on, indent = "·", ", ", " → ", "…", "  "
 
-    negative, parentheses, power, fraction = "-{}", "({})", "{}**{}", ""
+    negative, parentheses, brackets, power, fraction = "-{}", "({})", "[{}]", "{}**{}", ""
     derivative, partial_derivative = "d{}/d{}", "∂{}/∂{}"
     adjoint, tangent = "{}.grad", "{}.tangent"
     least_exponent = ATOM
@@ -218,9 +225,18 @@ class _Text(Notation):
 class _Latex(Notation):
     relations: ClassVar[Mapping[str, str]] = {"=": " = ", "≈": r" \approx ", "+=": r" \mathrel{+}= "}
     operators: ClassVar[Mapping[str, str]] = {"add": " + ", "sub": " - ", "mul": r" \cdot "}
+    comparisons: ClassVar[Mapping[str, str]] = {
+        "<": " < ",
+        "<=": r" \le ",
+        "==": " = ",
+        "!=": r" \ne ",
+        ">=": r" \ge ",
+        ">": " > ",
+    }
     times, comma, leads_to, and_so_on, indent = r" \cdot ", ", ", r" \to ", r"\ldots", r"\quad "
 
     integer, scientific, infinity, nan = "{}", r"{} \cdot 10^{{{}}}", r"\infty", r"\mathrm{NaN}"
+    brackets = r"\left[{}\right]"
     negative, parentheses, power, fraction = "-{}", r"\left({}\right)", "{{{}}}^{{{}}}", r"\frac{{{}}}{{{}}}"
     derivative = r"\frac{{\mathrm{{d}} {}}}{{\mathrm{{d}} {}}}"
     partial_derivative = r"\frac{{\partial {}}}{{\partial {}}}"

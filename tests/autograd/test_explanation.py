@@ -35,6 +35,7 @@ SHOWN = 5.1e-6  # half a unit in the last of six digits, relatively, and what fl
 WHOLE = 2e-14  # some units in the last digit of a float: what stands after an = has lost no more
 
 FUNCTIONS = {name: lambda *xs, op=op: np.float64(apply(op, *map(float, xs))) for name, op in OPS.items() if not op.is_family}
+FUNCTIONS["float"] = np.float64  # of a comparison
 FUNCTIONS |= {
     name: lambda x, c, op=op: np.float64(apply(op.at(float(c)), float(x))) for name, op in OPS.items() if op.is_family
 }
@@ -107,7 +108,7 @@ class Reader:
 
     def evaluated(self, text, accuracy):
         """A written expression as a number, and how far it may be off if its numbers are accurate to so much."""
-        functions, holes, offs = dict(FUNCTIONS), [], []
+        text, functions, holes, offs = iverson(text), dict(FUNCTIONS), [], []
 
         def scoped(match):
             name = f"scope{len(functions)}_"
@@ -147,6 +148,19 @@ class Reader:
         accuracy = {"=": WHOLE, "≈": SHOWN}[sign]
         (a, off_a), (b, off_b) = self.evaluated(left, accuracy), self.evaluated(right, accuracy)
         assert a == b or (a != a and b != b) or abs(a - b) <= 1.1 * (off_a + off_b), f"{left} {sign} {right}: {a} and {b}"
+
+
+def iverson(text):
+    """Brackets that are no indices, as in [x < w[2]], as calls of float."""
+    start = re.search(r"(?<![\w'\]])\[", text)
+    if start is None:
+        return text
+    depth = 0
+    for end in range(start.start(), len(text)):
+        depth += {"[": 1, "]": -1}.get(text[end], 0)
+        if depth == 0:
+            break
+    return f"{text[: start.start()]}float({text[start.end() : end]}){iverson(text[end + 1 :])}"
 
 
 def unbroken(text):

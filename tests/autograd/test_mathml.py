@@ -36,7 +36,7 @@ ANY_NUMBER_OF_CHILDREN = {"math", "mrow", "msqrt", "mtable", "mtr", "mtd"}
 TOKENS = {  # what each may hold
     "mn": r"\d+(\.\d+)?",
     "mi": r"[^\W\d]\w*|∞",
-    "mo": r"[+\N{MINUS SIGN}·=≈(),|→…∂\N{PRIME}^¯˙\u2061]|\+=",
+    "mo": r"[+\N{MINUS SIGN}·=≈(),|<>≤≥≠\[\]→…∂\N{PRIME}^¯˙\u2061]|\+=",
     "mtext": r"(?s:.+)",
     "mspace": "",
 }
@@ -118,7 +118,7 @@ def test_a_fault_is_found(wrong, fault):
 
 # --- read back ------------------------------------------------------------------------------------------------------------
 
-SIGNS = {"·": "*", "\N{MINUS SIGN}": "-", "\u2061": ""}
+SIGNS = {"·": "*", "\N{MINUS SIGN}": "-", "\u2061": "", "=": "==", "≠": "!=", "≤": "<=", "≥": ">=", "[": "float(", "]": ")"}
 FUNCTIONS = {
     "ln": "log",
     "arcsin": "asin",

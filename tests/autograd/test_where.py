@@ -12,7 +12,20 @@ import numpy as np
 import pytest
 
 import autograd
-from autograd import Condition, DomainError, Value, equal, grad, hessian, jvp, less, less_equal, topological_order, where
+from autograd import (
+    Condition,
+    DomainError,
+    Value,
+    equal,
+    explain,
+    grad,
+    hessian,
+    jvp,
+    less,
+    less_equal,
+    topological_order,
+    where,
+)
 from autograd.ops import LESS
 
 x, y = Value(-4.0, "x"), Value(3.0, "y")
@@ -165,3 +178,33 @@ def test_what_is_no_condition_is_refused_with_words(call, words):
 
 def test_which_rows_are_comparisons():
     assert {name for name, op in autograd.OPS.items() if op.is_comparison} == {"less", "less_equal", "equal"}
+
+
+# --- written ------------------------------------------------------------------------------------------------------------
+
+
+def formula(output):
+    return str(explain(output)).splitlines()[1].strip().partition(" = ")[2]
+
+
+def test_a_choice_is_written_in_iversons_brackets():
+    a, b = Value(2.0, "a"), Value(3.0, "b")
+    assert formula(where(less(a, b), a * a, b)) == "[a < b]*(a*a) + [a >= b]*b"
+    assert formula(where(less_equal(a, b), a, b)) == "[a <= b]*a + [a > b]*b"
+    assert formula(where(equal(a, b), a, b)) == "[a == b]*a + [a != b]*b"
+    assert formula(where(less(0, a), a, 5)) == "[a > 0]*a + [a <= 0]*5"
+    assert formula(where(less_equal(1, a), a, 0)) == "[a >= 1]*a"
+    assert formula(where(less(a, b) & ~equal(b, 2), a, 0)) == "[a < b]*[b != 2]*a"
+    assert formula(where(~(less(a, b) | equal(a, 1)), a, 0)) == "(1 - maximum([a < b], [a == 1]))*a"
+    shown = explain(where(less_equal(a, b), a, b))
+    assert r"\left[a \le b\right] \cdot a + \left[a > b\right] \cdot b" in shown.to_latex()
+    assert "<mo>[</mo><mi>a</mi><mo>≤</mo><mi>b</mi><mo>]</mo>" in shown.to_mathml()
+    local = [
+        line.strip() for line in str(shown).splitlines() if line.strip().startswith("∂v2/") or line.strip().startswith("∂v3/")
+    ]
+    assert local == ["∂v2/∂v1 = a = 2", "∂v2/∂a = v1 = 1", "∂v3/∂v1 = -b = -3", "∂v3/∂b = 1 - v1 = 1 - 1 = 0"]
+
+
+def test_a_program_writes_the_choice_too():
+    program = autograd.compile(lambda x, w: where(x > 0, x * x, w), shapes=[(), ()])
+    assert "v1 = [x > 0]\nv2 = x*x\nv3 = v1*v2\nv4 = (1 - v1)*w\nv5 = v3 + v4" in str(program)
