@@ -12,7 +12,7 @@ import sys
 from contextvars import ContextVar
 from functools import lru_cache
 from threading import Lock
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import NamedTuple
 
 from autograd.hooks import exchange
@@ -46,6 +46,12 @@ class Line(NamedTuple):
     file: str
     number: int
     text: str
+
+    @classmethod
+    def of(cls, frame: FrameType) -> Line:
+        """The line that a frame is running."""
+        file, number = frame.f_code.co_filename, frame.f_lineno
+        return cls(file, number, linecache.getline(file, number, frame.f_globals).strip())
 
     def __str__(self) -> str:
         return f"{self.file}, line {self.number}" + (f": {self.text}" if self.text else "")
@@ -112,8 +118,7 @@ def users_line() -> Line | None:
         if frame.f_back is None:
             return None
         frame = frame.f_back
-    file, number = frame.f_code.co_filename, frame.f_lineno
-    return Line(file, number, linecache.getline(file, number, frame.f_globals).strip())
+    return Line.of(frame)
 
 
 def caller(depth: int) -> str:

@@ -113,7 +113,8 @@ def draw(text: str, assignments: tuple[str, ...], out: str, exact: bool) -> None
 
 @click.command(cls=ExpressionCommand, epilog=LIMITS)
 @with_expression
-def check(text: str, assignments: tuple[str, ...]) -> int:
+@click.option("--order", type=click.IntRange(1, 2), default=1, help="2: check the second derivatives too.")
+def check(text: str, assignments: tuple[str, ...], order: int) -> int:
     """Compare the derivatives of an expression with central differences and the complex step.
 
     The exit status is 1 unless every derivative is confirmed. At a kink, any number between the derivatives from both sides is.
@@ -122,6 +123,7 @@ def check(text: str, assignments: tuple[str, ...]) -> int:
     Examples:
       chainrule check "tanh(w*x + b)" w=0.5 x=2 b=-1
       chainrule check "relu(x) * y" x=0 y=3
+      chainrule check "x*exp(y)" x=2 y=0.5 --order 2
     """
     expression, numbers = read(text, assignments)
     with refused():
@@ -131,20 +133,8 @@ def check(text: str, assignments: tuple[str, ...]) -> int:
         def f(*values: Value) -> Value:
             return expression.graph(dict(zip(expression.names, values, strict=True))).output
 
-        report = autograd.check_gradients(f, inputs)
-    rows: list[list[str | Text]] = []
-    for checked in report.inputs:
-        columns_of_numbers = (checked.backward, checked.numeric, checked.complex_step)
-        derivatives = ["-" if number is None else f"{number:.10g}" for number in columns_of_numbers]
-        rows.append(
-            [
-                checked.name,
-                f"{checked.at:.10g}",
-                *derivatives,
-                f"{checked.difference:.3g}",
-                Text(checked.verdict, COLOURS[checked.verdict]),
-            ]
-        )
-    headings = ["name", "at", "backward", "central differences", "complex step", "difference", "verdict"]
-    show(table(rows, headings), *[report.suspect] * bool(report.suspect))
+        report = autograd.check_gradients(f, inputs, order=order)
+    headings, *rows = report.rows()
+    coloured: list[list[str | Text]] = [[*cells, Text(verdict, COLOURS[verdict])] for *cells, verdict in rows]
+    show(table(coloured, headings), *report.notes)
     return 0 if report else 1

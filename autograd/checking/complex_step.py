@@ -2,82 +2,192 @@
 
 For an analytic f and a tiny h, f(x + ih) = f(x) + ih f'(x) + O(h^2): the imaginary part divided by h is the derivative, to the
 last digits. Nothing is subtracted, so no digits cancel.
+
+It is f itself that computes with these numbers. A ``Value`` takes them as its data while the check runs, so whatever f computes
+from ``x.data`` with Python's operators moves too. What knows real numbers only, as ``math.sin``, refuses them; then there is no
+complex step.
 """
 
 from __future__ import annotations
 
 import ast
-import cmath
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
+from autograd.checking.rounding import EPSILON
+from autograd.rules.complex_primitives import COMPLEX_PRIMITIVES, complex_power
 from autograd.rules.grammar import Floats
+from autograd.rules.numbers import Guest
 from autograd.rules.op import CallTable, Op
-from autograd.rules.primitives import PRIMITIVES
-from autograd.value import Value
 
-IMAGINARY_STEP = 1e-100  # its square vanishes beside any number
-RESIDUE = 1e-50  # its root: what it gives in place of a derivative 0 where a function is not analytic, as x ** 1.5 at 0
-
-
-class _NotAnalyticError(Exception):
-    """A row calls a primitive without a complex form, such as abs or erf."""
+NORMAL = 2.0**-1022  # below it, floats have fewer digits
+SHORTEST = NORMAL * 2.0**-30  # a step below has too few digits itself
+CONVERGED = 1e-6  # of a derivative: two complex steps that differ by more tell nothing
+RESIDUE = 1e-50  # what tiny steps give in place of a derivative 0 where a function is not analytic, as x ** 1.5 at 0
 
 
-def _refuse(*_: Any) -> complex:
-    raise _NotAnalyticError
+class Witness(NamedTuple):
+    """A derivative that was computed from values of f, with its estimated error."""
+
+    derivative: float
+    error: float
+
+
+class Analytic(Guest):
+    """A complex number z that stands for the real number Re z: comparisons, abs and signs go by the real part.
+
+    There is no ``float()`` of it: that would lose the imaginary part without a word.
+
+    >>> x = Analytic(complex(2.0, 1e-30))
+    >>> (3 * x * x).z.imag / 1e-30, x > 1, abs(-x).z == x.z
+    (12.0, True, True)
+    """
+
+    __slots__ = ("z",)
+
+    def __init__(self, z: complex = 0j) -> None:
+        self.z = z
+
+    def evaluate(self, op: Op, *operands: Any) -> tuple[Any, ...]:
+        """The result of a row and its local derivatives, which f may read."""
+        numbers = [_complex(operand) for operand in operands]
+        out = _value(op)(*numbers)
+        return Analytic(complex(out)), *(_local(op, place, numbers, out) for place in range(op.arity))
+
+    def __repr__(self) -> str:
+        return f"Analytic({self.z})"
+
+    # fmt: off
+    def __add__(self, other: Any) -> Any: return _result(other, lambda z: self.z + z)
+    def __radd__(self, other: Any) -> Any: return _result(other, lambda z: z + self.z)
+    def __sub__(self, other: Any) -> Any: return _result(other, lambda z: self.z - z)
+    def __rsub__(self, other: Any) -> Any: return _result(other, lambda z: z - self.z)
+    def __mul__(self, other: Any) -> Any: return _result(other, lambda z: self.z * z)
+    def __rmul__(self, other: Any) -> Any: return _result(other, lambda z: z * self.z)
+    def __truediv__(self, other: Any) -> Any: return _result(other, lambda z: self.z / z)
+    def __rtruediv__(self, other: Any) -> Any: return _result(other, lambda z: z / self.z)
+    def __pow__(self, other: Any) -> Any: return _result(other, lambda z: complex_power(self.z, z))
+    def __rpow__(self, other: Any) -> Any: return _result(other, lambda z: complex_power(z, self.z))
+    def __neg__(self) -> Any: return Analytic(-self.z)
+    def __pos__(self) -> Any: return self
+    def __abs__(self) -> Any: return Analytic(COMPLEX_PRIMITIVES["abs"](self.z))
+    def __lt__(self, other: Any) -> bool: return self.z.real < _real(other)
+    def __le__(self, other: Any) -> bool: return self.z.real <= _real(other)
+    def __gt__(self, other: Any) -> bool: return self.z.real > _real(other)
+    def __ge__(self, other: Any) -> bool: return self.z.real >= _real(other)
+    def __eq__(self, other: object) -> bool: return self.z.real == _real(other)
+    def __hash__(self) -> int: return hash(self.z.real)
+    def __bool__(self) -> bool: return self.z.real != 0
+    # fmt: on
+
+    @property
+    def real(self) -> Analytic:
+        """The number itself: it stands for a real one."""
+        return self
+
+
+def _complex(operand: Any) -> complex:
+    return operand.z if isinstance(operand, Analytic) else float(operand)
+
+
+def _real(operand: Any) -> float:
+    return operand.z.real if isinstance(operand, Analytic) else operand
+
+
+def _result(other: Any, compute: Callable[[complex], complex]) -> Any:
+    return (
+        Analytic(compute(_complex(other)))
+        if isinstance(other, int | float | Guest) or hasattr(other, "numerator")
+        else NotImplemented
+    )
+
+
+# --- rows on complex numbers ----------------------------------------------------------------------------------------------
 
 
 class _Complex(Floats):
-    """For complex numbers: choices compare real parts, and the power is Python's."""
+    """For complex numbers: choices compare real parts, and the power is Python's. Whoever is moved off a number does not equal it."""
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:  # noqa: N802  (ast's naming)
         self.generic_visit(node)
+        if isinstance(node.ops[0], ast.Eq | ast.NotEq):
+            return node
         node.left = ast.Attribute(node.left, "real", ast.Load())
         node.comparators = [ast.Attribute(side, "real", ast.Load()) for side in node.comparators]
         return node
 
 
-def _power(x: complex, y: complex) -> complex:
-    """Python's power. With a negative base it is analytic in the base only, and real for whole exponents only."""
-    return _refuse() if isinstance(y, complex) and x.real < 0 else x**y
-
-
-_FUNCTIONS: Mapping[str, Callable[..., complex]] = {
-    "pow": _power,
-    **{name: getattr(cmath, name, _refuse) for name in PRIMITIVES},
-}
-_COMPLEX = CallTable(_Complex, _FUNCTIONS)
-
-
-def complex_step(order: list[Value], source: Value) -> float | None:
-    """The derivative of the last node of ``order`` with respect to ``source``; None if an operation between is not analytic.
-
-    Args:
-        order: the nodes of a graph, each after its inputs.
-        source: a node.
-
-    Source: Squire & Trapp, *Using complex variables to estimate derivatives of real functions* (1998).
-
-    >>> from autograd import Value, topological_order
-    >>> x = Value(2.0)
-    >>> complex_step(topological_order(x**3 * x.log()), x) == 12 * x.log().data + 4
-    True
-    """
-    numbers: dict[Value, complex] = {source: complex(source.data, IMAGINARY_STEP)}
-    try:
-        for node in order:
-            if any(operand in numbers for operand in node.inputs):
-                if not isinstance(node.op, Op):
-                    return None
-                operands = [numbers.get(operand, operand.data) for operand in node.inputs]
-                numbers[node] = _value(node.op)(*operands)
-    except (_NotAnalyticError, ArithmeticError, ValueError):
-        return None
-    return numbers[order[-1]].imag / IMAGINARY_STEP if order[-1] in numbers else 0.0
+_COMPLEX = CallTable(_Complex, COMPLEX_PRIMITIVES)
 
 
 @lru_cache(maxsize=4096)
 def _value(op: Op) -> Callable[..., complex]:
     return op.compile_value(_COMPLEX)
+
+
+@lru_cache(maxsize=4096)
+def _partial(op: Op, place: int) -> Callable[..., complex]:
+    return op.compile_partial(_COMPLEX, place)
+
+
+def _local(op: Op, place: int, operands: Sequence[complex], out: complex) -> Analytic:
+    try:
+        return Analytic(complex(_partial(op, place)(*operands, out)))
+    except (ArithmeticError, ValueError):
+        return Analytic(complex(math.nan))
+
+
+# --- the derivative -------------------------------------------------------------------------------------------------------
+
+
+def complex_step(f: Callable[[Analytic], Any], x: float) -> Witness | None:
+    """The derivative of f at x from two complex steps of different length; None if f refuses complex numbers.
+
+    Its error is the difference of the two. Steps are tiny beside x, since the scale of f may be as small as x is. Where the
+    imaginary part of the result underflows, longer ones are taken, which are right if they agree.
+
+    Source: Squire & Trapp, *Using complex variables to estimate derivatives of real functions* (1998).
+
+    >>> complex_step(lambda x: x * x * x, 2.0)
+    Witness(derivative=12.0, error=0.0)
+    >>> complex_step(lambda x: math.sin(x), 2.0) is None
+    True
+    """
+
+    def imaginary(h: float) -> tuple[float, bool]:
+        """The imaginary part of the result, and whether it has lost digits to underflow."""
+        result = f(Analytic(complex(x, h)))
+        z = result.z if isinstance(result, Analytic) else complex(float(result))
+        return z.imag, abs(z.imag) < NORMAL and (z.imag != 0 or 0 < abs(z.real) < NORMAL / EPSILON)
+
+    size, unit = min(abs(x) or 2.0**-300, 1.0), max(abs(x), 1.0)
+    nothing: float | None = None  # the first step whose imaginary part was 0, or underflowed
+    lost = False
+    try:
+        for long, short in (
+            (size * 2.0**-100, size * 2.0**-108),
+            (size * 2.0**-30, size * 2.0**-34),
+            (unit * 2.0**-40, unit * 2.0**-42),
+            (1.0, 0.38),
+        ):
+            if short > SHORTEST:
+                part, underflows = imaginary(long)
+                if abs(part) >= NORMAL:
+                    found = _witness(part / long, imaginary(short)[0] / short, exactly_0=x == 0)
+                    return found if found or lost or nothing is None else Witness(0.0, NORMAL / nothing)
+                lost = lost or underflows
+                nothing = nothing or long
+        error = 0.0
+    except Exception:  # whatever f does with numbers that it was not written for
+        error = NORMAL / nothing if nothing else math.inf
+    return None if lost or error == math.inf else Witness(0.0, error)
+
+
+def _witness(long: float, short: float, exactly_0: bool) -> Witness | None:
+    """The derivative by the shorter of two steps, if the two agree; or if x is 0, where both may lead to 0."""
+    error = abs(long - short)
+    if error <= CONVERGED * abs(short):
+        return Witness(short, error)
+    return Witness(0.0, abs(short)) if exactly_0 and abs(short) < abs(long) < RESIDUE else None

@@ -3,91 +3,64 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from autograd.checking.complex_step import RESIDUE, complex_step
-from autograd.errors import DomainError
+from autograd.checking import suspects
+from autograd.checking.complex_step import Analytic, Witness, complex_step
+from autograd.checking.differences import SAFETY, Differences
+from autograd.checking.report import DIFFERS, GradientReport, InputCheck
+from autograd.checking.rounding import EPSILON, bounds
+from autograd.checking.verdicts import FIRST_ORDER, SECOND_ORDER, Column, Surroundings, Tolerance, judge
+from autograd.checking.watching import Read, watched
+from autograd.derivatives import hessian
 from autograd.functional import argument_names, leaves, scalar, wrapped
 from autograd.graph import names, topological_order
-from autograd.rules.evaluate import evaluate
 from autograd.rules.op import Op
-from autograd.value import Value
+from autograd.value import Constant, Value, as_value, data_of
 
-RELATIVE_DIFFERENCES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)  # from where the series errs to where rounding does
-RELATIVE_TOLERANCE = 1e-7  # of the larger of two derivatives: as well as differences can tell
-TOLERANCE_OF_LARGEST = 1e-12  # of the largest derivative: what rounding leaves of paths that cancel
-EPSILON = 2.0**-52
-
-AGREES, KINK, DIFFERS, UNCLEAR = "agrees", "kink", "DIFFERS", "unclear"
+NEAR = 1e-3  # of two operands: so close is a kink of their difference that differences see both sides
+NEAREST = 1e-300  # of one operand: so close to 0 floats hardly tell the sides apart
 
 
-class InputCheck(NamedTuple):
-    """The derivative with respect to one input: as ``backward()`` gives it, and as values of f alone give it."""
-
-    name: str
-    at: Any
-    backward: float
-    numeric: float | None
-    complex_step: float | None
-    difference: float
-    verdict: str
-
-
-class GradientReport:
-    """The result of ``check_gradients``: true if every derivative was confirmed; printed, a table.
-
-    Attributes:
-        inputs: an ``InputCheck`` for each scalar input.
-        suspect: if a derivative differs, which operation to look at; else empty.
-    """
-
-    __slots__ = ("inputs", "suspect")
-
-    def __init__(self, inputs: Sequence[InputCheck], suspect: str) -> None:
-        self.inputs, self.suspect = tuple(inputs), suspect
-
-    def __bool__(self) -> bool:
-        return all(entry.verdict in (AGREES, KINK) for entry in self.inputs)
-
-    def __repr__(self) -> str:
-        table = [["input", "at", "backward", "numeric", "complex step", "difference", "verdict"]]
-        for entry in self.inputs:
-            numbers = (entry.at, entry.backward, entry.numeric, entry.complex_step)
-            cells = ["-" if number is None else f"{float(number):.10g}" for number in numbers]
-            table.append([entry.name, *cells, f"{entry.difference:.3g}", entry.verdict])
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]
-        return "\n".join([*lines, self.suspect] if self.suspect else lines)
-
-
-def check_gradients(f: Callable[..., Any], at: Any) -> GradientReport:
+def check_gradients(
+    f: Callable[..., Any], at: Any, *, gradient: Callable[..., Any] | None = None, order: int = 1
+) -> GradientReport:
     r"""Compare the gradient that ``backward()`` gives with two others, which are computed from values of f alone.
 
-    *Central differences* are :math:`(f(x + h) - f(x - h))/2h` for h from large to small. Each pair of neighbours is
-    extrapolated to h = 0 (Richardson), and the extrapolation that agrees best with its neighbour is taken. The *complex step*,
-    :math:`\mathrm{Im} f(x + ih)/h`, is right to the last digits; it needs a complex form of every operation between the input
-    and the output. Where f has a kink, the derivatives from the left and from the right differ: the report then accepts any
-    number between the two, and says so.
+    *Central differences* are :math:`(f(x + h) - f(x - h))/2h` for h from large to small, extrapolated to h = 0 (Richardson). The
+    *complex step*, :math:`\mathrm{Im} f(x + ih)/h`, is right to the last digits: f itself runs on complex numbers, and where it
+    refuses them, as ``math.sin`` does, that column is empty. Each has an estimate of its own error, and two columns that disagree
+    by more than that never agree. Where f has a kink, the derivatives from the left and from the right differ: the report then
+    accepts any number between the two, and says so.
 
-    If a derivative differs, the report names the first operation whose local derivative is wrong.
+    What f computes outside its graph, from ``x.data`` say, is a constant to ``backward()`` and moves in the other two: the report
+    names the lines where numbers leave the graph. If a derivative differs, it names the first operation whose local derivative is
+    wrong.
 
     Args:
         f: a function of scalars and lists of scalars, as for ``value_and_grad``.
         at: the list of its arguments: numbers, lists of numbers, or Values, such as the parameters of a model. The data of these
             Values are changed and put back, so f may also read them without its arguments. For one scalar argument, the number.
+        gradient: a gradient of f that was written by hand, to be checked in place of ``backward()``: a function of the same
+            arguments, which returns as many numbers, in lists of the same form. It and f are then called with plain numbers.
+        order: 2 checks the Hessian too, against differences of the complex step, or of differences where there is none.
 
     Returns:
-        A report with an entry for each scalar input. Afterwards all ``grad`` and data are what they were.
+        A report with an entry for each scalar input, and with ``order=2`` one for each pair; it is true if all are confirmed.
+        Afterwards all ``grad`` and data are what they were.
 
     Raises:
         TypeError: if an argument is no number, or f's result is not one scalar.
-        ValueError: if f gives two results for the same input.
+        ValueError: if f gives two results for the same input, the gradient has not as many numbers as f has inputs, or the order is
+            neither 1 nor 2.
+        ClosureError: with ``order=2`` if an operation is a closure, whose second derivatives nobody states.
 
     Source: Richardson (1911); Squire & Trapp (1998); Griewank & Walther (2008), section 1.1, on what differences cannot do.
 
-    >>> import autograd
+    >>> import autograd, math
     >>> report = check_gradients(lambda x, y: x * autograd.sin(y), at=[2.0, 0.5])
     >>> bool(report)
     True
@@ -95,6 +68,13 @@ def check_gradients(f: Callable[..., Any], at: Any) -> GradientReport:
     input  at   backward      numeric       complex step  difference  verdict
     x      2    0.4794255386  0.4794255386  0.4794255386  ...         agrees
     y      0.5  1.755165124   1.755165124   1.755165124   ...         agrees
+
+    A number that leaves the graph takes its derivative with it:
+
+    >>> print(check_gradients(lambda x: x * math.sin(x.data), at=2.0))                         # doctest: +ELLIPSIS
+    input  at  backward      numeric        complex step  difference  verdict
+    x      2   0.9092974268  0.07700375373  -             0.832       DIFFERS
+    f reads .data (...): what is computed from it there is a constant to backward().
 
     Micrograd's classic slip, an operation that forgets the gradient of its output:
 
@@ -105,38 +85,103 @@ def check_gradients(f: Callable[..., Any], at: Any) -> GradientReport:
     ...     return out
     >>> print(check_gradients(lambda x: 5 * forgetful_square(x), at=3.0))                      # doctest: +ELLIPSIS
     input  at  backward  numeric  complex step  difference  verdict
-    x      3   6         30       -             24...       DIFFERS
+    x      3   6         30       30            24          DIFFERS
     Every local derivative in the table agrees. 'square' is a closure, whose backward pass cannot be looked into: ...
+
+    A gradient that was written by hand:
+
+    >>> bool(check_gradients(lambda x, y: x * x * y, at=[2.0, 3.0], gradient=lambda x, y: [2 * x * y, x * x]))
+    True
     """
+    if order not in (1, 2):
+        raise ValueError(f"order is 1, for the gradient, or 2, for the Hessian too; but got {order!r}")
     arguments = list(at) if hasattr(at, "__iter__") else [at]
     values = [wrapped(argument, name) for argument, name in zip(arguments, argument_names(f, len(arguments)), strict=True)]
-    inputs = list(dict.fromkeys(leaves(values)))
-    output = scalar(f, f(*values))
-    order = topological_order(output)
-    gradient = _gradient(output, order, inputs)
+    given = list(dict.fromkeys(leaves(values)))
+    if gradient is None:
+        return _check_backward(f, values, [source for source in given if type(source) is not Constant], order)
+    if order == 2:
+        raise ValueError("a gradient that was written by hand is checked with order=1: it has no second derivatives to check")
+    return _check_by_hand(f, gradient, arguments, values, given)
 
-    def as_function_of(source: Value) -> Callable[[float], float]:
-        def result(data: float) -> float:
-            kept, source.data = source.data, data
-            try:
-                return float(scalar(f, f(*values)).data)
-            finally:
-                source.data = kept
 
-        return result
+# --- backward() -------------------------------------------------------------------------------------------------------------
 
-    if inputs and not _same(as_function_of(inputs[0])(inputs[0].data), float(output.data)):
-        raise ValueError(
-            "f gave two results for the same input, so its derivative means nothing; if it draws random numbers, give it a seed"
+
+def _check_backward(f: Callable[..., Any], values: Sequence[Any], inputs: list[Value], order: int) -> GradientReport:
+    grads = [source.grad for source in inputs]
+
+    def run() -> Value:
+        try:
+            return scalar(f, f(*values))
+        finally:
+            for source, kept in zip(inputs, grads, strict=True):  # f may call backward()
+                source.grad = kept
+
+    with watched(inputs) as noted:
+        output = run()
+    nodes = topological_order(output)
+    reads = suspects.cuts(noted.values(), nodes, inputs)
+    _refuse_two_results(lambda: float(run().data), float(output.data))
+    rounding = bounds(nodes, inputs)
+    columns = [
+        Column(derivative, by_paths.error, path)
+        for derivative, by_paths, path in zip(
+            _gradient(output, nodes, inputs), rounding.derivatives, rounding.paths, strict=True
         )
-    largest = max((abs(derivative) for derivative in gradient if math.isfinite(derivative)), default=0.0)
-    kink = any(isinstance(node.op, Op) and node.op.is_kink(*(float(source.data) for source in node.inputs)) for node in order)
-    name = names(order, [output, *inputs])
-    checks = tuple(
-        _check(name[source], as_function_of(source), source.data, derivative, complex_step(order, source), largest, kink)
-        for source, derivative in zip(inputs, gradient, strict=True)
+    ]
+    are_sums = all(
+        abs(column.derivative - by_paths.number) <= suspects.SAME * max(column.path, abs(column.derivative))
+        for column, by_paths in zip(columns, rounding.derivatives, strict=True)
     )
-    return GradientReport(checks, _suspect(order, name) if any(entry.verdict == DIFFERS for entry in checks) else "")
+    about = _surroundings(nodes, reads, are_sums)
+    name = names(nodes, [output, *inputs])
+    moved = [Moved(source, run, rounding.value) for source in inputs]
+    checked = [one.check(name[one.source], column, about) for one, column in zip(moved, columns, strict=True)]
+    checked_pairs = list(_check_hessian(output, moved, columns, name, about)) if order == 2 else []
+    remarks = [f"{one.entry.name}: {one.remark}." for one in [*checked, *checked_pairs] if one.remark]
+    told = suspects.told_reads(reads)
+    differs = any(one.entry.verdict == DIFFERS for one in checked)
+    suspect = _suspect(nodes, inputs, run, name, told) if differs else ""
+    return GradientReport(
+        [one.entry for one in checked],
+        suspect,
+        [sentence for sentence in (*told, *remarks) if sentence not in suspect],
+        [one.entry for one in checked_pairs],
+    )
+
+
+def _suspect(
+    nodes: list[Value], inputs: list[Value], run: Callable[[], Value], name: dict[Value, str], told: Sequence[str]
+) -> str:
+    """What to look at if a derivative differs: the first of these that there is."""
+    if wrong := suspects.wrong_row(nodes, name):
+        return wrong
+    found = [by_node for source in inputs if (by_node := suspects.slopes(nodes, run, source, _with_data)) is not None]
+    return (
+        suspects.wrong_stated_partial(nodes, found, name)
+        or (told[0] if told else "")
+        or suspects.told_detached(nodes, name)
+        or suspects.told_kinks(suspects.at_kinks(nodes), name)
+        or suspects.constants_that_move(nodes, inputs, found)
+        or suspects.told_closures(nodes)
+        or suspects.WAY_BACK
+    )
+
+
+def _surroundings(nodes: Sequence[Value], reads: Sequence[Read], are_sums: bool) -> Surroundings:
+    points = [(node.op, [float(source.data) for source in node.inputs]) for node in nodes if isinstance(node.op, Op)]
+    return Surroundings(
+        near_kink=any(op.kinks and _is_near_kink(op, operands) for op, operands in points),
+        by_convention=any(op.is_convention(*operands) for op, operands in points),
+        reads_numbers=bool(reads),
+        rows_hold=lambda: are_sums and not reads and suspects.rows_hold(nodes),
+    )
+
+
+def _is_near_kink(op: Op, operands: Sequence[float]) -> bool:
+    reach = NEAR * max(map(abs, operands)) if len(operands) > 1 else 0.0
+    return op.distance_from_kink(*operands) <= max(reach, NEAREST)
 
 
 def _gradient(output: Value, order: list[Value], inputs: list[Value]) -> list[float]:
@@ -152,129 +197,140 @@ def _gradient(output: Value, order: list[Value], inputs: list[Value]) -> list[fl
             node.grad = grad
 
 
-def _check(
-    name: str,
-    f: Callable[[float], float],
-    at: Any,
-    derivative: float,
-    by_complex: float | None,
-    largest: float,
-    kink: bool = False,
-) -> InputCheck:
-    """The entry for one derivative; ``kink`` says whether an operation of the graph is at one of its kinks."""
-    x = float(at)
-    numeric, numeric_error = _best(_quotients(f, x, (1, -1)), 2)
-    if numeric is None:  # at an end of the domain, f has values on one side only
-        numeric, numeric_error = min(_one_sided(f, x), key=lambda found: found[1])
-    witness, error = (numeric, numeric_error) if by_complex is None else (by_complex, RESIDUE)
-    if witness is None or math.isinf(derivative):
-        return InputCheck(name, at, derivative, numeric, by_complex, math.nan, UNCLEAR)
-    difference = abs(derivative - witness)
-    allowed = RELATIVE_TOLERANCE * max(abs(derivative), abs(witness)) + TOLERANCE_OF_LARGEST * largest
-    allowed += EPSILON * abs(f(x)) / (abs(x) or 1.0)
-    doubt = 10 * error  # since the error is itself estimated
-    if not difference <= allowed + doubt:
-        verdict = _without_a_derivative(f, x, derivative, kink) or DIFFERS
-    elif numeric is not None and abs(numeric - witness) > allowed + 10 * numeric_error and _is_one_sided(f, x, witness):
-        verdict = KINK
-    else:
-        verdict = AGREES if derivative == 0 or doubt <= max(allowed, 1e-3 * abs(derivative)) else UNCLEAR
-    return InputCheck(name, at, derivative, numeric, by_complex, difference, verdict)
-
-
-def _without_a_derivative(f: Callable[[float], float], x: float, derivative: float, kink: bool) -> str:
-    """The verdict if f has a kink or jumps at x; else an empty string."""
-    (left, left_error), (right, right_error) = _one_sided(f, x)
-    if left is None or right is None:
-        return UNCLEAR if kink else ""  # at an end of the domain, one side of the kink cannot be seen
-    h = _differences(x)[-1]
-    if abs(f(x + h) - f(x - h)) > 0.5 * abs(f(x + 10 * h) - f(x - 10 * h)) > 0:
-        return UNCLEAR  # f changes as much over a tenth of the distance, so it jumps
-    error = 10 * (left_error + right_error) + RELATIVE_TOLERANCE * max(abs(left), abs(right))
-    return KINK if abs(left - right) > error and min(left, right) - error <= derivative <= max(left, right) + error else ""
-
-
-def _is_one_sided(f: Callable[[float], float], x: float, witness: float) -> bool:
-    """Whether the complex step is the derivative from one side alone: at a kink it follows one branch."""
-    (left, left_error), (right, right_error) = _one_sided(f, x)
-    if left is None or right is None:
-        return False
-    errors = (10 * error + RELATIVE_TOLERANCE * max(abs(left), abs(right)) for error in (left_error, right_error))
-    sides = [abs(side - witness) <= error for side, error in zip((left, right), errors, strict=True)]
-    return sides.count(True) == 1
-
-
-# --- differences ----------------------------------------------------------------------------------------------------
-
-
-def _differences(x: float) -> list[float]:
-    return [relative * (abs(x) if x else 1.0) for relative in RELATIVE_DIFFERENCES]
-
-
-def _quotients(f: Callable[[float], float], x: float, sides: tuple[int, int]) -> list[tuple[float, float]]:
-    """For each h the difference quotient between x + sides[0] h and x + sides[1] h, with a bound of its rounding error."""
-    found = []
-    for h in _differences(x):
-        a, b = (x + side * h for side in sides)
-        if a == b:
-            continue  # beside the smallest floats, h rounds to nothing
-        try:
-            p, q = f(a), f(b)
-        except DomainError:
-            continue  # a smaller h may stay inside
-        if math.isfinite(p) and math.isfinite(q):
-            found.append(((p - q) / (a - b), EPSILON * abs(p) / abs(a - b) + EPSILON * abs(q) / abs(a - b)))
-    return found
-
-
-def _one_sided(f: Callable[[float], float], x: float) -> list[tuple[float | None, float]]:
-    return [_best(_quotients(f, x, (side, 0)), 1) for side in (-1, 1)]
-
-
-def _best(quotients: list[tuple[float, float]], error_order: int) -> tuple[float | None, float]:
-    """The best extrapolation, with its error. Each combines two quotients so that the first term of their error cancels."""
-    gain = 10.0**error_order  # by which that term shrinks from one h to the next
-    estimates = [(b + (b - a) / (gain - 1), noise) for (a, _), (b, noise) in pairwise(quotients)]
-    errors = [(abs(b - a) + noise, b) for (a, _), (b, noise) in pairwise(estimates)]
-    error, estimate = min(errors, default=(math.inf, None))
-    return estimate, error
-
-
-def _same(x: float, y: float) -> bool:
-    return x == y or (x != x and y != y)
-
-
-# --- the first operation that is wrong ----------------------------------------------------------------------------------
-
-
-def _suspect(order: Sequence[Value], name: Mapping[Value, str]) -> str:
-    """A sentence on where the gradient of a graph goes wrong."""
-    for node in order:
-        for index, source in enumerate(node.inputs):
-            if isinstance(node.op, Op) and (wrong := _wrong_partial(node.op, node, index)) is not None:
-                by_design = f"; {node.op.name} has derivative 0 by design" if node.op.detaches else ""
-                return (
-                    f"The first operation that disagrees: {node._op!r} ({'/'.join([*node.scope, name[node]])}). Its local derivative "
-                    f"with respect to {name.get(source, 'its operand')} = {float(source.data):.10g} is {float(node.partials[index]):.10g}, but "
-                    f"moving that operand gives {wrong:.10g}{by_design}."
-                )
-    closures = dict.fromkeys(
-        node._op or "a node with children" for node in order if node.inputs and not isinstance(node.op, Op)
-    )
-    if closures:
-        return (
-            f"Every local derivative in the table agrees. {', '.join(map(repr, closures))} is a closure, whose backward pass cannot "
-            "be looked into: does it add (+=), to every input, the local derivative times the gradient of its output?"
+def _refuse_two_results(run: Callable[[], float], result: float) -> None:
+    again = run()
+    if again != result and (again == again or result == result):
+        raise ValueError(
+            "f gave two results for the same input, so its derivative means nothing; if it draws random numbers, give it a seed"
         )
-    return "Every local derivative agrees with its operation, so they were multiplied or added up wrongly on the way back."
 
 
-def _wrong_partial(op: Op, node: Value, index: int) -> float | None:
-    """What the local derivative should be; None if it is that."""
-    operands = [float(source.data) for source in node.inputs]
+@contextmanager
+def _with_data(source: Value, data: Any) -> Iterator[None]:
+    """In here a Value has other data."""
+    kept, source.data = source.data, data
+    try:
+        yield
+    finally:
+        source.data = kept
 
-    def f(x: float) -> float:
-        return float(evaluate(op, *operands[:index], x, *operands[index + 1 :])[0])
 
-    entry = _check("", f, operands[index], float(node.partials[index]), None, 0.0)
-    return entry.numeric if entry.verdict == DIFFERS else None
+class Checked(NamedTuple):
+    """An entry of the report, with a remark on its verdict."""
+
+    entry: InputCheck
+    remark: str
+
+
+class Moved(NamedTuple):
+    """A function whose result depends on the data of a Value: on a real number, or on a complex one."""
+
+    source: Value
+    run: Callable[[], Any]
+    noise: float
+
+    def real(self, x: float) -> float:
+        with _with_data(self.source, x):
+            return float(data_of(self.run()))
+
+    def complex(self, x: Analytic) -> Any:
+        with _with_data(self.source, x):
+            return data_of(self.run())
+
+    def step(self) -> Witness | None:
+        """The derivative by complex steps."""
+        return complex_step(self.complex, float(self.source.data))
+
+    def difference(self) -> Witness | None:
+        """The derivative by differences."""
+        return self.differences().central()
+
+    def differences(self) -> Differences:
+        return Differences(self.real, float(self.source.data), self.noise)
+
+    def check(self, name: str, column: Column, about: Surroundings) -> Checked:
+        return _checked(name, self.source.data, column, self.step(), self.differences(), FIRST_ORDER, about)
+
+
+def _checked(
+    name: str,
+    at: Any,
+    column: Column,
+    by_complex: Witness | None,
+    differences: Differences,
+    tolerance: Tolerance,
+    about: Surroundings,
+) -> Checked:
+    found = judge(column, by_complex, differences, tolerance, about)
+    numeric, step = (witness.derivative if witness else None for witness in (found.numeric, by_complex))
+    return Checked(InputCheck(name, at, column.derivative, numeric, step, found.difference, found.word), found.remark)
+
+
+# --- the Hessian --------------------------------------------------------------------------------------------------------------
+
+
+def _check_hessian(
+    output: Value, moved: Sequence[Moved], columns: Sequence[Column], name: dict[Value, str], about: Surroundings
+) -> Iterator[Checked]:
+    """An entry for each pair of inputs: differences of the first derivative, as values of f give it."""
+    inputs = [one.source for one in moved]
+    second = hessian(output, inputs)
+    for i, first in enumerate(moved):
+        analytic = first.step()
+        for j in range(i, len(moved)):
+            other = inputs[j]
+
+            def slope(x: float, first: Moved = first, other: Value = other, by_step: bool = analytic is not None) -> float:
+                with _with_data(other, x):
+                    witness = first.step() if by_step else first.difference()
+                return witness.derivative if witness else math.nan
+
+            witness = analytic or first.difference()
+            noise = columns[i].rounding + (SAFETY * witness.error if witness else 0.0)
+            scale = columns[i].path / max(1.0, abs(float(other.data)))
+            column = Column(float(second[i][j]), 0.0, max(abs(float(second[i][j])), scale))
+            both = f"{name[inputs[i]]}, {name[other]}"
+            yield _checked(both, None, column, None, Differences(slope, float(other.data), noise), SECOND_ORDER, about)
+
+
+# --- a gradient that was written by hand ----------------------------------------------------------------------------------------
+
+
+def _check_by_hand(
+    f: Callable[..., Any], gradient: Callable[..., Any], arguments: Sequence[Any], values: Sequence[Any], inputs: list[Value]
+) -> GradientReport:
+    def called(function: Callable[..., Any]) -> Any:
+        return function(*(_as_given(argument, value) for argument, value in zip(arguments, values, strict=True)))
+
+    def run() -> Any:
+        return scalar(f, called(f)).data
+
+    _refuse_two_results(lambda: float(run()), float(run()))
+    stated = [float(data_of(number)) for number in _flat(called(gradient))]
+    if len(stated) != len(inputs):
+        raise ValueError(f"the gradient has {len(stated)} numbers, but f has {len(inputs)} scalar inputs")
+    name = names(inputs, inputs)
+    checked = [
+        Moved(source, run, 0.0).check(name[source], Column(number, 2 * EPSILON * abs(number), abs(number)), Surroundings())
+        for source, number in zip(inputs, stated, strict=True)
+    ]
+    remarks = [f"{one.entry.name}: {one.remark}." for one in checked if one.remark]
+    return GradientReport([one.entry for one in checked], remarks=remarks, column="gradient")
+
+
+def _as_given(argument: Any, value: Any) -> Any:
+    """The numbers that a Value or lists of them hold now, in the form in which they were given: Values stay Values."""
+    if isinstance(argument, Value):
+        return argument
+    if isinstance(value, Value):
+        return value.data
+    numbers = [_as_given(inner, entry) for inner, entry in zip(argument, value, strict=True)]
+    return sys.modules["numpy"].array(numbers) if type(argument).__module__ == "numpy" else numbers
+
+
+def _flat(numbers: Any) -> Iterator[Any]:
+    if hasattr(numbers, "__iter__"):
+        for entry in numbers:
+            yield from _flat(entry)
+    else:
+        yield as_value(numbers)

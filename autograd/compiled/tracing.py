@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from threading import RLock
 from typing import Any, NoReturn
 
 from autograd.compiled.tape import NO_OPERAND, Instruction, Shape, Tape
@@ -21,7 +20,7 @@ from autograd.debugging import Line, caller, debug, is_users_file, users_line
 from autograd.errors import ClosureError, TracingError
 from autograd.functional import argument_names
 from autograd.graph import label_of, topological_order
-from autograd.hooks import exchange, is_traced
+from autograd.hooks import is_traced, nodes_made_by
 from autograd.micrograd import Closure
 from autograd.ops import LESS, LESS_EQUAL
 from autograd.rules.op import Op
@@ -29,7 +28,7 @@ from autograd.text import shape_in_words
 from autograd.value import Condition, Constant, Value, as_value, condition
 
 _tracing: ContextVar[bool] = ContextVar("tracing", default=False)
-_new, _lock = object.__new__, RLock()
+_new = object.__new__
 _data, _grad = Value.__dict__["data"], Value.__dict__["grad"]
 
 CHOICES = (
@@ -249,10 +248,9 @@ def _new_node(kind: type[Value]) -> Value:
 @contextmanager
 def _traced(parameters: Sequence[Value]) -> Iterator[None]:
     """In here, and in this thread, new nodes are ``Traced`` and the parameters have no number. One thread traces at a time."""
-    with _lock, debug():
+    with nodes_made_by(_new_node), debug():
         kinds = [type(parameter) for parameter in parameters]
         token = _tracing.set(True)
-        made_nodes_before = exchange("new_node", _new_node)
         try:
             for parameter, kind in zip(parameters, kinds, strict=True):
                 parameter.__class__ = _traced_class(kind)  # type: ignore[arg-type]
@@ -260,7 +258,6 @@ def _traced(parameters: Sequence[Value]) -> Iterator[None]:
         finally:
             for parameter, kind in zip(parameters, kinds, strict=True):
                 parameter.__class__ = kind
-            exchange("new_node", made_nodes_before)
             _tracing.reset(token)
 
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from autograd.errors import DomainError, ExactPowerError, PoleError
-from autograd.rules.numbers import Number, is_finite, number
+from autograd.rules.numbers import Guest, Number, is_finite, number
 from autograd.rules.op import Op
 
 
@@ -35,6 +35,9 @@ def evaluate(op: Op, *operands: Number, labels: Sequence[str] = ()) -> tuple[Any
     ((inf, inf), (0.0, inf))
     """
     data = [number(operand) for operand in operands]
+    for operand in data:
+        if isinstance(operand, Guest):
+            return operand.evaluate(op, *data)
     kinds = {type(x) for x in data}
     pole = False
     try:

@@ -1,6 +1,7 @@
 """Op: one operation, as a row of the table of derivatives (``ops.py``), and the functions compiled from its texts."""
 
 import ast
+import math
 import operator
 from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
@@ -237,6 +238,14 @@ class Op:
         (True, True, False)
         """
         return any(kink(*operands) == 0 for kink in self._kinks)
+
+    def distance_from_kink(self, *operands: float) -> float:
+        """How far the expression that is 0 at a kink of the row is from 0; inf for a row without kinks.
+
+        >>> OPS["relu"].distance_from_kink(-2.0), OPS["maximum"].distance_from_kink(2.0, 5.0), OPS["exp"].distance_from_kink(0.0)
+        (2.0, 3.0, inf)
+        """
+        return min((abs(kink(*operands)) for kink in self._kinks), default=math.inf)
 
     def compile_value(self, functions: "CallTable") -> Callable[..., Any]:
         """The function that computes the result from the operands, by calling ``functions``, which decide the number type.

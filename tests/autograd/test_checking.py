@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import autograd
 from autograd import OPS, Op, Value, apply, check_gradients, topological_order, value_and_grad
-from autograd.checking.complex_step import complex_step
+from autograd.checking.complex_step import Analytic, complex_step
 from nn import MLP, sum_of_squares
 from tests.strategies import for_all
 
@@ -189,7 +189,7 @@ def test_the_first_wrong_operation_is_named_with_its_place_and_its_numbers():
 def test_detach_is_named_as_the_design_it_is():
     report = check_gradients(lambda x: x * x.detach(), 3.0)
     assert not report
-    assert "detach has derivative 0 by design" in report.suspect
+    assert report.suspect == "detach passes nothing on, by design: it has derivative 0. Here it cuts x."
 
 
 # --- where there is no derivative ------------------------------------------------------------------------------------
@@ -223,7 +223,7 @@ def test_a_kink_is_said_where_the_complex_step_takes_the_branch_that_is_taken(re
 def test_where_differences_see_nothing_a_complex_step_is_no_kink():
     [x] = check_gradients(autograd.sin, 1e15).inputs  # whose steps are many turns long
     assert (x.complex_step, x.verdict) == (pytest.approx(x.backward, rel=1e-12), "agrees")
-    assert abs(x.numeric - x.backward) > 0.1
+    assert x.numeric is None  # and they know it
 
 
 def test_the_exponent_of_a_negative_base_is_not_judged():
@@ -236,7 +236,7 @@ def test_the_exponent_of_a_negative_base_is_not_judged():
 @pytest.fixture
 def differences_alone(monkeypatch):
     """As if no operation had a complex form."""
-    monkeypatch.setattr("autograd.checking.gradients.complex_step", lambda order, source: None)
+    monkeypatch.setattr("autograd.checking.gradients.complex_step", lambda *_: None)
 
 
 @pytest.mark.parametrize("name", ["relu at 0", "leaky", "inside"])
@@ -249,7 +249,7 @@ def test_differences_alone_see_the_kink_between_the_slopes_of_both_sides(name):
 def test_a_kink_excuses_no_wrong_derivative(wrong, monkeypatch):
     bad = Op("bad_relu", "0 if x <= 0 else x", (wrong,))
     assert check_gradients(lambda x: apply(bad, x), 0.0).inputs[0].verdict == "DIFFERS"
-    monkeypatch.setattr("autograd.checking.gradients.complex_step", lambda order, source: None)
+    monkeypatch.setattr("autograd.checking.gradients.complex_step", lambda *_: None)
     assert check_gradients(lambda x: apply(bad, x), 0.0).inputs[0].verdict == "DIFFERS"
 
 
@@ -291,11 +291,12 @@ UNCLEAR = {
 
 
 @pytest.mark.parametrize(("f", "at"), UNCLEAR.values(), ids=UNCLEAR)
-def test_what_differences_cannot_confirm_is_not_confirmed(f, at, monkeypatch):
-    monkeypatch.setattr("autograd.checking.gradients.complex_step", lambda order, source: None)
+@pytest.mark.usefixtures("differences_alone")
+def test_what_differences_cannot_confirm_is_not_confirmed(f, at):
     report = check_gradients(f, at)
     assert not report
     assert report.inputs[0].verdict == "unclear"
+    assert report.remarks
 
 
 def test_at_the_end_of_a_domain_one_side_is_enough():
@@ -307,7 +308,7 @@ def test_at_the_end_of_a_domain_one_side_is_enough():
 def test_a_wrong_derivative_at_either_end_of_a_domain_is_found(value, domain, monkeypatch):
     bad = Op("bad_end", value, ("2 + 0 * x",), domain=domain)  # at 0 it is 0
     assert check_gradients(lambda x: apply(bad, x), 0.0).inputs[0].verdict == "DIFFERS"
-    monkeypatch.setattr("autograd.checking.gradients.complex_step", lambda order, source: None)
+    monkeypatch.setattr("autograd.checking.gradients.complex_step", lambda *_: None)
     assert check_gradients(lambda x: apply(bad, x), 0.0).inputs[0].verdict == "DIFFERS"
 
 
@@ -319,41 +320,34 @@ def test_at_a_jump_no_derivative_is_called_wrong():
     assert check_gradients(f, 2.0).inputs[0].verdict == "unclear"
 
 
-@pytest.mark.parametrize("without_complex", [False, True])
-def test_f_is_asked_beside_its_input_at_steps_relative_to_it(without_complex, monkeypatch):
-    if without_complex:
-        monkeypatch.setattr("autograd.checking.gradients.complex_step", lambda order, source: None)
-    steps = [0, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7]
-    for at, size in [(3.0, 3.0), (-500.0, 500.0), (0.0, 1.0)]:
-        asked = []
+@pytest.mark.usefixtures("differences_alone")
+@pytest.mark.parametrize(("at", "size"), [(3.0, 3.0), (-500.0, 500.0), (0.0, 1.0), (0.2, 1.0), (1e-9, 1.0)])
+def test_f_is_asked_beside_its_input_at_steps_relative_to_it_and_to_1(at, size):
+    asked = []
 
-        def f(x, asked=asked):
-            asked.append(x.data)
-            return x * x
+    def f(x):
+        asked.append(x.data)
+        return (x * x).sin() + x.abs()
 
-        assert check_gradients(f, at)
-        # a step of 1e-7 of the input is known to a part in 1e9 when it has been added and subtracted
-        assert sorted({(x - at) / size for x in asked}) == pytest.approx(
-            sorted({s * h for h in steps for s in (-1, 1)}), rel=1e-8
-        )
+    check_gradients(f, at)
+    wanted = {s * 10.0**-k * size for s in (-1, 1) for k in range(1, 9)}
+    steps = {x - at for x in asked}
+    assert all(any(abs(step - h) <= 1e-9 * size for step in steps) for h in wanted)
+    if at == 1e-9:  # and around the size of a small input
+        assert any(0 < abs(step) < 1e-12 for step in steps)
 
 
 @pytest.mark.usefixtures("differences_alone")
-def test_a_derivative_known_to_a_part_in_a_thousand_is_confirmed_and_one_less_known_is_not():
-    verdicts = [check_gradients(lambda x, size=size: x + size, 1.0).inputs[0].verdict for size in (1e6, 1e7, 1e9, 1e14)]
+def test_a_derivative_of_which_rounding_leaves_too_few_digits_is_not_confirmed():
+    verdicts = [check_gradients(lambda x, size=size: x + size, 1.0).inputs[0].verdict for size in (1.0, 1e4, 1e9, 1e14)]
     assert verdicts == ["agrees", "agrees", "unclear", "unclear"]
 
 
 @pytest.mark.usefixtures("differences_alone")
-def test_what_rounding_leaves_where_paths_cancel_is_measured_by_the_largest_derivative():
-
-    def f(x, y):
-        return 1000 * x + (0.1 * y + 0.2 * y - 0.3 * y)
-
-    beside = check_gradients(f, [1e-3, 1.0]).inputs
-    alone = check_gradients(lambda y: f(1e-3, y), [1.0]).inputs
-    assert beside[1].backward == alone[0].backward != 0  # but 3e-17, far below the rounding of f, which is 1
-    assert [each.verdict for each in (*beside, *alone)] == ["agrees", "agrees", "unclear"]
+def test_what_rounding_leaves_where_paths_cancel_is_no_disagreement():
+    [y] = check_gradients(lambda y: 0.1 * y + 0.2 * y - 0.3 * y, [1.0]).inputs
+    assert y.backward != 0  # but 3e-17
+    assert y.verdict == "agrees"
 
 
 def test_a_function_that_is_nan_is_not_confirmed():
@@ -387,7 +381,7 @@ def test_an_error_in_f_leaves_all_as_it_was():
 
     def fails_later(p):
         calls.append(p.data)
-        if len(calls) == 3:
+        if len(calls) == 8:
             raise RuntimeError("on purpose")
         return p * p
 
@@ -425,39 +419,98 @@ def test_the_report_is_a_table():
 # --- the complex step -------------------------------------------------------------------------------------------------
 
 
+def derivative(f, x):
+    """By complex steps through a function of Values."""
+    found = complex_step(lambda z: f(Value(z)).data, x)
+    return found and found.derivative
+
+
 @for_all(st.floats(-1.4, 1.4), st.floats(0.1, 5.0), examples=100)
 def test_the_complex_step_is_exact_to_rounding(x, y):
     for f in (
         lambda x, y: x.tan() * y.log() + y**x + x.sigmoid() / y.sqrt(),
         lambda x, y: (x * y).relu() * x.cosh() + x**3 - (x / 2).asin() * 2**x + x.silu() + (y - x).maximum(x),
+        lambda x, y: x.erf() * y.erfc() + x.expm1() * y.log1p() + (x - 3).gelu() + (y + 1).softplus() * x.elu(),
     ):
         u, v = Value(x), Value(y)
         output = f(u, v)
         order = topological_order(output)
         output.backward()
         scale = max(abs(node.data * node.grad) for node in order) + abs(u.grad) + abs(v.grad)
-        for each in (u, v):
+        for leaf, g in ((u, lambda z: f(z, Value(y))), (v, lambda z: f(Value(x), z))):  # noqa: B023
             # within rounding of the sizes met on the way; at the seam of a choice both follow the same branch or tie in halves
-            if abs(x * y) > 1e-9 and abs(y - 2 * x) > 1e-9 and abs(each.data) > 1e-9:
-                assert complex_step(order, each) == pytest.approx(each.grad, abs=1e-12 * scale / min(1.0, abs(each.data)))
+            if abs(x * y) > 1e-9 and abs(y - 2 * x) > 1e-9 and abs(leaf.data) > 1e-9:
+                assert derivative(g, leaf.data) == pytest.approx(leaf.grad, abs=1e-12 * scale / min(1.0, abs(leaf.data)))
+
+
+@pytest.mark.parametrize(
+    ("f", "at", "right"),
+    [
+        (autograd.log, 1e-300, 1e300),
+        (autograd.sqrt, 1e-300, 0.5e150),
+        (lambda x: x * x, 1e-300, 2e-300),
+        (lambda x: 1 / x, 1e150, -1e-300),
+        (autograd.sin, 1e200, math.cos(1e200)),
+        (lambda x: x**0.5, 1e290, 0.5e-145),
+        (lambda x: x**1.5, 0.0, 0.0),
+        (lambda x: abs(x - 1).sqrt(), 1 + 1e-12, 0.5 / math.sqrt(1 + 1e-12 - 1)),
+        (lambda x: abs(x - 1).sqrt(), 1 - 1e-12, -0.5 / math.sqrt(1e-12 + (1 - 1e-12 - 1 + 1e-12))),
+        (autograd.tanh, 400.0, 0.0),
+    ],
+    ids=str,
+)
+def test_the_complex_step_finds_the_scale_of_f(f, at, right):
+    assert derivative(f, at) == pytest.approx(right, rel=1e-4 if at < 1 else 1e-13)
 
 
 def test_the_complex_step_knows_where_it_does_not_apply():
-    x, y = Value(0.5), Value(2.0)
-    for f in (x.erf, x.softplus, x.abs, x.expm1, lambda: closed_square(x, forgetful=False)):
-        assert complex_step(topological_order(f() * y), x) is None
-        assert complex_step(topological_order(f() * y), y) == f().data
-    assert complex_step(topological_order(x * 2), y) == 0.0
-    large = Value(1000.0)
-    for f in (large.exp(), (large * math.inf).sin()):  # cmath raises OverflowError and ValueError
-        assert complex_step(topological_order(f), large) is None
+    assert derivative(lambda x: abs(x), 0.0) is None
+    assert derivative(lambda x: x * math.sin(x.data), 0.5) is None
+    assert derivative(lambda x: x ** (x - 3.5), -2.0) is None
+    assert derivative(lambda x: closed_square(x, forgetful=False), 3.0) == 6.0  # the closure's own arithmetic moves
+    for f, at in ((autograd.exp, 1000.0), (lambda x: (x * math.inf).sin(), 1.0)):  # OverflowError and ValueError
+        assert derivative(f, at) is None
 
 
 def test_the_complex_step_chooses_by_real_parts_in_a_choice_within_a_choice_too():
     nested = Op("nested", "x * x if (1 if x > 2 else -1) > 0 else 5 * x", ("1",))
     for at, slope in [(3.0, 6.0), (1.0, 5.0)]:
-        x = Value(at)
-        assert complex_step(topological_order(apply(nested, x)), x) == slope
+        assert derivative(lambda x: apply(nested, x), at) == slope
+
+
+def test_complex_numbers_behave_as_the_real_ones_they_stand_for():
+    x = Analytic(complex(-2.0, 1e-30))
+    assert (x < 0, x <= -2, x > 0, x >= -1, x == -2, bool(x), hash(x) == hash(-2.0)) == (
+        True,
+        True,
+        False,
+        False,
+        True,
+        True,
+        True,
+    )
+    for f, slope in [
+        (lambda x: 3 + x - 1 + (5 - x) * 2, -1.0),
+        (lambda x: 3 * x / 2 * x, -6.0),
+        (lambda x: 1 / x, -0.25),
+        (lambda x: x**3, 12.0),
+        (lambda x: 2 ** (-x), -4 * math.log(2)),
+        (lambda x: abs(x) + +x.real, 0.0),
+        (lambda x: x * Fraction(1, 2), 0.5),
+    ]:
+        assert f(x).z.imag / 1e-30 == pytest.approx(slope, rel=1e-14, abs=1e-14)
+    for refused in (float, int, round, math.floor, math.sin):
+        with pytest.raises(TypeError):
+            refused(x)
+
+
+def test_at_the_door_complex_numbers_stay_refused():
+    with pytest.raises(TypeError, match="derivatives here are of real functions"):
+        Value(1j)
+    x = Value(1.0)
+    x.data = 1j
+    with pytest.raises(TypeError, match="real number"):
+        _ = x * x
 
 
 # --- value_and_grad -----------------------------------------------------------------------------------------------------
@@ -500,7 +553,7 @@ def test_value_and_grad_refuses_what_it_cannot_differentiate():
 
 
 def test_near_the_largest_float_differences_do_not_overflow(monkeypatch):
-    monkeypatch.setattr("autograd.checking.gradients.complex_step", lambda order, source: None)
+    monkeypatch.setattr("autograd.checking.gradients.complex_step", lambda *_: None)
     assert check_gradients(autograd.exp, [709.7]).inputs[0].verdict == "agrees"
 
 
@@ -512,6 +565,7 @@ def test_at_a_kink_whose_other_side_lies_outside_the_domain_nothing_is_accused()
     report = check_gradients(lambda x: autograd.abs(x) + x**1.5, at=0.0)
     assert [each.verdict for each in report.inputs] == ["unclear"]
     assert report.suspect == ""
+    assert report.remarks == ("x: f jumps here, or has a kink of which one side lies outside its domain.",)
 
 
 def test_a_wrong_derivative_at_an_end_of_the_domain_is_still_found():

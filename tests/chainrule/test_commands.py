@@ -177,7 +177,7 @@ def test_check_is_a_table_of_three_derivatives_that_agree(chainrule):
     status, out, err = chainrule("check", "tanh(w*x)", "w=0.5", "x=2")
     heading, *rows = [re.split(" {2,}", line) for line in out.splitlines()]
     assert (status, err) == (0, "")
-    assert heading == ["name", "at", "backward", "central differences", "complex step", "difference", "verdict"]
+    assert heading == ["input", "at", "backward", "numeric", "complex step", "difference", "verdict"]
     assert [(row[0], float(row[1]), row[-1]) for row in rows] == [("w", 0.5, "agrees"), ("x", 2.0, "agrees")]
     for row, expected in zip(rows, (2 / 2.3810978455418157, 0.5 / 2.3810978455418157), strict=True):  # cosh(1) ** 2
         assert [float(cell) for cell in row[2:5]] == pytest.approx([expected] * 3, rel=1e-9)  # ten digits are shown
@@ -187,7 +187,7 @@ def test_a_derivative_that_is_not_confirmed_fails_the_check(chainrule):
     status, out, err = chainrule("check", "x*detach(x)", "x=3")
     assert (status, err) == (1, "")
     assert re.search(r"^x +3 +3 +6 +6 +3 +DIFFERS$", out, re.MULTILINE)
-    assert out.splitlines()[-1].startswith("The first operation that disagrees: 'detach'")
+    assert out.splitlines()[-1] == "detach passes nothing on, by design: it has derivative 0. Here it cuts x."
 
 
 def test_a_planted_bug_fails_the_check(chainrule, monkeypatch):
@@ -198,9 +198,22 @@ def test_a_planted_bug_fails_the_check(chainrule, monkeypatch):
 
 
 def test_check_shows_a_dash_where_there_is_no_complex_step(chainrule):
-    status, out, _ = chainrule("check", "erf(x)", "x=0.5")
+    status, out, _ = chainrule("check", "abs(x) + y", "x=0", "y=1")
     assert status == 0
-    assert re.split(" {2,}", out.splitlines()[1])[4] == "-"
+    assert [re.split(" {2,}", line)[4] for line in out.splitlines()[1:3]] == ["-", "1"]
+    assert [line.split()[-1] for line in out.splitlines()[1:3]] == ["kink", "agrees"]
+
+
+def test_check_asks_for_second_derivatives_too(chainrule):
+    status, out, _ = chainrule("check", "x*exp(y)", "x=2", "y=0.5", "--order", "2")
+    assert status == 0
+    assert [re.split(" {2,}", line)[0] for line in out.splitlines()[1:]] == ["x", "y", "x, x", "x, y", "y, y"]
+
+
+def test_check_says_why_it_is_unclear(chainrule):
+    status, out, _ = chainrule("check", "x**x", "x=0")
+    assert status == 1
+    assert out.splitlines()[-1].startswith("x: an operation takes its derivative here by convention")
 
 
 # --- ops --------------------------------------------------------------------------------------------------------------
