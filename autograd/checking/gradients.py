@@ -141,8 +141,11 @@ def _check_backward(f: Callable[..., Any], values: Sequence[Any], inputs: list[V
     checked_pairs = list(_check_hessian(output, moved, columns, name, about)) if order == 2 else []
     remarks = [f"{one.entry.name}: {one.remark}." for one in [*checked, *checked_pairs] if one.remark]
     told = suspects.told_reads(reads)
-    differs = any(one.entry.verdict == DIFFERS for one in checked)
-    suspect = _suspect(nodes, inputs, run, name, told) if differs else ""
+    suspect = ""
+    if any(one.entry.verdict == DIFFERS for one in checked):
+        suspect = _suspect(nodes, inputs, run, name, told)
+    elif any(one.entry.verdict == DIFFERS for one in checked_pairs):
+        suspect = suspects.SECOND
     return GradientReport(
         [one.entry for one in checked],
         suspect,

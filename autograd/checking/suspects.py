@@ -204,6 +204,10 @@ def told_closures(order: Iterable[Value]) -> str:
     return f"Every local derivative in the table agrees. {', '.join(map(repr, closures))} {CLOSURE}" if closures else ""
 
 
+SECOND = (
+    "The gradient is right here and its own derivative is not: a local derivative hides a part of itself, behind detach or in a "
+    "number that f reads."
+)
 WAY_BACK = "Every local derivative agrees with its operation, so they were multiplied or added up wrongly on the way back."
 
 

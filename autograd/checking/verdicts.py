@@ -106,9 +106,7 @@ def judge(
     torn = numeric is not None and by_complex is not None and not _close(numeric, by_complex, column, tolerance)
     excuse = 2 * column.rounding
     if numeric and not torn and SAFETY * numeric.error <= RESOLVED * size:
-        excuse = min(
-            excuse, EXCUSED * size
-        )  # values of f show how far rounding goes: the bound adds up the worst of everything
+        excuse = min(excuse, EXCUSED * size)  # the bound adds up the worst of everything; values show that it is not so bad
     if difference > tolerance.relative * size + error + excuse:
         if between := _between_sides(differences, backward, tolerance, about):
             return verdict(between, SIDE if between == UNCLEAR else "")

@@ -271,6 +271,7 @@ def test_a_second_derivative_that_is_wrong_is_found():
     cut = autograd.Op("cut_twice", "x * x * x", ("3 * x * detach(x)",))
     report = check_gradients(lambda x: apply(cut, x), 2.0, order=2)
     assert [each.verdict for each in report.entries] == ["agrees", "DIFFERS"]
+    assert report.suspect.startswith("The gradient is right here and its own derivative is not")
     assert report.hessian[0].backward == 6.0
     assert report.hessian[0].numeric == pytest.approx(12.0)
 
