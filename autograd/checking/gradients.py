@@ -125,9 +125,9 @@ def _check_backward(f: Callable[..., Any], values: Sequence[Any], inputs: list[V
     _refuse_two_results(lambda: float(run().data), float(output.data))
     rounding = bounds(nodes, inputs)
     columns = [
-        Column(derivative, by_paths.error, path)
-        for derivative, by_paths, path in zip(
-            _gradient(output, nodes, inputs), rounding.derivatives, rounding.paths, strict=True
+        Column(derivative, by_paths.error + by_values, path)
+        for derivative, by_paths, by_values, path in zip(
+            _gradient(output, nodes, inputs), rounding.derivatives, rounding.witnesses, rounding.paths, strict=True
         )
     ]
     are_sums = all(
@@ -139,6 +139,7 @@ def _check_backward(f: Callable[..., Any], values: Sequence[Any], inputs: list[V
     moved = [Moved(source, run, rounding.value) for source in inputs]
     checked = [one.check(name[one.source], column, about) for one, column in zip(moved, columns, strict=True)]
     checked_pairs = list(_check_hessian(output, moved, columns, name, about)) if order == 2 else []
+    run()  # so what f may remember of its last run is of these inputs
     remarks = [f"{one.entry.name}: {one.remark}." for one in [*checked, *checked_pairs] if one.remark]
     told = suspects.told_reads(reads)
     suspect = ""
@@ -178,6 +179,7 @@ def _surroundings(nodes: Sequence[Value], reads: Sequence[Read], are_sums: bool)
         near_kink=any(op.kinks and _is_near_kink(op, operands) for op, operands in points),
         by_convention=any(op.is_convention(*operands) for op, operands in points),
         reads_numbers=bool(reads),
+        all_rows=all(isinstance(node.op, Op) for node in nodes if node.op),
         rows_hold=lambda: are_sums and not reads and suspects.rows_hold(nodes),
     )
 
@@ -314,7 +316,7 @@ def _check_by_hand(
         raise ValueError(f"the gradient has {len(stated)} numbers, but f has {len(inputs)} scalar inputs")
     name = names(inputs, inputs)
     checked = [
-        Moved(source, run, 0.0).check(name[source], Column(number, 2 * EPSILON * abs(number), abs(number)), Surroundings())
+        Moved(source, run, 0.0).check(name[source], Column(number, 4 * EPSILON * abs(number), abs(number)), Surroundings())
         for source, number in zip(inputs, stated, strict=True)
     ]
     remarks = [f"{one.entry.name}: {one.remark}." for one in checked if one.remark]

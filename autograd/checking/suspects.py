@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from autograd.checking.complex_step import complex_step
 from autograd.checking.differences import Differences
-from autograd.checking.report import DIFFERS
-from autograd.checking.rounding import EPSILON, bounds
+from autograd.checking.report import AGREES, DIFFERS
+from autograd.checking.rounding import bounds
 from autograd.checking.verdicts import FIRST_ORDER, NEGLIGIBLE, Column, Surroundings, judge
 from autograd.checking.watching import Read
 from autograd.graph import leaves_of, topological_order
 from autograd.micrograd import Closure
-from autograd.rules.evaluate import evaluate
+from autograd.rules.evaluate import evaluate, evaluate_ieee
 from autograd.rules.op import Op
 from autograd.text import listed
 from autograd.value import Constant, Value, apply
@@ -34,19 +35,17 @@ def row_partial(op: Op, operands: Sequence[float], place: int, stated: float) ->
     def at(x: Any) -> Any:
         return evaluate(op, *operands[:place], x, *operands[place + 1 :])[0]
 
-    x = operands[place]
-    by_complex = complex_step(at, x)
+    by_complex = complex_step(at, operands[place])
+    if by_complex and abs(by_complex.derivative - stated) <= SAME * abs(stated):
+        return AGREES, by_complex.derivative
     nodes = [Value(number) for number in operands]
-    rounding = _rounding_of(op, nodes, place)
-    column = Column(stated, rounding, abs(stated))
+    rounding = bounds([*nodes, apply(op, *nodes)], nodes)
+    column = Column(stated, rounding.derivatives[place].error + rounding.witnesses[place], abs(stated))
     about = Surroundings(by_convention=op.is_convention(*operands), near_kink=op.is_kink(*operands))
-    found = judge(column, by_complex, Differences(lambda x: float(at(x)), x, EPSILON), FIRST_ORDER, about)
+    differences = Differences(lambda x: float(at(x)), operands[place], rounding.value)
+    found = judge(column, by_complex, differences, FIRST_ORDER, about)
     witness = by_complex or found.numeric
     return found.word, witness.derivative if witness else None
-
-
-def _rounding_of(op: Op, nodes: list[Value], place: int) -> float:
-    return bounds([*nodes, apply(op, *nodes)], nodes).derivatives[place].error
 
 
 def rows_hold(order: Iterable[Value]) -> bool:
@@ -59,7 +58,9 @@ def rows_hold(order: Iterable[Value]) -> bool:
         if not isinstance(node.op, Op):
             return False
         rows.add(node.op)
-        for stated, formula in zip(node.partials, evaluate(node.op, *(source.data for source in node.inputs))[1:], strict=True):
+        for stated, formula in zip(
+            node.partials, evaluate_ieee(node.op, *(source.data for source in node.inputs))[1:], strict=True
+        ):
             if not abs(float(stated) - float(formula)) <= SAME * abs(float(formula)):
                 return False
     return all(_holds(op) for op in rows if not op.detaches)
@@ -82,6 +83,8 @@ def wrong_row(order: Sequence[Value], name: Mapping[Value, str]) -> str:
     for node in order:
         if isinstance(node.op, Op) and not node.op.detaches:
             operands = [float(source.data) for source in node.inputs]
+            if not (all(map(math.isfinite, operands)) and node.op.defined(*operands)):
+                continue
             for place, source in enumerate(node.inputs):
                 word, right = row_partial(node.op, operands, place, float(node.partials[place]))
                 if word == DIFFERS:

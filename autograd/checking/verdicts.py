@@ -11,6 +11,7 @@ from autograd.checking.differences import RESOLVED, SAFETY, Differences
 from autograd.checking.report import AGREES, DIFFERS, KINK, UNCLEAR
 
 EXCUSED = 1e-4  # of a derivative that differences have measured: more is not blamed on rounding
+UNRESOLVED = 0.1  # of a derivative: with a larger error it tells nothing
 NEGLIGIBLE = 1e-270  # a difference below it is one of floats that end, and accuses nobody
 TINY = 1e-30  # an error below it is no reason to doubt a row that is right elsewhere
 
@@ -20,7 +21,7 @@ class Column(NamedTuple):
 
     Attributes:
         derivative: the number.
-        rounding: a bound of its rounding error.
+        rounding: a bound of its rounding error, and of that of its witness.
         path: the largest product of local derivatives along one path.
     """
 
@@ -52,6 +53,7 @@ class Surroundings(NamedTuple):
         near_kink: whether an operation is so close to its kink that floats hardly tell the sides apart.
         by_convention: whether the derivatives of an operation are a convention here.
         reads_numbers: whether f takes numbers out of its graph, by which it may choose.
+        all_rows: whether all operations are rows.
         rows_hold: whether a derivative is the sum over the paths of its graph, and every operation a row whose derivatives are right
             where they have digits; asked only when needed.
     """
@@ -59,6 +61,7 @@ class Surroundings(NamedTuple):
     near_kink: bool = False
     by_convention: bool = False
     reads_numbers: bool = False
+    all_rows: bool = True
     rows_hold: Callable[[], bool] = lambda: False
 
 
@@ -88,88 +91,136 @@ def judge(
 ) -> Verdict:
     """The verdict on a derivative.
 
-    The complex step is the better witness, and is asked first. Two columns that disagree by more than their errors never agree: that is
-    a kink if the derivatives from the left and from the right differ, and the fault of the derivative under test if both witnesses, or
-    the only one, are against it.
+    The complex step is the better witness, and is asked first. Two columns that disagree by more than their errors never agree: that
+    is a kink if the derivatives from the left and from the right differ, and the fault of the derivative under test if both witnesses,
+    or the only one, are against it.
     """
-    backward = column.derivative
-    numeric = differences.central(backward) or differences.one_sided()
+    numeric = differences.central(column.derivative) or differences.one_sided()
     witness = by_complex or numeric
-    if witness is None or not math.isfinite(backward):
+    if witness is None or not math.isfinite(column.derivative):
         return Verdict(UNCLEAR, numeric, math.nan, NOTHING)
-    error = witness.error if by_complex else SAFETY * witness.error
-    difference, size = abs(backward - witness.derivative), max(abs(backward), abs(witness.derivative))
-
-    def verdict(word: str, remark: str = "") -> Verdict:
-        return Verdict(word, numeric, difference, remark)
-
-    torn = numeric is not None and by_complex is not None and not _close(numeric, by_complex, column, tolerance)
-    excuse = 2 * column.rounding
-    if numeric and not torn and SAFETY * numeric.error <= RESOLVED * size:
-        excuse = min(excuse, EXCUSED * size)  # the bound adds up the worst of everything; values show that it is not so bad
-    if difference > tolerance.relative * size + error + excuse:
-        if between := _between_sides(differences, backward, tolerance, about):
-            return verdict(between, SIDE if between == UNCLEAR else "")
-        if about.by_convention:
-            return verdict(UNCLEAR, CONVENTION)
-        if torn and numeric and _close(numeric, Witness(backward, 0.0), column, tolerance):
-            return verdict(UNCLEAR, CONTRADICTION)
-        return verdict(DIFFERS if difference > NEGLIGIBLE else UNCLEAR)
-    if about.reads_numbers and differences.changes_course(backward):
-        return verdict(UNCLEAR, COURSE)
-    if torn and numeric:
-        if _is_one_sided(differences, witness.derivative, tolerance) or (
-            about.near_kink and not _smooth(differences, tolerance)
-        ):
-            return verdict(KINK)
-        if not about.near_kink or _close(numeric, Witness(backward, 0.0), column, tolerance):
-            return verdict(UNCLEAR, CONTRADICTION)
-        return verdict(DIFFERS)  # f is smooth here, and the complex step follows the branches that are taken
-    if about.near_kink and _between_sides(differences, backward, tolerance, about) == KINK:
-        return verdict(KINK)
-    if error == difference == 0 or difference + error <= tolerance.doubt * max(column.path, size):
-        return verdict(AGREES)
-    if about.by_convention:
-        return verdict(UNCLEAR, CONVENTION)
-    if error <= max(2 * column.rounding, TINY) and math.isfinite(column.rounding) and about.rows_hold():
-        return verdict(AGREES, FEW_DIGITS if difference else "")
-    return verdict(UNCLEAR, NO_DIGITS)
+    return _Case(column, witness, numeric, by_complex, differences, tolerance, about).verdict()
 
 
-def _close(numeric: Witness, other: Witness, column: Column, tolerance: Tolerance) -> bool:
-    size = max(abs(numeric.derivative), abs(other.derivative))
-    if SAFETY * numeric.error > 0.1 * size:
-        return True  # it tells nothing
-    allowed = tolerance.relative * size + SAFETY * numeric.error + other.error + 2 * column.rounding
-    return abs(numeric.derivative - other.derivative) <= allowed
+class _Case:
+    """A derivative with at least one witness."""
 
+    def __init__(
+        self,
+        column: Column,
+        witness: Witness,
+        numeric: Witness | None,
+        by_complex: Witness | None,
+        differences: Differences,
+        tolerance: Tolerance,
+        about: Surroundings,
+    ) -> None:
+        self.column, self.witness, self.numeric, self.by_complex = column, witness, numeric, by_complex
+        self.differences, self.tolerance, self.about = differences, tolerance, about
+        self.backward = column.derivative
+        self.error = witness.error if by_complex else SAFETY * witness.error
+        self.difference = abs(self.backward - witness.derivative)
+        self.size = max(abs(self.backward), abs(witness.derivative))
+        self.torn = numeric is not None and by_complex is not None and not self._is_close(numeric, by_complex)
+        self.rounding_is_known = about.all_rows and not about.reads_numbers
 
-def _between_sides(differences: Differences, derivative: float, tolerance: Tolerance, about: Surroundings) -> str:
-    """The verdict if f has a kink or jumps at x; else an empty string."""
-    if differences.jumps():
-        return UNCLEAR
-    left, right = differences.sides()
-    if left is None or right is None:
-        return UNCLEAR if about.near_kink and differences.one_sided() else ""
-    error = _error_of_sides(left, right, tolerance)
-    low, high = sorted((left.derivative, right.derivative))
-    return KINK if high - low > error and low - error <= derivative <= high + error else ""
+    def verdict(self) -> Verdict:
+        if self.difference > self.tolerance.relative * self.size + self.error + self._excuse():
+            word, remark = self._against()
+        elif self.about.reads_numbers and self.differences.changes_course(self.backward):
+            word, remark = UNCLEAR, COURSE
+        elif self.torn:
+            word, remark = self._torn()
+        else:
+            word, remark = self._in_favour()
+        return Verdict(word, self.numeric, self.difference, remark)
 
+    def _excuse(self) -> float:
+        """How much of the difference may be rounding: the bound adds up the worst of everything, unless values show that it is less."""
+        measured = self.numeric and not self.torn and SAFETY * self.numeric.error <= RESOLVED * self.size
+        return min(self.column.rounding, EXCUSED * self.size) if measured else self.column.rounding
 
-def _is_one_sided(differences: Differences, witness: float, tolerance: Tolerance) -> bool:
-    """Whether the complex step is the derivative from one side alone: at a kink it follows one branch."""
-    left, right = differences.sides()
-    if left is None or right is None:
-        return False
-    error = _error_of_sides(left, right, tolerance)
-    return (abs(left.derivative - witness) <= error) != (abs(right.derivative - witness) <= error)
+    def _against(self) -> tuple[str, str]:
+        """If the witness disagrees."""
+        if between := self._between_sides():
+            return between, SIDE if between == UNCLEAR else ""
+        if self.about.by_convention:
+            return UNCLEAR, CONVENTION
+        if self.by_complex and not self.rounding_is_known and self._within_differences():
+            return UNCLEAR, NO_DIGITS
+        if self.torn and self._is_numeric():
+            return UNCLEAR, CONTRADICTION
+        return (DIFFERS, "") if self.difference > NEGLIGIBLE else (UNCLEAR, NO_DIGITS)
 
+    def _torn(self) -> tuple[str, str]:
+        """If the complex step agrees, and the differences do not. Where f is smooth, it follows the branches that are taken."""
+        if self._is_one_sided() or (self.about.near_kink and not self._is_smooth()):
+            return KINK, ""
+        return (DIFFERS, "") if self.about.near_kink and not self._is_numeric() else (UNCLEAR, CONTRADICTION)
 
-def _smooth(differences: Differences, tolerance: Tolerance) -> bool:
-    """Whether the derivatives from both sides are the same."""
-    left, right = differences.sides()
-    return bool(left and right) and abs(left.derivative - right.derivative) <= _error_of_sides(left, right, tolerance)  # type: ignore[union-attr,arg-type]
+    def _in_favour(self) -> tuple[str, str]:
+        """If the witnesses agree: whether they know enough to confirm."""
+        if self.about.near_kink and self._between_sides() == KINK:
+            return KINK, ""
+        if self.error == self.difference == 0:
+            return AGREES, ""
+        if self.difference + self.error <= self.tolerance.doubt * max(self.column.path, self.size):
+            return AGREES, ""
+        if self.about.by_convention:
+            return UNCLEAR, CONVENTION
+        if self.error <= max(self.column.rounding, TINY) and math.isfinite(self.column.rounding) and self.about.rows_hold():
+            return AGREES, FEW_DIGITS if self.difference else ""
+        if self.size == 0 and self.error <= NEGLIGIBLE and not self.rounding_is_known:
+            return AGREES, ""
+        return UNCLEAR, NO_DIGITS
 
+    # --- what values say ----------------------------------------------------------------------------------------------
 
-def _error_of_sides(left: Witness, right: Witness, tolerance: Tolerance) -> float:
-    return SAFETY * (left.error + right.error) + tolerance.relative * max(abs(left.derivative), abs(right.derivative))
+    def _is_close(self, numeric: Witness, other: Witness) -> bool:
+        """Whether the differences agree with another derivative, or tell nothing."""
+        size = max(abs(numeric.derivative), abs(other.derivative))
+        if SAFETY * numeric.error > UNRESOLVED * size:
+            return True
+        allowed = self.tolerance.relative * size + SAFETY * numeric.error + other.error + self.column.rounding
+        return abs(numeric.derivative - other.derivative) <= allowed
+
+    def _is_numeric(self) -> bool:
+        """Whether the differences agree with the derivative under test."""
+        return self.numeric is not None and self._is_close(self.numeric, Witness(self.backward, 0.0))
+
+    def _within_differences(self) -> bool:
+        """Whether all three columns are the same within the error of the differences."""
+        if self.numeric is None:
+            return False
+        return max(self.difference, abs(self.backward - self.numeric.derivative)) <= SAFETY * self.numeric.error
+
+    def _between_sides(self) -> str:
+        """The verdict if f has a kink or jumps at x; else an empty string."""
+        if self.differences.jumps():
+            return UNCLEAR
+        left, right = self.differences.sides()
+        if left is None or right is None:
+            return UNCLEAR if self.about.near_kink and self.differences.one_sided() else ""
+        error = self._error_of_sides(left, right)
+        low, high = sorted((left.derivative, right.derivative))
+        return KINK if high - low > error and low - error <= self.backward <= high + error else ""
+
+    def _is_one_sided(self) -> bool:
+        """Whether the witness is the derivative from one side alone: at a kink the complex step follows one branch."""
+        left, right = self.differences.sides()
+        if left is None or right is None:
+            return False
+        error = self._error_of_sides(left, right)
+        from_left, from_right = (abs(side.derivative - self.witness.derivative) <= error for side in (left, right))
+        return from_left != from_right
+
+    def _is_smooth(self) -> bool:
+        """Whether the derivatives from both sides are the same."""
+        left, right = self.differences.sides()
+        if left is None or right is None:
+            return False
+        return abs(left.derivative - right.derivative) <= self._error_of_sides(left, right)
+
+    def _error_of_sides(self, left: Witness, right: Witness) -> float:
+        size = max(abs(left.derivative), abs(right.derivative))
+        return SAFETY * (left.error + right.error) + self.tolerance.relative * size

@@ -366,6 +366,18 @@ def test_values_of_a_class_of_the_users_are_checked_too():
     assert type(p) is Parameter
 
 
+def test_what_f_remembers_is_of_its_own_inputs():
+    seen = []
+
+    def f(x):
+        seen.append(x.data)
+        return x * x
+
+    assert check_gradients(f, 3.0)
+    assert seen[-1] == 3.0
+    assert {type(number) for number in seen} >= {float}
+
+
 def test_a_watched_value_looks_like_a_value():
     seen = []
 
