@@ -33,6 +33,11 @@ class Rounded:
     def __init__(self, number: float, error: float = 0.0) -> None:
         self.number, self.error = number, error
 
+    @property
+    def is_nothing(self) -> bool:
+        """Whether the number is 0 without an error."""
+        return not self.number and not self.error
+
     def __lt__(self, other: Any) -> bool:
         return self.number < _number(other)
 
@@ -150,9 +155,10 @@ def _back(
     adjoints[order[-1]], paths[order[-1]] = Rounded(1.0), 1.0
     for node in reversed(order):
         for source, partial in zip(node.inputs, partials.get(node, ()), strict=False):
+            if partial.is_nothing or adjoints[node].is_nothing:
+                continue  # what is cut passes nothing on, and 0 times inf would be nan
             adjoints[source] = _plus(adjoints[source], _times(partial, adjoints[node]))
-            if paths[node]:
-                paths[source] = max(paths[source], abs(partial.number) * paths[node])
+            paths[source] = max(paths[source], abs(partial.number) * paths[node])
     return [adjoints[source] for source in sources], [paths[source] for source in sources]
 
 

@@ -65,9 +65,7 @@ class Watched(Value):
     @property
     def partials(self) -> tuple[Any, ...]:
         """Noted if the user asks, or ``grad`` computes a number with them."""
-        if _reads.get() is not None and (
-            is_users_file(caller(1)) or sys._getframe(1).f_globals["__name__"] == recording.__name__
-        ):
+        if _reads.get() is not None and (is_users_file(caller(1)) or sys._getframe(1).f_code is recording._partial.__code__):
             _note(self, DERIVATIVES, users_line())
         return super().partials
 

@@ -34,7 +34,7 @@ def close(tried, counts):
             tried.tally(f"planted {kind}{name}", counts[kind, name])
         assert counts[kind, ", falsely agreed"] == 0
         assert counts[kind, ", accused"] >= counts[kind, ""] / 2
-        assert counts[kind, ""] >= (1000 if DEPTH.long else 30)
+        assert counts[kind, ""] >= (1000 if DEPTH.long else 10)
     assert counts["falsely accused"] == 0
     assert counts["unclear"] < 0.01 * counts["derivatives"]
 
