@@ -9,7 +9,8 @@ needs:
     hessian    J of the gradient
     hvp        J t of the gradient: a reverse pass, then a forward one
 
-All take lists and return lists. The derivative with respect to an input that the output does not depend on is exactly 0.
+All take lists and return lists. The derivative with respect to an input that the output does not depend on is exactly 0: so it is
+where the only paths between them are cut (``rules/cut.py``).
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from autograd.graph import topological_order
-from autograd.recording import NUMBERS, RECORDED
+from autograd.recording import NUMBERS, number_of, recorded
+from autograd.rules.cut import CUT
 from autograd.rules.numbers import Number, number
 from autograd.text import described
 from autograd.value import Value, as_value
@@ -208,28 +210,30 @@ def _reverse(
     create_graph: bool,
 ) -> list[Any]:
     """The adjoints of the inputs: the nodes, the last first, pass theirs on to their inputs."""
-    partial, times, plus = RECORDED if create_graph else NUMBERS
-    adjoints: dict[Value, Any] = {}  # only of nodes that an output depends on: elsewhere 0 * inf would give nan
+    partial, times, plus = recorded() if create_graph else NUMBERS
+    start = CUT if create_graph else zero  # of each sum; adding to CUT records nothing
+    adjoints: dict[Value, Any] = {}  # only of nodes that have received something: elsewhere 0 * inf would give nan
     for output, seed in zip(outputs, seeds, strict=True):
-        adjoints[output] = plus(adjoints.get(output, zero), seed)
+        adjoints[output] = plus(adjoints.get(output, start), seed)
     for node in reversed(order):
         if node in adjoints:
             for index, source in enumerate(node.inputs):
-                if source in between:
-                    adjoints[source] = plus(adjoints.get(source, zero), times(partial(node, index), adjoints[node]))
+                if source in between and (slope := partial(node, index)) is not CUT:
+                    adjoints[source] = plus(adjoints.get(source, start), times(slope, adjoints[node]))
     return _in_the_form_asked_for([adjoints.get(source, zero) for source in inputs], zero, create_graph)
 
 
 def _forward(outputs: list[Value], inputs: list[Value], seeds: list[Any], zero: Number, create_graph: bool) -> list[Any]:
     """The tangents of the outputs: the nodes, the first first, take theirs from their inputs."""
-    partial, times, plus = RECORDED if create_graph else NUMBERS
+    partial, times, plus = recorded() if create_graph else NUMBERS
+    start = CUT if create_graph else zero  # of each sum; adding to CUT records nothing
     tangents: dict[Value, Any] = {}
     for source, seed in zip(inputs, seeds, strict=True):
-        tangents[source] = plus(tangents.get(source, zero), seed)
+        tangents[source] = plus(tangents.get(source, start), seed)
     for node in topological_order(*outputs):
         for index, source in enumerate(node.inputs):
-            if source in tangents:
-                tangents[node] = plus(tangents.get(node, zero), times(partial(node, index), tangents[source]))
+            if source in tangents and (slope := partial(node, index)) is not CUT:
+                tangents[node] = plus(tangents.get(node, start), times(slope, tangents[source]))
     return _in_the_form_asked_for([tangents.get(output, zero) for output in outputs], zero, create_graph)
 
 
@@ -262,7 +266,8 @@ def _in_the_form_asked_for(derivatives: list[Any], zero: Number, create_graph: b
     """Numbers; or with ``create_graph`` Values, those without a graph as constants of the outputs' kind of number."""
     if not create_graph:
         return derivatives
-    return [derivative if isinstance(derivative, Value) else as_value(zero + derivative) for derivative in derivatives]
+    results = map(number_of, derivatives)
+    return [derivative if isinstance(derivative, Value) else as_value(zero + derivative) for derivative in results]
 
 
 # --- arguments ------------------------------------------------------------------------------------------------------

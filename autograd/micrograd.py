@@ -71,7 +71,7 @@ def step_back(node: Value) -> Callable[[], None]:
     """The function that passes the node's gradient on, as the node is now; a function that wraps it may take its place."""
     if isinstance(node.op, Closure) and not node.op.partials:
         return node.op.backward
-    edges = tuple(zip(node.inputs, node.partials, strict=True))
+    edges = tuple(zip(node.inputs, node._slopes, strict=True))
 
     def backward() -> None:
         for source, partial in edges:
@@ -114,4 +114,4 @@ class Micrograd:
 
     @property
     def _local_grads(self: Any) -> tuple[Any, ...]:
-        return tuple(self.partials)
+        return tuple(self._slopes)

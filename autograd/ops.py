@@ -27,6 +27,8 @@ from autograd.rules.op import Op as Op
 STEP      = Op("step",      "0 if x <= 0 else 1 if x > 0 else x",          ("0",), kinks={"x": "the value is 0, the left limit"})
 SIGN      = Op("sign",      "-1 if x < 0 else 1 if x > 0 else x",          ("0",), kinks={"x": "the value is 0, the mean of both sides"})
 HEAVISIDE = Op("heaviside", "0 if x < 0 else 1 if x > 0 else (1 + x) / 2", ("0",), kinks={"x": "the value is 1/2, the mean of both sides"})
+EXCEEDS   = Op("exceeds",   "0 if x < y else 1 if x > y else x ** 0 / 2 if x == y else x + y", ("0", "0"),
+               kinks={"x - y": "the value is 1/2"})  # heaviside(x - y), except where that is inf - inf; 1/2 of the operand's kind
 DETACH    = Op("detach",    "x",                                           ("0",))
 
 # The operand itself: the variable that a derivative of a function takes for each argument, so that it is told from the argument.
@@ -43,9 +45,9 @@ DIV = Op("div", "x / y",  ("1 / y", "-out / y"), symbol="/", domain="y != 0", sa
          remedy="Keep the denominator away from 0, for example by adding a small constant.")
 ABS = Op("abs", "abs(x)", ("sign(x)",),          latex=r"\left|{x}\right|", kinks={"x": "the derivative is 0, the mean of both sides"})
 
-MAXIMUM = Op("maximum", "x if x > y else y if y >= x else x + y", ("heaviside(x - y)", "heaviside(y - x)"), latex=r"\max",
+MAXIMUM = Op("maximum", "x if x > y else y if y >= x else x + y", ("exceeds(x, y)", "exceeds(y, x)"), latex=r"\max",
              kinks={"x - y": "in a tie each operand takes 1/2"})
-MINIMUM = Op("minimum", "x if x < y else y if y <= x else x + y", ("heaviside(y - x)", "heaviside(x - y)"), latex=r"\min",
+MINIMUM = Op("minimum", "x if x < y else y if y <= x else x + y", ("exceeds(y, x)", "exceeds(x, y)"), latex=r"\min",
              kinks={"x - y": "in a tie each operand takes 1/2"})
 
 # Conditions: Iverson's bracket [x < y] is 1 or 0. `when` and `unless` are [x]*y and [not x]*y; the side that x leaves out is 0,
@@ -110,7 +112,7 @@ LEFT = "the derivative is {}, the left one"
 SIGMOID    = Op("sigmoid",    "1 / (1 + exp(-x)) if x >= 0 else exp(x) / (1 + exp(x))", ("out * (1 - out)",), latex=r"\sigma")
 SOFTPLUS   = Op("softplus",   "maximum(x, 0) + log1p(exp(-abs(x)))",                    ("sigmoid(x)",))
 RELU       = Op("relu",       "0 if x <= 0 else x",            ("step(x)",),               kinks={"x": LEFT.format(0)}, symbol="ReLU")
-LEAKY_RELU = Op("leaky_relu", "c * x if x <= 0 else x",        ("c + (1 - c) * step(x)",), kinks={"x": LEFT.format("c")}, default=0.01)
+LEAKY_RELU = Op("leaky_relu", "c * x if x <= 0 else x",        ("step(x) + c * (1 - step(x))",), kinks={"x": LEFT.format("c")}, default=0.01)
 ELU        = Op("elu",        "c * expm1(x) if x <= 0 else x", ("step(x) + (1 - step(x)) * c * exp(minimum(x, 0))",),
                 kinks={"x": LEFT.format("c")}, default=1)
 SILU       = Op("silu",       "x * sigmoid(x)",                ("sigmoid(x) * (1 + x * sigmoid(-x))",))

@@ -1,22 +1,37 @@
-"""The arithmetic of the chain rule: on plain numbers, or on Values, so that the derivative has a graph of its own."""
+"""The arithmetic of the chain rule: on plain numbers, or on Values, so that the derivative has a graph of its own.
+
+While a function is traced, no number says whether an operand was chosen: it may be in one example and not in the next. Then the
+condition is recorded too. Whatever was passed on through such an operand has a *reach*, 1 where it arrives and 0 where it was cut;
+products with it are ``when(reach, product)``, so that 0 times infinity is nothing there, and not nan.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import add, mul
 from typing import Any, NamedTuple
 
 from autograd.errors import ClosureError
-from autograd.ops import ADD, MUL, POW, POWER
+from autograd.hooks import is_traced
+from autograd.ops import ADD, MAXIMUM, MUL, POW, POWER, SUB, WHEN
+from autograd.rules.cut import CUT
 from autograd.rules.evaluate import evaluate_ieee
-from autograd.rules.grammar import Calls
+from autograd.rules.grammar import Calls, Conditions
+from autograd.rules.numbers import is_finite
 from autograd.rules.op import OPS, CallTable, Op
-from autograd.value import Operand, Value, apply
+from autograd.value import Constant, Operand, Value, apply
+
+
+class Reached(NamedTuple):
+    """A partial or an adjoint that is something only where ``reach`` is 1, and nothing where it is 0."""
+
+    number: Any
+    reach: Value
 
 
 class Arithmetic(NamedTuple):
-    """What the chain rule needs: the local derivative of a node with respect to input ``index``, products and sums."""
+    """What the chain rule needs: the local derivative of a node with respect to input ``index`` or ``CUT``, products and sums."""
 
     partial: Callable[[Value, int], Any]
     times: Callable[[Any, Any], Any]
@@ -25,16 +40,24 @@ class Arithmetic(NamedTuple):
 
 def _partial(node: Value, index: int) -> Any:
     """The local derivative that was recorded as a number when the node was made."""
-    if not node.partials:
+    if not node._slopes:
         raise _closure_error(node, "it has no local derivatives to read")
-    return node.partials[index]
+    return node._slopes[index]
 
 
 def _recorded_partial(node: Value, index: int) -> Any:
     """The local derivative as a ``Value`` with a graph of its own: the row's text, read with functions that record."""
-    if not isinstance(node.op, Op):
+    op = node.op
+    if not isinstance(op, Op):
         raise _closure_error(node, "its local derivatives have no formulas to record")
-    return _recorder(node.op, index)(*node.inputs, node)
+    if not is_traced(node):
+        return CUT if node._slopes[index] is CUT else _recorder(op, index)(*node.inputs, node)
+    if op.cuts[index] == "True":
+        return CUT
+    slope = _recorder(op, index)(*node.inputs, node)
+    if not op.cuts[index]:
+        return slope
+    return Reached(slope, _record(SUB, 1, _cut_recorder(op, index)(*node.inputs)))
 
 
 def _closure_error(node: Value, reason: str) -> ClosureError:
@@ -53,11 +76,17 @@ class _Recording(CallTable):
 
 
 _RECORDING = _Recording(Calls, {})
+_RECORDING_CONDITIONS = _Recording(Conditions, {})
 
 
 @lru_cache(maxsize=4096)
 def _recorder(op: Op, index: int) -> Callable[..., Any]:
     return op.compile_partial(_RECORDING, index)
+
+
+@lru_cache(maxsize=4096)
+def _cut_recorder(op: Op, index: int) -> Callable[..., Any]:
+    return op.compile_cut(_RECORDING_CONDITIONS, index)
 
 
 def _record(op: Op, *operands: Operand) -> Any:
@@ -67,17 +96,48 @@ def _record(op: Op, *operands: Operand) -> Any:
     return apply(op, *operands, fallback=evaluate_ieee)
 
 
-def _times(x: Any, y: Any) -> Any:
-    """The product; a factor 1 or 0 that is a literal of the table, and no number of the user's, records nothing."""
-    number, other = (y, x) if isinstance(x, Value) else (x, y)
-    return other if number == 1 else number if number == 0 else _record(MUL, x, y)
+def _times(slope: Any, adjoint: Any) -> Any:
+    """The product; a factor 1 that is a literal of the table, and no number of the user's, records nothing."""
+    if isinstance(slope, Reached) or isinstance(adjoint, Reached):
+        return _times_reached(slope, adjoint)
+    number, other = (adjoint, slope) if isinstance(slope, Value) else (slope, adjoint)
+    return other if number == 1 else _record(MUL, slope, adjoint)
 
 
-def _plus(x: Any, y: Any) -> Any:
-    """The sum; the number 0 with which each accumulation starts records nothing."""
-    return y if x == 0 else x if y == 0 else _record(ADD, x, y)  # no Value equals a number, so only numbers are 0 here
+def _times_reached(slope: Any, adjoint: Any) -> Reached:
+    reaches = [factor.reach for factor in (slope, adjoint) if isinstance(factor, Reached)]
+    reach = reaches[0] if len(reaches) == 1 else _record(MUL, *reaches)
+    product = _times(number_of(slope), number_of(adjoint))
+    return Reached(product if _is_finite(slope) else _record(WHEN, reach, product), reach)
+
+
+def _is_finite(slope: Any) -> bool:
+    """Whether a product with it is 0 where the adjoint is: so it is for numbers, and for parameters, which are taken to be finite.
+
+    So the backward pass of a layer stays a product with its matrix.
+    """
+    if isinstance(slope, Value):
+        return getattr(slope, "_is_parameter", False) or (isinstance(slope, Constant) and is_finite(slope.data))
+    return not isinstance(slope, Reached)
+
+
+def _plus(x: Any, y: Any, either: Callable[[Value, Value], Value]) -> Any:
+    """The sum, which arrives where one of its terms does."""
+    if x is CUT:
+        return y
+    total = _record(ADD, number_of(x), number_of(y))
+    return Reached(total, either(x.reach, y.reach)) if isinstance(x, Reached) and isinstance(y, Reached) else total
+
+
+def number_of(adjoint: Any) -> Any:
+    """What is passed on, without its reach."""
+    return adjoint.number if isinstance(adjoint, Reached) else adjoint
 
 
 NUMBERS = Arithmetic(_partial, mul, add)
-RECORDED = Arithmetic(_recorded_partial, _times, _plus)
-"""For derivatives that can be differentiated again."""
+
+
+def recorded() -> Arithmetic:
+    """For derivatives that can be differentiated again; for one pass, in which all nodes of a layer share the reach of the next."""
+    either = lru_cache(maxsize=None)(partial(_record, MAXIMUM))
+    return Arithmetic(_recorded_partial, _times, partial(_plus, either=either))

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, TypeVar, Union, overload
 from autograd import ops
 from autograd.graph import topological_order
 from autograd.micrograd import Closure, Micrograd, closure_of, step_back
+from autograd.rules.cut import CUT
 from autograd.rules.evaluate import evaluate
 from autograd.rules.numbers import Number, number
 from autograd.rules.op import Op
@@ -42,6 +43,7 @@ class Value(Micrograd):
         grad: the derivative of an output with respect to this value (the *adjoint*), after ``backward()`` on the output. Inner
             nodes hold that of the latest pass, leaves the sum over all passes since it was set to 0.
         op: the row of the table that made it; None on leaves.
+        inputs, partials, cuts: the operands of that row, the local derivatives with respect to them, and which of these are cut.
         label, scope: its name, and the names of the scopes that it was made in.
 
     Raises:
@@ -94,6 +96,16 @@ class Value(Micrograd):
     @property
     def partials(self) -> tuple[Any, ...]:
         """The derivatives of this node with respect to its inputs, as numbers. A closure that is a function has none."""
+        return tuple(type(self.data)() if slope is CUT else slope for slope in self._slopes)
+
+    @property
+    def cuts(self) -> tuple[bool, ...]:
+        """For each input whether it was not chosen, so that its derivative is 0 and nothing passes, not even 0 times infinity."""
+        return tuple(slope is CUT for slope in self._slopes)
+
+    @property
+    def _slopes(self) -> tuple[Any, ...]:
+        """The partials as the chain rule takes them: ``CUT`` where nothing passes."""
         if isinstance(self.op, Op):
             return (self._dx, self._dy)[: self.op.arity]
         return self.op.partials if self.op else ()
@@ -199,6 +211,9 @@ class Value(Micrograd):
 
         .. math:: \bar v = \sum_{u\,:\,v \to u} \bar u\,\frac{\partial u}{\partial v}
 
+        An operand that was not chosen, as x in ``detach(x)`` or below 0 in ``maximum(x, 0)``, receives nothing: its local
+        derivative is cut. A node that has received nothing passes nothing on, not even 0 times infinity.
+
         Inner nodes hold the gradient of the latest pass. Leaves add up the gradients of all passes, until their ``grad`` is set
         to 0. Constants keep the gradient 0.
 
@@ -212,12 +227,16 @@ class Value(Micrograd):
         12.0
         """
         order = topological_order(self)
-        zero = type(self.data)()
+        nothing = type(
+            self.data
+        )()  # a zero of its own: a sum makes a new number, but adding a product that is cut keeps this one
         for node in order:
             if node._x is not None or node.inputs:
-                node.grad = zero
-        self.grad += zero + 1  # d(self) / d(self)
+                node.grad = nothing
+        self.grad += nothing + 1  # d(self) / d(self)
         for node in reversed(order):
+            if node.grad is nothing:
+                continue
             x, y = node._x, node._y
             if x is not None:
                 x.grad += node._dx * node.grad

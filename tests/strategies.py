@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import nn
 from autograd import OPS, Op, Value, apply
+from autograd.rules.cut import Cut
 from autograd.rules.evaluate import evaluate
 from autograd.rules.numbers import Number
 from tests.sweeps import DEPTH, Sweep
@@ -145,7 +146,7 @@ LIMIT = 100  # of values and local derivatives, so that nothing overflows on a p
 def is_rational(op: Op) -> bool:
     """Whether a row returns Fractions for Fractions, so takes no root, exponential or the like."""
     member = op.at(2) if op.is_family else op
-    return all(type(number) is Fraction for x in HALVES for number in evaluate(member, *[x] * op.arity))
+    return all(type(number) in (Fraction, Cut) for x in HALVES for number in evaluate(member, *[x] * op.arity))
 
 
 # Rows of two operands stand here three times, so that paths meet, and first, because examples shrink towards the first.
@@ -157,7 +158,7 @@ def is_tame(op: Op, operands: Sequence[Number], kind: type) -> bool:
     """Whether operands lie in the row's domain, and its value and local derivatives have the kind and are at most ``LIMIT``."""
     if not op.defined(*operands):
         return False
-    return all(type(number) is kind and abs(number) <= LIMIT for number in evaluate(op, *operands))
+    return all(type(number) in (kind, Cut) and abs(number) <= LIMIT for number in evaluate(op, *operands))
 
 
 @st.composite

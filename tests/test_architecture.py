@@ -21,7 +21,7 @@ ROOMS = {
         errors scopes text < rules < ops < graph micrograd < value < hooks < functions recording debugging < compositions derivatives
         < functional < checking compiled expressions < explaining
     """,
-    "autograd.rules": "primitives numbers < complex_primitives exact_powers < grammar < op < evaluate formula_tree < notation < mathml",
+    "autograd.rules": "primitives numbers < complex_primitives cut exact_powers < grammar < op < evaluate formula_tree < notation < mathml",
     "autograd.checking": "graph_facts rounding report watching < stale_data complex_step < differences < verdicts < suspects < gradients traps < diagnosis",
     "autograd.expressions": "callable_rows errors < numerals < tokens < reader",
     "autograd.explaining": "folded statements answers < line_breaks < derivation paths named_graph < chain_rule forward_mode costs why_backward < quiz",

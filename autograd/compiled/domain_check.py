@@ -68,9 +68,12 @@ class _Search:
 
         ``plain.backward`` only has the adjoints in the end; which contribution is to blame is known while they are summed.
         """
-        adjoints = [0.0] * self._tape.num_slots
+        nothing = 0.0
+        adjoints = [nothing] * self._tape.num_slots
         adjoints[self._tape.outputs[0]] = 1.0
         for slot in range(self._tape.num_slots - 1, self._tape.first_slot - 1, -1):
+            if adjoints[slot] is nothing:
+                continue
             place = slot - self._tape.first_slot
             for source, partial in zip(self._tape.instructions[place].operands, partials[place], strict=True):
                 adjoints[source] += partial * adjoints[slot]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd.compiled.tape import NO_OPERAND, Tape
+from autograd.rules.evaluate import floats
 from autograd.rules.op import Op
 
 if TYPE_CHECKING:
@@ -103,16 +104,19 @@ def computed(op: Op, *operands: float) -> tuple[float, ...]:
     try:
         return op.kernel(*operands)
     except (ArithmeticError, ValueError):
-        return tuple(map(float, op.ieee(*operands)))
+        return floats(op.ieee(*operands))
 
 
 def backward(tape: Tape, partials: Sequence[tuple[float, ...]]) -> list[float]:
     """The adjoints of all slots of a tape with one output, from the local derivatives of its instructions."""
-    adjoints: list[Any] = [0.0] * tape.num_slots
+    nothing = 0.0  # as in Value.backward(): what has received nothing passes nothing on
+    adjoints: list[Any] = [nothing] * tape.num_slots
     adjoints[tape.outputs[0]] += 1.0
     slot = tape.num_slots
     for (_, x, y), local in zip(reversed(tape.instructions), reversed(partials), strict=True):
         slot -= 1
+        if adjoints[slot] is nothing:
+            continue
         adjoints[x] += local[0] * adjoints[slot]
         if y != NO_OPERAND:
             adjoints[y] += local[1] * adjoints[slot]

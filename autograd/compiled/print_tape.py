@@ -84,7 +84,7 @@ class Writer:
             if slot not in assigned:
                 continue
             for index, source in enumerate(instruction.operands):
-                if self.tape.carries_gradient[source] and instruction.op.constant_partials[index] != 0:
+                if self.tape.carries_gradient[source] and instruction.op.cuts[index] != "True":
                     yield Statement(self._adjoint(source), self._contribution(slot, index), source in assigned)
                     assigned.add(source)
 

@@ -125,14 +125,14 @@ class Tape:
 
     @cached_property
     def carries_gradient(self) -> tuple[bool, ...]:
-        """For each slot whether it depends on a wanted leaf by a path on which no local derivative is 0 by its formula.
+        """For each slot whether it depends on a wanted leaf by a path on which no local derivative is cut everywhere.
 
         The operand of a ``detach`` may depend on a wanted leaf, and carries no gradient to it.
         """
         carries = list(self.depends_on_wanted[: self.first_slot])
         for op, x, y in self.instructions:
-            by_x = carries[x] and op.constant_partials[0] != 0
-            carries.append(by_x or (y != NO_OPERAND and carries[y] and op.constant_partials[1] != 0))
+            by_x = carries[x] and op.cuts[0] != "True"
+            carries.append(by_x or (y != NO_OPERAND and carries[y] and op.cuts[1] != "True"))
         return tuple(carries)
 
     @cached_property

@@ -183,9 +183,9 @@ class Traced(Value):
     __rmatmul__ = __matmul__
 
     @property
-    def partials(self) -> tuple[Any, ...]:
+    def _slopes(self) -> tuple[Any, ...]:
         """Refused while they are nan: reading them is how ``autograd.grad`` computes numbers."""
-        numbers = super().partials
+        numbers = super()._slopes
         if _tracing.get() and any(number != number for number in numbers):
             _refuse(f"a derivative of {_called(self)} was asked for as a number", INSIDE)
         return numbers
@@ -217,6 +217,7 @@ class TracedParameter(Traced):
 
     data = property(_hidden, Traced._set_number)
     _is_traced = property(lambda self: _tracing.get())
+    _is_parameter = True
 
 
 TracedCondition.__name__ = "Condition"

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from autograd.errors import DomainError, ExactPowerError, PoleError
+from autograd.rules.cut import CUT
 from autograd.rules.numbers import Guest, Number, is_finite, number
 from autograd.rules.op import Op
 
@@ -69,7 +70,17 @@ def evaluate_ieee(op: Op, *operands: Number, labels: Sequence[str] = ()) -> tupl
 
 
 def _ieee(op: Op, data: Sequence[Number]) -> tuple[float, ...]:
-    return tuple(map(float, op.ieee(*_floats(op, data))))
+    return floats(op.ieee(*_floats(op, data)))
+
+
+def floats(results: Sequence[Number]) -> tuple[float, ...]:
+    """The results of a row as floats; ``CUT`` stays what it is, which ``float()`` would make an ordinary 0.
+
+    >>> from autograd import ops
+    >>> floats(ops.RELU.ieee(-1.0))[1] is CUT
+    True
+    """
+    return tuple(x if x is CUT else float(x) for x in results)
 
 
 def _is_pole(op: Op, data: Sequence[Number]) -> bool:

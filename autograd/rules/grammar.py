@@ -8,7 +8,7 @@ this language is refused:
     operators    + - * / ** and unary minus
     choice       a if p < q else b, with one comparison (< <= > >= == !=)
     calls        a primitive (``PRIMITIVES``) or another row
-    conditions   a domain may also say ``and``, ``or`` and ``whole(x)``
+    conditions   a domain may also say ``and``, ``or`` and ``whole(x)``, and the condition of a cut, which is derived, ``not``
 
 A reader rewrites the tree for one kind of number, and ``compiled`` makes a Python function of it. Three readers stand here:
 ``Floats``; ``Exact`` for int and Fraction; and ``Calls``, in which operators are calls of functions too, so that the same text
@@ -18,10 +18,11 @@ can be evaluated by the rules of IEEE 754 or recorded on ``Value`` objects.
 import ast
 import math
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial, reduce
 from types import FunctionType
 from typing import Any
 
+from autograd.rules.cut import CUT
 from autograd.rules.exact_powers import power
 from autograd.rules.numbers import Number
 from autograd.rules.primitives import PRIMITIVES
@@ -171,6 +172,36 @@ class Calls(ast.NodeTransformer):
         return _call(OPERATORS[type(node.op)], self.visit(node.operand))
 
 
+class Conditions(Calls):
+    """For conditions on Values: a comparison is a call of its row, ``x <= 0`` is ``less_equal(x, 0)``, and so are and, or, not."""
+
+    ROWS: Mapping[type[ast.AST], tuple[str, bool]] = {
+        ast.Lt: ("less", False), ast.LtE: ("less_equal", False), ast.Eq: ("equal", False),
+        ast.Gt: ("less", True), ast.GtE: ("less_equal", True),
+    }  # fmt: skip
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        left, right = self.visit(node.left), self.visit(node.comparators[0])
+        if isinstance(node.ops[0], ast.NotEq):
+            return _negated(_call("equal", left, right))
+        name, swapped = self.ROWS[type(node.ops[0])]
+        return _call(name, right, left) if swapped else _call(name, left, right)
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        name = "mul" if isinstance(node.op, ast.And) else "maximum"
+        first, *others = map(self.visit, node.values)
+        joined: ast.expr = reduce(partial(_call, name), others, first)
+        return joined
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        operand = self.visit(node.operand)
+        return _negated(operand) if isinstance(node.op, ast.Not) else _call("neg", operand)
+
+
+def _negated(condition: ast.expr) -> ast.Call:
+    return _call("sub", ast.Constant(1), condition)
+
+
 def _call(name: str, *arguments: ast.expr) -> ast.Call:
     return ast.Call(func=ast.Name(id=name, ctx=ast.Load()), args=list(arguments), keywords=[])
 
@@ -183,13 +214,22 @@ def _folded(node: ast.expr, *parts: ast.expr) -> ast.expr:
     return ast.Constant(eval(compile(expression, "<row>", "eval"), {"__builtins__": {}, **Floats.FUNCTIONS}))
 
 
+def cut_where(condition: str, partial: str) -> str:
+    """The text of a partial that is ``CUT`` where the condition holds (``""`` never, ``"True"`` always).
+
+    >>> cut_where("x <= 0", "step(x)"), cut_where("True", "0"), cut_where("", "y")
+    ('CUT if x <= 0 else step(x)', 'CUT', 'y')
+    """
+    return partial if not condition else "CUT" if condition == "True" else f"CUT if {condition} else {partial}"
+
+
 def compiled(
     reader: type[ast.NodeTransformer], name: str, arguments: Iterable[str], texts: Iterable[str], functions: Mapping[str, Any]
 ) -> FunctionType:
     """The texts of a row as one Python function of ``arguments``; its docstring is its source.
 
     The function returns the value of a single text. Of several texts it returns a tuple, and the first is ``out``, which the
-    others may read. What the texts call is looked up in ``functions``.
+    others may read. What the texts call is looked up in ``functions``. They may name ``CUT``.
 
     >>> compiled(Floats, "square", ["x"], ["x * x", "2 * x"], Floats.FUNCTIONS)(3.0)
     (9.0, 6.0)
@@ -200,7 +240,8 @@ def compiled(
     source = f"def {name}_row({', '.join(arguments)}):\n    " + "\n    ".join(lines)
     calls = [node.func for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
     called = {callee.id for callee in calls if isinstance(callee, ast.Name)}
-    namespace: dict[str, Any] = {"__builtins__": {}, "pi": math.pi, **{function: functions[function] for function in called}}
+    constants = {"__builtins__": {}, "pi": math.pi, "CUT": CUT}
+    namespace: dict[str, Any] = {**constants, **{function: functions[function] for function in called}}
     # This exec and the eval above see only texts that passed the grammar when their row was made.
     exec(compile(source, f"<row {name}>", "exec"), namespace)
     function: FunctionType = namespace[f"{name}_row"]

@@ -9,6 +9,7 @@ from types import FunctionType
 from typing import Any
 
 from autograd.rules import grammar, primitives
+from autograd.rules.cut import cut_condition
 from autograd.rules.exact_powers import bits
 from autograd.rules.numbers import Number, number
 
@@ -155,10 +156,21 @@ class Op:
         """
         return tuple(int(partial) if partial in ("0", "1", "-1") else None for partial in self.partials)
 
+    @cached_property
+    def cuts(self) -> tuple[str, ...]:
+        """For each operand the condition, in the language of rows, under which it is not chosen and its partial passes nothing on.
+
+        It is read off the partial's text: where that arrives at a literal 0. ``""`` is never, and ``"True"`` always.
+
+        >>> OPS["relu"].cuts, OPS["maximum"].cuts, OPS["detach"].cuts, OPS["mul"].cuts
+        (('x <= 0',), ('x < y', 'y < x'), ('True',), ('', ''))
+        """
+        return tuple(cut_condition(partial, OPS, self.c) for partial in self.partials)
+
     @property
     def detaches(self) -> bool:
         """Whether the result is the operand itself, and yet no gradient passes."""
-        return self.value == "x" and self.constant_partials == (0,)
+        return self.value == "x" and self.cuts == ("True",)
 
     @cached_property
     def is_comparison(self) -> bool:
@@ -200,18 +212,18 @@ class Op:
 
     @cached_property
     def kernel(self) -> Callable[..., tuple[Any, ...]]:
-        """For floats: ``kernel(x, y)`` is ``(out, dx, dy)``, the result and its local derivatives."""
-        return self._compiled(FLOATS, (self.value, *self.partials))
+        """For floats: ``kernel(x, y)`` is ``(out, dx, dy)``, the result and its local derivatives, ``CUT`` where they are cut."""
+        return self._compiled(FLOATS, self._texts)
 
     @cached_property
     def exact(self) -> Callable[..., tuple[Any, ...]]:
         """The same for int and Fraction: the literals are integers, so Fractions stay Fractions."""
-        return self._compiled(EXACT, (self.value, *self.partials))
+        return self._compiled(EXACT, self._texts)
 
     @cached_property
     def ieee(self) -> Callable[..., tuple[Any, ...]]:
         """The same for floats by the rules of IEEE 754: overflow and poles give inf or nan, and nothing raises."""
-        return self._compiled(IEEE, (self.value, *self.partials))
+        return self._compiled(IEEE, self._texts)
 
     @cached_property
     def defined(self) -> Callable[..., bool]:
@@ -265,6 +277,18 @@ class Op:
         """
         return self._compiled(functions, (self.partials[index],), (*self.operands, "out"))
 
+    def compile_cut(self, functions: "CallTable", index: int) -> Callable[..., Any]:
+        """The function that computes from the operands whether partial ``index`` is cut, by calling ``functions``.
+
+        >>> OPS["relu"].compile_cut(FLOATS, 0)(-1.0)
+        True
+        """
+        return self._compiled(functions, (self.cuts[index],))
+
+    @property
+    def _texts(self) -> tuple[str, ...]:
+        return self.value, *map(grammar.cut_where, self.cuts, self.partials)
+
     def _compiled(self, functions: "CallTable", texts: tuple[str, ...], arguments: tuple[str, ...] = ()) -> FunctionType:
         arguments = arguments or self.operands
         if not self.is_family:
@@ -279,7 +303,7 @@ def _member(family: Op, c: Number) -> Op:
     if not family.is_family:
         raise ValueError(f"row {family.name!r} reads no constant c, so it has no member at {c!r}")
     member = object.__new__(Op)
-    compiled = ("kernel", "exact", "ieee", "defined", "is_convention", "_kinks")  # for the family, without the constant
+    compiled = ("kernel", "exact", "ieee", "defined", "is_convention", "_kinks", "cuts")  # for the family, without the constant
     vars(member).update({key: value for key, value in vars(family).items() if key not in compiled})
     member.c, member.symbol = c, family.symbol.format(c=c if bits(c) <= MAX_SYMBOL_BITS else f"({bits(c)} bits)")
     return member

@@ -264,7 +264,7 @@ def test_several_texts_share_the_result():
 
 def test_compiled_rows_see_nothing_but_what_they_call():
     function = compiled(Floats, "r", ["x"], ["exp(x)"], Floats.FUNCTIONS)
-    assert function.__globals__.keys() == {"__builtins__", "pi", "exp", "r_row"}
+    assert function.__globals__.keys() == {"__builtins__", "pi", "CUT", "exp", "r_row"}
     assert function.__globals__["__builtins__"] == {}
 
 

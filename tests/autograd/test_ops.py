@@ -12,6 +12,7 @@ import sympy as sp
 import autograd
 from autograd import OPS, Op, Value, grad, ops
 from autograd.errors import DomainError, PoleError
+from autograd.rules.cut import CUT
 from autograd.rules.evaluate import evaluate
 from autograd.rules.primitives import PRIMITIVES
 from autograd.value import apply
@@ -21,6 +22,7 @@ from tests.oracle import (
     FAMILIES,
     HELPERS,
     HUGE,
+    POWERS,
     ROWS,
     WITNESSES,
     arguments,
@@ -81,7 +83,7 @@ GENERAL = [(sp.Symbol("c", real=True), THIRD), (WHOLE, 3)]
 
 
 def regions_of(op):
-    return LINE if op.arity == 1 else PLANE + WHOLE_EXPONENTS if op.name in ("power", *HELPERS) else PLANE
+    return LINE if op.arity == 1 else PLANE + WHOLE_EXPONENTS if op.name in POWERS else PLANE
 
 
 def expression(text, names, point):
@@ -379,6 +381,7 @@ KINKS = {
     ops.STEP:               {(0.0,): (0, 0)},
     ops.SIGN:               {(0.0,): (0, 0)},
     ops.HEAVISIDE:          {(0.0,): (0.5, 0)},
+    ops.EXCEEDS:            {(0.0, 0.0): (0.5, 0, 0), (2.0, 2.0): (0.5, 0, 0)},
     ops.ABS:                {(0.0,): (0, 0)},
     ops.RELU:               {(0.0,): (0, 0)},
     ops.LEAKY_RELU.at(0.2): {(0.0,): (0, 0.2)},
@@ -535,7 +538,8 @@ EXACT = [
 def test_fractions_stay_exact(op, operands, want):
     got = evaluate(op, *operands)
     assert got == want
-    assert {type(each) for each in got} == {Fraction}
+    assert {type(each) for each in got if each is not CUT} == {Fraction}
+    assert {type(each) for each in apply(op, *map(Value, operands)).partials} == {Fraction}
 
 
 # --- 7. every row has its name on Value -----------------------------------------------------------------------------
@@ -552,7 +556,7 @@ OPERATORS = {
 def test_the_partials_that_are_one_number_everywhere():
     found = {name: op.constant_partials for name, op in OPS.items() if set(op.constant_partials) != {None}}
     flat = dict.fromkeys(("step", "sign", "heaviside", "detach"), (0,)) | dict.fromkeys(("less", "less_equal", "equal"), (0, 0))
-    assert found == {**flat, "identity": (1,), "neg": (-1,), "add": (1, 1), "sub": (1, -1)}
+    assert found == {**flat, "exceeds": (0, 0), "identity": (1,), "neg": (-1,), "add": (1, 1), "sub": (1, -1)}
 
 
 def test_which_rows_detach_and_rectify():

@@ -137,6 +137,7 @@ BY_HAND: dict[str, Callable[..., tuple[Any, ...]]] = {
     "step": lambda x: (x > 0, 0, 0),
     "sign": lambda x: (sign(x), 0, 0),
     "heaviside": lambda x: (Fraction(1 + sign(x), 2), 0, 0),
+    "exceeds": lambda x, y: (Fraction(1 + sign(x - y), 2), 0, 0, 0, 0, 0),
     "detach": lambda x: (x, 0, 0),
     "identity": lambda x: (x, 1, 0),
     "neg": lambda x: (-x, -1, 0),
