@@ -95,8 +95,10 @@ class _Reading:
             case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right):
                 return _both(self.cut(left), self.cut(right))
             case ast.IfExp(test=test, body=body, orelse=orelse):
-                chosen, sides = self._holds(test), (self.cut(body), self.cut(orelse))
-                return _either(_both(chosen, sides[0]), _both(_not(chosen), sides[1]))
+                holds, first, second = self._holds(test), self.cut(body), self.cut(orelse)
+                if first is True:
+                    return _either(holds, second)
+                return _either(_both(holds, first), _both(_not(holds), second))
             case ast.Call(func=ast.Name(id=name), args=arguments) if name not in PRIMITIVES:
                 row = self._rows[name]
                 return self.cut(_Substitute(row.operands, arguments).visit(ast.parse(row.value, mode="eval").body))

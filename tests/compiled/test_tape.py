@@ -121,7 +121,9 @@ def run_as_python(function):
     names = {**vars(autograd), **{p.label: p.data for p in values}, "pi": 3.141592653589793}
     names |= {f"x_{k}_": number for k, number in enumerate(function.examples[0].tolist())}
     family = {name: lambda x, c, name=name: OPS[name].at(c).kernel(float(x))[0] for name in ("leaky_relu", "elu")}
-    rows = {name: lambda x, y, name=name: OPS[name].kernel(float(x), float(y))[0] for name in ("power_dx", "power_dy", "exceeds")}
+    rows = {
+        name: lambda x, y, name=name: OPS[name].kernel(float(x), float(y))[0] for name in ("power_dx", "power_dy", "exceeds")
+    }
     lines = str(program).replace(".grad", "_grad").replace("·", "*").replace("[", "_").replace("]", "_").splitlines()
     statements = [each.removeprefix("adjoints, from ") for each in lines if "=" in each]
     scope = {**names, **family, **rows, **{f"{p.label}_grad": 0.0 for p in values}}
