@@ -35,13 +35,15 @@ class Cut(float):
     __slots__ = ()
 
     def __mul__(self, other: Any) -> Any:
-        if isinstance(other, float):
+        if type(other) is float or isinstance(other, float):  # asking for the type is faster
             return self
         return type(other)() if isinstance(other, int | Fraction | complex) else NotImplemented
 
     __rmul__ = __mul__
 
     def __add__(self, other: Any) -> Any:
+        if type(other) is float:
+            return other
         return other if isinstance(other, int | float | Fraction | complex) else NotImplemented
 
     __radd__ = __add__
