@@ -22,7 +22,10 @@ ROOMS = {
         < functional < checking compiled expressions < explaining
     """,
     "autograd.rules": "primitives numbers < complex_primitives cut exact_powers < grammar < op < evaluate formula_tree < notation < mathml",
-    "autograd.checking": "graph_facts rounding report watching < stale_data complex_step < differences < verdicts < suspects < gradients traps < diagnosis",
+    "autograd.checking": """
+        graph_facts rounding report watching softmax_facts < stale_data complex_step < differences < verdicts < suspects
+        < gradients traps network_traps cut_parameters < diagnosis
+    """,
     "autograd.expressions": "callable_rows errors < numerals < tokens < reader",
     "autograd.explaining": "folded statements answers < line_breaks < derivation paths named_graph < chain_rule forward_mode costs why_backward < quiz",
     "autograd.compiled": """

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import overload
 
+from autograd.checking.cut_parameters import cut_parameters
 from autograd.checking.graph_facts import Finding, Subject
+from autograd.checking.network_traps import equal_neurons, gradients_by_depth, softmax_of_one, softmax_of_softmax
 from autograd.checking.stale_data import stale_data
 from autograd.checking.traps import (
     flat_operations,
@@ -26,8 +28,17 @@ CHECKS = {
     unreached_parameters: "every parameter is in the graph",
     flat_operations: "no operation of one operand is flat in all the examples",
     zero_derivatives: "every parameter has a way to the output without a local derivative of 0",
+    equal_neurons: "no two neurons of a layer have the same parameters and gradients",
+    softmax_of_one: "no softmax has a single output",
+    softmax_of_softmax: "no softmax is taken of probabilities",
+    gradients_by_depth: "gradients neither vanish nor explode from layer to layer",
 }
 """The checks in the order of the report, each with what is true if it finds nothing."""
+
+WITH_FUNCTION = {cut_parameters: "every parameter moves the function as its derivative in the graph says"}
+"""The check that needs the function; it comes first."""
+
+TOLD_BY_CUTS = ("unreached parameter", "zero derivative")  # kinds that say less of a node than that it is cut
 
 LINE_CHARS = 100  # of a printed report
 
@@ -44,10 +55,11 @@ class Report(Sequence[Finding]):
     (1, 'zero derivative', True, ())
     """
 
-    __slots__ = ("_findings", "_about", "unchecked")
+    __slots__ = ("_findings", "_about", "unchecked", "_checked")
 
-    def __init__(self, findings: Iterable[Finding], about: str, unchecked: Iterable[str]) -> None:
+    def __init__(self, findings: Iterable[Finding], about: str, unchecked: Iterable[str], checked: Iterable[str]) -> None:
         self._findings, self._about, self.unchecked = tuple(findings), about, tuple(unchecked)
+        self._checked = tuple(checked)
 
     @overload
     def __getitem__(self, index: int) -> Finding: ...
@@ -84,11 +96,13 @@ class Report(Sequence[Finding]):
             if len(messages) > LISTED_MOST:
                 yield kind, f"... and {len(messages) - LISTED_MOST} more of this kind: the report is a sequence of all."
         if not self:
-            yield from (("checked", fact) for fact in CHECKS.values())
+            yield from (("checked", fact) for fact in self._checked)
         yield from (("not checked", sentence) for sentence in self.unchecked)
 
 
-def diagnose(output: Value, parameters: Iterable[Value] | None = None) -> Report:
+def diagnose(
+    output: Value, parameters: Iterable[Value] | None = None, *, function: Callable[[], Value] | None = None
+) -> Report:
     r"""Look for the classic traps of backpropagation in the graph of ``output``, and say what to do about those found.
 
     ========================  ==========================================================================================
@@ -99,21 +113,33 @@ def diagnose(output: Value, parameters: Iterable[Value] | None = None) -> Report
     dead relu, saturated,     an operation passes no gradient on, in any example: nodes are grouped by their scopes, so
     stationary                that one neuron is one finding, and a relu that is off in some examples only is none
     zero derivative           a parameter all of whose paths have a local derivative of exactly 0
+    equal weights             neurons of a layer with the same parameters and the same gradients: training keeps them equal
+    softmax of one output     its result is 1 and its derivative 0, whatever the logit
+    softmax of softmax        its logits are probabilities already, so that it cannot become sure
+    vanishing gradient,       from the last layer to the first the gradient shrinks or grows a thousandfold, step by step
+    exploding gradient
+    cut                       given ``function``: moving a parameter moves the output in another way than the graph says,
+                              because .data, ``detach`` or a function of ``math`` took a number out of the graph
     ========================  ==========================================================================================
 
     Nodes have the names that explanations and pictures give them: their labels, or v1, v2, ... Of a node that was made inside
     ``debug()`` the report quotes the line of your code. No data and no grad are changed. The time is proportional to the size
-    of the graph.
+    of the graph; a function is called nine times for each parameter, with its data moved a little, and put back afterwards.
+
+    Layers and neurons are scopes, which ``nn`` opens and your own code may: ``with scope("layer1"):``. A layer is a part of the
+    network with parameters; in a graph without scopes, the operations of one operand along a path are its depth.
 
     Args:
         output: the value on which ``backward()`` was called or will be.
         parameters: the values that are trained, such as ``model.parameters()``; by default all leaves that are not constants.
+        function: takes no arguments, and computes the output anew from the data of the parameters. With it, cuts are found.
 
     Returns:
         A sequence of findings, each with ``kind``, ``node`` and ``message``. It is empty if all is well.
 
     Raises:
-        TypeError: if the output or a parameter is no ``Value``, or holds no number.
+        TypeError: if the output or a parameter is no ``Value``, or holds no number; if the function is none, or needs arguments.
+        ValueError: if the function does not give the output again.
 
     The gradients were never set to 0:
 
@@ -137,6 +163,14 @@ def diagnose(output: Value, parameters: Iterable[Value] | None = None) -> Report
         to do: look for a number (.data) taken where the Value was meant, for a copy of it, or for a
         layer that is not called.
 
+    Another is read and stays in the graph as a constant: the function knows better than the graph does.
+
+    >>> f = lambda: w * w.data
+    >>> [finding] = diagnose(f(), [w], function=f)
+    >>> print(finding.kind, finding.message.partition(": .data")[0], sep="\n")
+    cut
+    moving w moves v1: the derivative by differences is 6, but in the graph it is 3. The number 3.0 in v1 = w * 3.0 follows it, and yet is a constant to backward()
+
     An overflow, and the line that made it:
 
     >>> from autograd import debug
@@ -151,10 +185,31 @@ def diagnose(output: Value, parameters: Iterable[Value] | None = None) -> Report
     """
     if not isinstance(output, Value):
         raise TypeError(f"diagnose looks at the graph of a Value, but the output is {described(output)}")
-    subject = Subject(output, None if parameters is None else _checked(parameters))
-    findings = (_with_line(finding) for check in CHECKS for finding in check(subject))
+    subject = Subject(output, None if parameters is None else _checked(parameters), _called_without_arguments(function))
+    checks = {**(WITH_FUNCTION if function else {}), **CHECKS}
+    findings = [_with_line(finding) for check in checks for finding in check(subject)]
+    cut = {finding.node for finding in findings if finding.kind == "cut"}
+    findings = [finding for finding in findings if finding.kind not in TOLD_BY_CUTS or finding.node not in cut]
     size = f"{counted(len(subject.order), 'node')} and {counted(len(subject.parameters), 'parameter')}"
-    return Report(findings, f"the graph of {subject.path(output)}, of {size}", _unchecked(subject))
+    return Report(findings, f"the graph of {subject.path(output)}, of {size}", _unchecked(subject), checks.values())
+
+
+def _called_without_arguments(function: Callable[[], Value] | None) -> Callable[[], Value] | None:
+    if function is None:
+        return None
+    if not callable(function):
+        raise TypeError(f"the function of diagnose computes the output anew, but got {described(function)}")
+    from inspect import signature  # here, because importing it takes longer than importing all of autograd
+
+    try:
+        signature(function).bind()
+    except TypeError:
+        raise TypeError(
+            "the function of diagnose takes no arguments, since it reads the data of the parameters: write function=lambda: f(w)"
+        ) from None
+    except ValueError:  # Python does not know the signature
+        pass
+    return function
 
 
 def _checked(parameters: Iterable[Value]) -> list[Value]:

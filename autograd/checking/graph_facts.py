@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -31,6 +31,7 @@ class Subject:
     Args:
         output: the last node.
         parameters: the values that are trained; None for all leaves that are not constants.
+        function: computes the output anew from the present data of the parameters; None if it is not known.
 
     Raises:
         TypeError: if a node of the graph holds no number.
@@ -43,8 +44,13 @@ class Subject:
     [3.0, 6.0]
     """
 
-    def __init__(self, output: Value, parameters: Iterable[Value] | None = None) -> None:
-        self.output = output
+    def __init__(
+        self,
+        output: Value,
+        parameters: Iterable[Value] | None = None,
+        function: Callable[[], Value] | None = None,
+    ) -> None:
+        self.output, self.function = output, function
         self.order = topological_order(output)
         self.place = {node: place for place, node in enumerate(self.order, start=1)}
         if parameters is None:
