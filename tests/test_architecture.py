@@ -27,7 +27,10 @@ ROOMS = {
         < gradients traps network_traps cut_parameters < diagnosis
     """,
     "autograd.expressions": "callable_rows errors < numerals < tokens < reader",
-    "autograd.explaining": "folded statements answers < line_breaks < derivation paths named_graph < chain_rule forward_mode costs why_backward < quiz",
+    "autograd.explaining": """
+        folded statements answers < line_breaks < derivation paths named_graph < cut_paths probabilities
+        < chain_rule forward_mode costs why_backward < quiz
+    """,
     "autograd.compiled": """
         executor tape < plain steps arguments saving tracing print_tape < parameters domain_check arrays native
         < print_steps executors requirements < bound_program < program

@@ -8,10 +8,12 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from autograd.checking.stale_data import require_consistent
+from autograd.explaining.cut_paths import ends_in_words
 from autograd.explaining.derivation import Derivation
 from autograd.explaining.folded import Fold, FoldedGraph
 from autograd.explaining.named_graph import NamedGraph
-from autograd.explaining.paths import Path, paths, top_paths
+from autograd.explaining.paths import Path, PathCount, counted_paths, paths, top_paths
+from autograd.explaining.probabilities import InProbabilities
 from autograd.explaining.statements import (
     MAX_OPERATIONS,
     Excerpt,
@@ -24,11 +26,13 @@ from autograd.explaining.statements import (
     listed,
     phrase,
     product,
+    stated,
     total,
 )
 from autograd.graph import leaves_of
-from autograd.rules.formula_tree import Derivative, Numeral, Product, Route, side_by_side
+from autograd.rules.formula_tree import Derivative, Numeral, PartialDerivative, Product, Route, side_by_side
 from autograd.rules.notation import TEXT, prints_exactly
+from autograd.rules.op import Op
 from autograd.value import Value
 
 MAX_LEAVES = 10  # that explain takes as sources if none is named
@@ -46,6 +50,9 @@ def explain(
     .. math:: \frac{\mathrm{d} L}{\mathrm{d} w} = \sum_{\text{paths}} \frac{\partial L}{\partial v_n}\cdots\frac{\partial v_1}{\partial w}
 
     A round ∂ marks a local derivative, of one step with respect to one of its inputs; a straight d a total one, over all paths.
+    The steps are those on a path; of what is not, the number stands in the formula. A path ends where an operation passes
+    nothing on, such as ``detach`` or a dead relu: a sentence says how many do, and where. If the derivative is made of the
+    probabilities of a softmax, the last line says so: p - y, of a cross-entropy.
 
     Args:
         output: the value to differentiate.
@@ -70,16 +77,12 @@ def explain(
     >>> print(explain(x * y + x, x))
     The formula
       v2 = x*y + x
-      where
-        x = 2
-        y = -3
+      where x = 2, y = -3
     <BLANKLINE>
     The steps and their local derivatives
       v1 = x*y = 2*(-3) = -6
         ∂v1/∂x = y = -3
-      v2 = v1 + x = -6 + 2 = -4
-        ∂v2/∂v1 = 1
-        ∂v2/∂x = 1
+      v2 = v1 + x = -6 + 2 = -4, with ∂v2/∂v1 = 1, ∂v2/∂x = 1
     <BLANKLINE>
     dv2/dx: the sum over all paths
       x → v1 → v2
@@ -126,11 +129,11 @@ class _Explanation:
         self.output, self.sources = output, dict.fromkeys(sources)
         self.more_leaves, self.fold, self.max_paths, self.max_steps = more_leaves, fold, max_paths, max_steps
         self._require_explainable()
-        self.operations = [node for node in self.folded.order if self.folded.inputs(node)]
+        self.operations = list(self.graph.steps)
         self.adjoints: dict[Value, Any] = {output: self.folded.one}
-        self.counts = {output: 1}  # of the paths to a source
         self.sizes: dict[Value, Any] = {output: self.folded.one}  # of their products, added up
         self.edges = list(self._backward())
+        self.counts = {source: counted_paths(self.folded, source) for source in self.sources}
         self.shown = {source: self._shown_paths(source) for source in self.sources}
 
     def _require_explainable(self) -> None:
@@ -143,20 +146,18 @@ class _Explanation:
 
     def _backward(self) -> Iterator[_Edge]:
         for node in reversed(self.operations):
-            if node not in self.folded.between:
+            if node not in self.folded.told:
                 continue
-            count = self.counts[node] if node in self.sources else self.counts.pop(node)  # it may be a long number
-            for slot, source in enumerate(self.folded.inputs(node)):
-                if source in self.folded.between:
-                    partial = self.folded.partials(node)[slot]
+            for slot in self.folded.told_slots(node):
+                if self.folded.passes(node, slot):
+                    source, partial = self.folded.inputs(node)[slot], self.folded.partials(node)[slot]
                     contribution = partial * self.adjoints[node]
                     self.adjoints[source] = self.adjoints.get(source, self.folded.zero) + contribution
-                    self.counts[source] = self.counts.get(source, 0) + count
                     self.sizes[source] = self.sizes.get(source, self.folded.zero) + abs(partial) * self.sizes[node]
                     yield _Edge(node, slot, source, contribution)
 
     def _shown_paths(self, source: Value) -> list[Path]:
-        if self.counts.get(source, 0) <= self.max_paths:
+        if self.counts[source] <= self.max_paths:
             return list(paths(self.output, source, self.fold))
         return top_paths(self.output, source, self.max_paths, self.fold)
 
@@ -166,8 +167,10 @@ class _Explanation:
         if self.operations:
             yield Section(["The steps and their local derivatives"], list(self.local_derivatives()))
         for source in self.sources:
-            count = self.counts.get(source, 0)
-            title = "the sum over all paths" if count > 1 else "along the only path" if count else "no path"
+            count = self.counts[source]
+            several = "the sum over all paths" + (" that are not cut" if count.cut else "")
+            only = "along the only path" + (" that is not cut" if count.cut else "")
+            title = several if count > 1 else only if count else "every path is cut" if count.cut else "no path"
             derivative = self.graph.derivative(self.output, source)
             yield Section([title], list(self.by_paths(source, derivative)), derivative)
         if self.edges:
@@ -178,39 +181,62 @@ class _Explanation:
     def formula(self) -> Iterator[Line | Prose]:
         """What the learner wrote, and the numbers of its leaves."""
         graph = self.graph
-        defined = Excerpt(list(graph.defined), self.max_steps, self.folded.between.__contains__)
-        yield from defined.lines(lambda node: [Line(equation(*graph.definition(node)))], _left_out(defined, "line"))
+        defined = Excerpt(list(graph.defined), self.max_steps, self.folded.told.__contains__)
+        yield from defined.lines(self._definition, _left_out(defined, "line"))
         leaves = graph.leaves_in(defined.shown) if graph.defined else [self.output]
-        level = int(leaves != [self.output])
-        if leaves and level:
-            yield Prose(["where"])
-        given = Excerpt(leaves, self.max_steps)
-        yield from given.lines(
-            lambda leaf: [Line(equation(graph.name(leaf), Numeral(leaf.data)), level)], _left_out(given, "number", level)
-        )
+        if leaves == [self.output]:
+            yield Line(equation(graph.name(self.output), Numeral(self.output.data)))
+        elif leaves:
+            given = Excerpt(leaves, self.max_steps)
+            first, *last = (self._numbers(part) for part in given.parts)
+            yield Prose(phrase("where {}", first))
+            if last:
+                yield _left_out(given, "number")
+                yield Prose(phrase("and {}", *last))
         if self.more_leaves:
             yield Prose(
                 [f"There are {self.more_leaves} more leaves. Name those whose derivatives you want: explain(output, source)."]
             )
 
+    def _definition(self, node: Value) -> Iterator[Line]:
+        """A line of the formula, with its number if the node is no step."""
+        number = [] if node in self.graph.steps else [Numeral(node.data)]
+        yield Line(equation(*self.graph.definition(node), *number))
+
+    def _numbers(self, leaves: Sequence[Value]) -> Phrase:
+        return phrase(", ".join(["{}"] * len(leaves)), *(stated(self.graph.name(leaf), leaf.data) for leaf in leaves))
+
     # --- the steps ---------------------------------------------------------------------------------------------------
 
     def local_derivatives(self) -> Iterator[Line | Prose]:
         """Each operation as an equation, in symbols and in numbers, and below it its derivatives on the way to the sources."""
-        operations = Excerpt(self.operations, self.max_steps, self.folded.between.__contains__)
+        operations = Excerpt(self.operations, self.max_steps)
         if any(map(self.folded.is_folded, operations.shown)):
             yield Prose(["A folded scope is one step; its local derivatives are sums over the paths inside."])
         yield from operations.lines(self._operation, _left_out(operations, "step"))
 
     def _operation(self, node: Value) -> Iterator[Line]:
-        graph, inputs = self.graph, self.folded.inputs(node)
+        """The step, with its local derivatives behind it where they are 1 or -1 everywhere, and below it the others."""
+        graph, slots = self.graph, self.folded.told_slots(node) if node in self.folded.told else []
+        behind = [slot for slot in slots if self._is_constant(node, slot)]
         written = graph.written(node), graph.written(node, in_numbers=True)
-        yield Line(equation(graph.name(node), *written, Numeral(node.data)))
-        for slot, source in enumerate(inputs):
-            if source in self.folded.between:
+        constants = [phrase("{} = {}", self._partial(node, slot), Numeral(self.folded.partials(node)[slot])) for slot in behind]
+        remark = phrase(f", with {', '.join(['{}'] * len(behind))}", *constants) if behind else []
+        yield Line(equation(graph.name(node), *written, Numeral(node.data)), remark=remark)
+        for slot in slots:
+            if slot not in behind:
                 formulas = [*graph.local_derivative(node, slot), *graph.local_derivative(node, slot, in_numbers=True)]
                 partial = Numeral(self.folded.partials(node)[slot])
-                yield Line(equation(graph.partial_derivative(node, source), *formulas, partial), 1, self._which(node, slot))
+                ends = [] if self.folded.passes(node, slot) else ["  (cut: it passes nothing on)"]
+                yield Line(equation(self._partial(node, slot), *formulas, partial), 1, [*self._which(node, slot), *ends])
+
+    def _partial(self, node: Value, slot: int) -> PartialDerivative:
+        return self.graph.partial_derivative(node, self.folded.inputs(node)[slot])
+
+    def _is_constant(self, node: Value, slot: int) -> bool:
+        if self.folded.is_folded(node) or not isinstance(node.op, Op) or self._which(node, slot):
+            return False
+        return node.op.constant_partials[slot] in (1, -1)
 
     def _which(self, node: Value, slot: int) -> Phrase:
         operand = self.graph.operand(node, slot)
@@ -220,23 +246,30 @@ class _Explanation:
 
     def by_paths(self, source: Value, derivative: Derivative) -> Iterator[Line | Prose]:
         """Each path as a product of named factors and of numbers; then the sum of all."""
-        count, shown = self.counts.get(source, 0), self.shown[source]
+        count, shown = self.counts[source], self.shown[source]
         result = Numeral(self.adjoints.get(source, self.folded.zero))
         if count == 1:
             yield Line(equation(derivative, *self._product(shown[0])))
+            yield from self._ends(count)
             return
-        if count == 0:
+        if count == 0 and not count.cut:
             names = self.graph.name(self.output), self.graph.name(source)
             yield Line([Side("", phrase("{} does not depend on {}.", *names))])
         for path in shown:
             yield Line(equation(Route(side_by_side(path.nodes[::-1], self.graph.name))))
             first, *rest = self._product(path)
             yield Line(equation(first, *rest), 1, self._operands(path))
+        yield from self._ends(count)
         if count > len(shown):
             yield Prose([self._share(source)])
             yield Line(equation(derivative, result))
         else:
             yield Line(equation(derivative, *[total([path.product for path in shown])] * (count > 0), result))
+
+    def _ends(self, count: PathCount) -> Iterator[Prose]:
+        """Where the other paths end, in one sentence."""
+        if count.ends:
+            yield Prose(ends_in_words(self.graph, count))
 
     def _product(self, path: Path) -> list[Any]:
         factors = side_by_side(list(pairwise(path.nodes)), lambda edge: self.graph.partial_derivative(*edge))
@@ -274,6 +307,8 @@ class _Explanation:
             edges_to.setdefault(edge.source, []).append(edge)
         edges = Excerpt(self.edges, self.max_steps)
         yield from edges.lines(lambda edge: self._accumulated(edge, edges_to[edge.source]), _left_out(edges, "line"))
+        if not self.fold:
+            yield from InProbabilities(self.graph, self.shown, self.counts, self.adjoints).lines()
 
     def _accumulated(self, edge: _Edge, edges: Sequence[_Edge]) -> Iterator[Line]:
         """A contribution, and after the last one to a node their sum."""

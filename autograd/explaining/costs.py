@@ -9,6 +9,7 @@ from functools import reduce
 from operator import or_
 from typing import NamedTuple
 
+from autograd.explaining.folded import FoldedGraph
 from autograd.graph import leaves_of, names, topological_order
 from autograd.recording import NUMBERS
 from autograd.rules.notation import TEXT
@@ -113,7 +114,8 @@ def compare_modes(output: Value, sources: Value | Iterable[Value] | None = None)
     which all three ways need, are not counted. With E edges between V nodes on the way from the sources to the output
     (``x * x`` has two edges), reverse mode takes a multiplication for each edge except those into the output, and E - (V - 1)
     additions. Forward mode takes, for each source and the part of the graph that depends on it, a multiplication for each edge
-    except those out of the source, and E - (V - 1) additions. No path is walked, however many there are.
+    except those out of the source, and E - (V - 1) additions. No path is walked, however many there are. Edges at which paths are
+    cut, and what lies behind, cost nothing: all three ways leave them out.
 
     Args:
         output: the value to differentiate.
@@ -141,17 +143,18 @@ def compare_modes(output: Value, sources: Value | Iterable[Value] | None = None)
     for end in (output, *(named or ())):
         if not isinstance(end, Value):
             raise TypeError(f"compare_modes counts from Values to a Value, but got {end!r} of type {type(end).__name__}")
-    order = topological_order(output)
-    starts = set(leaves_of(order) if named is None else named).intersection(order)
+    sources = leaves_of(topological_order(output)) if named is None else named
+    graph = FoldedGraph(output, sources)
+    starts = graph.between.intersection(sources)
     inputs: Inputs = {}
-    for node in order:
-        slots = [slot for slot, source in enumerate(node.inputs) if source in inputs]
-        if slots or node in starts:
+    for node in graph.order:
+        if node in graph.between:
+            slots = graph.slots(node)
             inputs[node] = [node.inputs[slot] for slot in slots]
-        if slots:
-            NUMBERS.partial(node, slots[0])  # refuses a closure
+            if slots:
+                NUMBERS.partial(node, slots[0])  # refuses a closure
     return Comparison(
-        output=TEXT.name(names(order, [output])[output]),
+        output=TEXT.name(names(graph.order, [output])[output]),
         sources=len(starts),
         paths=_path_by_path(output, starts, inputs),
         forward=_forward(starts, inputs),

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from autograd.explaining.line_breaks import rows, written
+from autograd.explaining.line_breaks import INDENT_CHARS, rows, written
 from autograd.explaining.statements import Line, Phrase, Prose, Section, phrase
 from autograd.rules.mathml import MATHML
 from autograd.rules.notation import LATEX, TEXT, Notation
 from autograd.text import escaped_for_markdown
 
-LINE_WIDTH_CHARS = 100  # of a line that can be broken, without its indentation
-INDENT_CHARS = 8  # before the innermost lines
+LINE_WIDTH_CHARS = 100  # of a line that can be broken, with its indentation
 MIN_LINE_CHARS = 30  # on the narrowest terminal
 MATHML_NAMESPACE = "http://www.w3.org/1998/Math/MathML"
 SPACE = '<mspace height="3ex"/>'  # above a section
@@ -43,9 +42,9 @@ class Derivation:
     def __init__(self, sections: Iterable[Section]) -> None:
         self._sections = list(sections)
 
-    def to_text(self, columns: int = LINE_WIDTH_CHARS + INDENT_CHARS) -> str:
+    def to_text(self, columns: int = LINE_WIDTH_CHARS) -> str:
         """Return plain text whose lines are broken to fit into so many columns: those of a terminal, say."""
-        width = max(columns - INDENT_CHARS, MIN_LINE_CHARS)
+        width = max(columns - INDENT_CHARS, MIN_LINE_CHARS)  # a section's lines stand indented below its heading
         return "\n\n".join("\n".join(_typeset(TEXT, section, width)) for section in self._sections)
 
     def __str__(self) -> str:
@@ -111,4 +110,5 @@ def _aligned(blocks: Iterable[Iterable[str]]) -> str:
 
 def _markdown(said: Phrase) -> str:
     """Words with Markdown's own signs escaped, and formulas in dollar signs."""
-    return "".join(escaped_for_markdown(run) if isinstance(run, str) else f"${LATEX.write(run)}$" for run in said)
+    words = "".join(escaped_for_markdown(run) if isinstance(run, str) else f"${LATEX.write(run)}$" for run in said)
+    return words.replace("\N{NO-BREAK SPACE}", " ")

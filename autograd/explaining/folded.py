@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 
 from autograd.graph import topological_order
 from autograd.recording import NUMBERS
+from autograd.rules.cut import CUT
+from autograd.rules.op import Op
 from autograd.scopes import Scope
 from autograd.value import Constant, Value
 
@@ -15,6 +17,8 @@ Fold: TypeAlias = int | str | Iterable[str]
 
 class FoldedGraph:
     r"""The nodes that an output was computed from, each with its inputs and its local derivatives.
+
+    An edge is cut where the local derivative is ``CUT``: the operand is not chosen, and nothing is passed on to it. Paths end there.
 
     Of a folded scope only the nodes that leave it remain, each as one operation on the nodes that enter the scope:
 
@@ -26,6 +30,13 @@ class FoldedGraph:
             computed from, unless another source is among it.
         fold: scopes by name (``"layer1"``, ``"layer1/neuron2"``, or a list of names), or a depth: 1 folds each outermost scope,
             2 each scope inside one.
+
+    Attributes:
+        order: the nodes that are visible, each after its inputs.
+        reached: those to which the backward pass comes from the output.
+        between: those on a path from a source to the output that is cut nowhere.
+        told: these, and those on a way from the output to an operation that cuts a path at these numbers, as a dead relu does:
+            what an explanation speaks of. (``detach`` and ``step`` cut at all numbers: there is nothing to tell of that way.)
 
     Raises:
         TypeError: if the output or a source is no Value, or fold is none of these.
@@ -56,15 +67,79 @@ class FoldedGraph:
         self._place = {node: place for place, node in enumerate(self.all_nodes)}
         self._inputs: dict[Value, tuple[Value, ...]] = {}
         self._partials: dict[Value, tuple[Any, ...]] = {}
+        self._passing: dict[Value, set[Value]] = {}  # for a folded node, what the backward pass comes to inside
         visible = {output}
         for node in reversed(self.all_nodes):
             if node in visible:
                 visible.update(self.inputs(node))
         self.order = [node for node in self.all_nodes if node in visible]
-        self.between = set(sources).intersection(self.order)
+        sources = set(sources).intersection(self.order)
+        self.reached = reached = self._reached_from_output()
+        self.depending = self._depending_on(sources)
+        self.between = self._leading_to(sources & reached, reached)
+        ends = {node for node in reached if any(self.cuts_here(node, slot) for slot in range(len(self.inputs(node))))}
+        self.told = self._leading_to((sources & reached) | ends, reached)
+
+    def _reached_from_output(self) -> set[Value]:
+        """The nodes to which the backward pass comes."""
+        reached = {self.output}
+        for node in reversed(self.order):
+            if node in reached:
+                reached.update(source for slot, source in enumerate(self.inputs(node)) if self.passes(node, slot))
+        return reached
+
+    def _leading_to(self, ends: set[Value], reached: set[Value]) -> set[Value]:
+        """The nodes among those reached from which the backward pass comes to one of the ends."""
+        leading = set(ends)
         for node in self.order:
-            if any(source in self.between for source in self.inputs(node)):
-                self.between.add(node)
+            if node in reached and any(
+                source in leading and self.passes(node, slot) for slot, source in enumerate(self.inputs(node))
+            ):
+                leading.add(node)
+        return leading
+
+    def _depending_on(self, sources: set[Value]) -> set[Value]:
+        """The nodes that are computed from the sources, whether a derivative passes or not."""
+        depending = set(sources)
+        for node in self.order:
+            if any(source in depending for source in self.inputs(node)):
+                depending.add(node)
+        return depending
+
+    # --- edges ----------------------------------------------------------------------------------------------------------
+
+    def passes(self, node: Value, slot: int) -> bool:
+        """Whether the local derivative of the node with respect to an input passes anything on: it does unless it is cut."""
+        if not self.is_folded(node):
+            return not (node.cuts and node.cuts[slot])
+        if node not in self._passing:
+            reached = {node}
+            for user in reversed(self._inside(node)):
+                if user in reached:
+                    cuts = user.cuts or (False,) * len(user.inputs)
+                    reached.update(source for source, cut in zip(user.inputs, cuts, strict=True) if not cut)
+            self._passing[node] = reached
+        return self.inputs(node)[slot] in self._passing[node]
+
+    def cuts_here(self, node: Value, slot: int) -> bool:
+        """Whether a path ends here at these numbers, though not at all numbers."""
+        if self.passes(node, slot) or self.inputs(node)[slot] not in self.depending:
+            return False
+        return self.is_folded(node) or not isinstance(node.op, Op) or node.op.cuts[slot] != "True"
+
+    def slots(self, node: Value) -> list[int]:
+        """The slots through which paths go on towards a source."""
+        return [slot for slot, source in enumerate(self.inputs(node)) if source in self.between and self.passes(node, slot)]
+
+    def told_slots(self, node: Value) -> list[int]:
+        """The slots whose local derivatives an explanation tells: those that pass something on, and those that cut it here."""
+        return [
+            slot
+            for slot, source in enumerate(self.inputs(node))
+            if self.cuts_here(node, slot) or (source in self.told and self.passes(node, slot))
+        ]
+
+    # --- nodes ----------------------------------------------------------------------------------------------------------
 
     def inputs(self, node: Value) -> tuple[Value, ...]:
         """What the node reads: its operands, with multiplicity; of a folded scope each node that enters it, once."""
@@ -94,8 +169,10 @@ class FoldedGraph:
         adjoints: dict[Value, Any] = {node: self.one}
         for user in reversed(self._inside(node)):
             for slot, source in enumerate(user.inputs):
-                adjoints[source] = adjoints.get(source, self.zero) + NUMBERS.partial(user, slot) * adjoints[user]
-        return tuple(adjoints[source] for source in self.inputs(node))
+                partial = NUMBERS.partial(user, slot)
+                if user in adjoints and partial is not CUT:
+                    adjoints[source] = adjoints.get(source, self.zero) + partial * adjoints[user]
+        return tuple(adjoints.get(source, CUT) for source in self.inputs(node))
 
     def is_folded(self, node: Value) -> bool:
         """Whether the node stands for several operations."""

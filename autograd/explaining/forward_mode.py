@@ -8,9 +8,11 @@ from operator import add
 from typing import Any
 
 from autograd.checking.stale_data import require_consistent
+from autograd.explaining.cut_paths import ends_in_words
 from autograd.explaining.derivation import Derivation
 from autograd.explaining.folded import Fold
 from autograd.explaining.named_graph import NamedGraph
+from autograd.explaining.paths import counted_paths
 from autograd.explaining.statements import MAX_OPERATIONS, Excerpt, Line, Prose, Section, equation, phrase, total
 from autograd.rules.formula_tree import Name, Numeral, Product, Sum, side_by_side
 from autograd.value import Value
@@ -43,8 +45,8 @@ def explain_forward(output: Value, source: Value, fold: Fold = ()) -> Derivation
     >>> x, y = Value(2.0, "x"), Value(-3.0, "y")
     >>> print(explain_forward(x * y + x, x))
     Forward mode: the derivative of every step with respect to x, from left to right
-      A tangent is the derivative of a node with respect to x. It goes along with the number, and the pair
-      is called a dual number. What does not depend on x has the tangent 0, and is left out.
+      A tangent is the derivative of a node with respect to x. It goes along with the number, and the
+      pair is called a dual number. What does not depend on x has the tangent 0, and is left out.
       x = 2
         x.tangent = 1
       v1 = x*y = -6
@@ -68,16 +70,19 @@ class _Forward:
         self.folded = folded = self.graph.folded
         self.output, self.source = output, source
         require_consistent(output)
-        self.operations = [node for node in folded.order if node in folded.between and node is not source]
+        self.operations = [node for node in self.graph.steps if node is not source]
         self.tangents: dict[Value, Any] = {source: folded.one}
         for node in self.operations:
+            if node not in folded.told:
+                continue  # it is read where nothing is passed on
             contributions = [partial * tangent for _, partial, tangent in self.arriving(node)]
             self.tangents[node] = reduce(add, contributions, folded.zero)  # sum() would round otherwise from Python 3.12 on
 
     def arriving(self, node: Value) -> list[tuple[Value, Any, Any]]:
         """The inputs that depend on the source, each with the local derivative and the tangent that are multiplied."""
-        pairs = zip(self.folded.inputs(node), self.folded.partials(node), strict=True)
-        return [(read, partial, self.tangents[read]) for read, partial in pairs if read in self.tangents]
+        slots = [slot for slot in self.folded.told_slots(node) if self.folded.passes(node, slot)]
+        inputs, partials = self.folded.inputs(node), self.folded.partials(node)
+        return [(inputs[slot], partials[slot], self.tangents[inputs[slot]]) for slot in slots]
 
     def sections(self) -> Iterator[Section]:
         source = self.graph.name(self.source)
@@ -100,8 +105,13 @@ class _Forward:
         operations = Excerpt(self.operations, MAX_OPERATIONS)
         yield from operations.lines(self.shown, Prose([f"{operations.num_left_out} steps between are left out."]))
         derivative = graph.derivative(self.output, self.source)
+        count = counted_paths(self.folded, self.source)
+        if count.cut:
+            yield Prose(ends_in_words(graph, count))
         if self.output in self.tangents:
             yield Line(equation(derivative, graph.tangent(self.output), Numeral(self.tangents[self.output])))
+        elif count.cut:
+            yield Line(equation(derivative, Numeral(self.folded.zero)))
         else:
             yield Prose(phrase("{} does not depend on {}.", graph.name(self.output), source))
             yield Line(equation(derivative, Numeral(self.folded.zero)))
@@ -109,11 +119,14 @@ class _Forward:
     def shown(self, node: Value) -> Iterator[Line]:
         """An operation with its number, and below it its tangent: by name, then in numbers."""
         yield Line(equation(self.graph.name(node), self.graph.written(node), Numeral(node.data)))
-        yield self.tangent(node)
+        if node in self.tangents:
+            yield self.tangent(node)
 
     def tangent(self, node: Value) -> Line:
         """The sum of local derivatives times tangents."""
         arriving = self.arriving(node)
+        if not arriving:
+            return Line(equation(self.graph.tangent(node), Numeral(self.tangents[node])), 1, ["  (cut: it passes nothing on)"])
         named = side_by_side(
             arriving, lambda term: Product([self.graph.partial_derivative(node, term[0]), self.graph.tangent(term[0])])
         )

@@ -8,18 +8,31 @@ from itertools import pairwise
 from autograd.explaining.statements import Line, Phrase, Prose, Run, phrase
 from autograd.rules.notation import TEXT, Notation
 
+INDENT_CHARS = 2  # of a level
+
 
 def written(notation: Notation, said: Sequence[Run], bold: bool = False) -> str:
     """Return words and formulas next to each other."""
-    return "".join(notation.prose(run, bold) if isinstance(run, str) else notation.write(run) for run in said)
+    return "".join(_run(notation, run, bold) for run in said)
+
+
+def _run(notation: Notation, run: Run, bold: bool) -> str:
+    """A formula, words, or the sign between two sides of an equation, which need not stand in a line of its own."""
+    if not isinstance(run, str):
+        return notation.write(run)
+    return notation.relations.get(run.strip()) or notation.prose(run, bold)
 
 
 def rows(notation: Notation, line: Line | Prose, width: int) -> Iterator[tuple[int, str]]:
-    """Yield the rows that a line is broken into, each with its level of indentation. A formula may be wider than ``width``."""
+    """Yield the rows that a line is broken into, each with its level of indentation. A formula may be wider than ``width``.
+
+    ``width`` is that of a row without indentation; each level takes ``INDENT_CHARS`` of it.
+    """
     if isinstance(line, Line):
         yield from _broken_at_relations(notation, line, width)
     else:
-        yield from ((line.level, written(notation, row)) for row in _filled(notation, line.phrase, width))
+        room = width - INDENT_CHARS * line.level
+        yield from ((line.level, written(notation, row)) for row in _filled(notation, line.phrase, room))
 
 
 def _filled(notation: Notation, said: Phrase, width: int) -> Iterator[Phrase]:
@@ -49,13 +62,14 @@ def _words(said: Phrase) -> list[Phrase]:
 def _broken_at_relations(notation: Notation, line: Line, width: int) -> Iterator[tuple[int, str]]:
     """A chain of equations: one that is too long is broken before = and ≈, a side that is too long before its own signs."""
     first, *rest = _sides(notation, line)
+    room = width - INDENT_CHARS * line.level
     if rest and notation.width("".join(first)) <= width / 4:
         first = _joined(first, rest.pop(0))  # a short left side does not stand alone
-    fits = notation.width("".join(part for side in (first, *rest) for part in side)) <= width
+    fits = notation.width("".join(part for side in (first, *rest) for part in side)) <= room
     chain = [first]
     for side in rest:
         longer = _joined(chain[-1], side)
-        if fits or (len(chain) > 1 and notation.width("".join(longer)) <= width):
+        if fits or (len(chain) > 1 and notation.width("".join(longer)) <= room - INDENT_CHARS):
             chain[-1] = longer
         else:
             chain.append([side[0].lstrip(), *side[1:]])
@@ -95,11 +109,13 @@ def _joined(row: list[str], parts: list[str]) -> list[str]:
 
 def _broken_at_signs(notation: Notation, level: int, parts: list[str], width: int) -> Iterator[tuple[int, str]]:
     """The parts in one row, or where that is too long for a terminal in several."""
-    if notation is not TEXT or notation.width("".join(parts)) <= width:  # a page is wider than a terminal
+    if (
+        notation is not TEXT or notation.width("".join(parts)) <= width - INDENT_CHARS * level
+    ):  # a page is wider than a terminal
         parts = ["".join(parts)]
     row, indented = parts[0], level
     for part in parts[1:]:
-        if notation.width(row + part) > width:
+        if notation.width(row + part) > width - INDENT_CHARS * indented:
             yield indented, row
             row, indented = part.lstrip(), level + 1
         else:

@@ -62,7 +62,7 @@ class NamedGraph:
             return []
         if node.op.is_convention(*(read.data for read in node.inputs)):
             return []  # there the derivative is a convention, not the formula
-        *operands, out = [Numeral(read.data) if in_numbers else self.name(read) for read in (*node.inputs, node)]
+        *operands, out = [Numeral(read.data) if in_numbers else self.read(read) for read in (*node.inputs, node)]
         return [partial(node.op, slot, operands, out)]
 
     def operand(self, node: Value, slot: int) -> str:
@@ -71,8 +71,29 @@ class NamedGraph:
         return f"operand {slot + 1}" if inputs.count(inputs[slot]) > 1 else ""
 
     def written(self, node: Value, in_numbers: bool = False) -> Formula:
-        """The formula by which a node is computed, its inputs by name or in numbers."""
-        return self._applied(node, [Numeral(read.data) if in_numbers else self.name(read) for read in self.folded.inputs(node)])
+        """The formula by which a node is computed, its inputs by name or in numbers.
+
+        An input that is no step of its own, and has no line in the formula, is written out.
+        """
+        return self._applied(node, [Numeral(read.data) if in_numbers else self.read(read) for read in self.folded.inputs(node)])
+
+    def written_by_names(self, node: Value) -> Formula:
+        """The formula by which a node is computed, every input by its name."""
+        return self._applied(node, [self.name(read) for read in self.folded.inputs(node)])
+
+    def read(self, node: Value) -> Formula:
+        """What stands for a node in a line: its name; for one that no line tells, how it is computed."""
+        return self._expression(node) if self._stands_in_line(node) and node not in self.steps else self.name(node)
+
+    @cached_property
+    def steps(self) -> dict[Value, None]:
+        """The operations that a derivation tells: those on the way, and what the operand is that is not chosen at the end of one."""
+        folded, steps = self.folded, dict.fromkeys(node for node in self.folded.told if self.folded.inputs(node))
+        ended = [
+            folded.inputs(node)[slot] for node in steps for slot in folded.told_slots(node) if not folded.passes(node, slot)
+        ]
+        steps |= dict.fromkeys(node for node in ended if folded.inputs(node))
+        return {node: None for node in folded.order if node in steps}
 
     def _applied(self, node: Value, operands: Sequence[Formula]) -> Formula:
         """An operation of the table, a closure, or a folded scope."""

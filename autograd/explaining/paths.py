@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from autograd.explaining.folded import Fold, FoldedGraph
@@ -36,7 +36,8 @@ def paths(output: Value, source: Value, fold: Fold = ()) -> Iterator[Path]:
 
     .. math:: \frac{\partial\,output}{\partial\,source} = \sum_{\text{paths}}\;\prod_{\text{steps}} \frac{\partial v_i}{\partial v_j}
 
-    There may be very many: each is found when you ask for it, and ``count_paths`` says beforehand how many there are.
+    A path ends where an operation passes nothing on, as ``detach`` does, or a relu below 0: such paths are left out, and
+    ``count_paths`` counts them. There may be very many paths: each is found when you ask for it, and ``count_paths`` says beforehand how many there are.
 
     Args:
         output, source: any two nodes. From a node to itself there is one path, with no factor; if the output does not depend on
@@ -88,10 +89,44 @@ def _walked(graph: FoldedGraph, source: Value) -> Iterator[Path]:
                 stack.pop()
 
 
-def count_paths(output: Value, source: Value, fold: Fold = ()) -> int:
+class PathCount(int):
+    """How many paths there are: an exact integer, which knows more.
+
+    Attributes:
+        ends: the operations that cut other paths, those next to the output first, each with how many end there.
+
+    >>> x = Value(-2.0, "x")
+    >>> count = count_paths(x.relu() + x.detach() * x, x)
+    >>> int(count), count.cut, [(end.node.op.name, end.num_paths) for end in count.ends]
+    (1, 2, [('detach', 1), ('relu', 1)])
+    """
+
+    ends: tuple[PathEnd, ...]
+
+    def __new__(cls, count: int, ends: Iterable[PathEnd] = ()) -> PathCount:
+        found = super().__new__(cls, count)
+        found.ends = tuple(ends)
+        return found
+
+    @property
+    def cut(self) -> int:
+        """How many paths end before they come to the source."""
+        return sum(end.num_paths for end in self.ends)
+
+
+class PathEnd(NamedTuple):
+    """Where paths end on their way from the output: at an operation that passes nothing on to operand ``slot``."""
+
+    node: Value
+    slot: int
+    num_paths: int
+
+
+def count_paths(output: Value, source: Value, fold: Fold = ()) -> PathCount:
     """Return how many paths lead from ``source`` to ``output``: an exact integer, for which no path is walked.
 
-    As many lead to a node as to all its inputs together.
+    As many lead to a node as to all its inputs together. Its ``cut`` says how many more there would be if nothing were cut, and
+    its ``ends`` where they are: at ``detach``, at a relu below 0, at the operand that a maximum does not choose.
 
     Args, Raises:
         as for ``paths``, but closures are no obstacle.
@@ -105,12 +140,34 @@ def count_paths(output: Value, source: Value, fold: Fold = ()) -> int:
     >>> count_paths(y, x) == 2**200
     True
     """
-    graph = FoldedGraph(output, [source], fold)
-    counts = {source: 1}
+    return counted_paths(FoldedGraph(output, [source], fold), source)
+
+
+def counted_paths(graph: FoldedGraph, source: Value) -> PathCount:
+    """The same on a graph at hand."""
+    live, all_of_them = {source: 1}, {source: 1}  # from the source to each node: those that are cut nowhere, and all
     for node in graph.order:
-        if node in graph.between and node is not source:
-            counts[node] = sum(counts.get(operand, 0) for operand in graph.inputs(node))
-    return counts.get(output, 0) if source in graph.between else 0
+        if node in graph.depending and node is not source:
+            inputs = graph.inputs(node)
+            all_of_them[node] = sum(all_of_them.get(operand, 0) for operand in inputs)
+            live[node] = sum(live.get(operand, 0) for slot, operand in enumerate(inputs) if graph.passes(node, slot))
+    if live.get(graph.output, 0) == all_of_them.get(graph.output, 0):
+        return PathCount(live.get(graph.output, 0))
+    return PathCount(live[graph.output], _ends(graph, source, all_of_them))
+
+
+def _ends(graph: FoldedGraph, source: Value, from_source: dict[Value, int]) -> Iterator[PathEnd]:
+    """Where the paths end that are cut, with how many: from the output to there, times from the source to there."""
+    to_output = {graph.output: 1}
+    for node in reversed(graph.order):
+        if node not in to_output or node is source:
+            continue
+        for slot, operand in enumerate(graph.inputs(node)):
+            if operand in from_source:
+                if graph.passes(node, slot):
+                    to_output[operand] = to_output.get(operand, 0) + to_output[node]
+                elif from_source[operand]:
+                    yield PathEnd(node, slot, to_output[node] * from_source[operand])
 
 
 def top_paths(output: Value, source: Value, k: int, fold: Fold = ()) -> list[Path]:
@@ -140,9 +197,9 @@ def top_paths(output: Value, source: Value, k: int, fold: Fold = ()) -> list[Pat
     for node in graph.order:
         if node in graph.between and node is not source:
             found = [
-                _Best(partial * before.product, node, slot, before)
-                for slot, (operand, partial) in enumerate(zip(graph.inputs(node), graph.partials(node), strict=True))
-                for before in best.get(operand, ())
+                _Best(graph.partials(node)[slot] * before.product, node, slot, before)
+                for slot in graph.slots(node)
+                for before in best.get(graph.inputs(node)[slot], ())
             ]
             best[node] = sorted(found, key=_size, reverse=True)[: operator.index(k)]
     return [_path(graph, path) for path in best[output]]
@@ -175,6 +232,4 @@ def _path(graph: FoldedGraph, last: _Best) -> Path:
 
 def _choices(graph: FoldedGraph, node: Value, source: Value) -> Iterator[int]:
     """The slots through which a path can go on from a node; at the source it ends."""
-    if node is source:
-        return iter(())
-    return iter([slot for slot, operand in enumerate(graph.inputs(node)) if operand in graph.between])
+    return iter(()) if node is source else iter(graph.slots(node))

@@ -176,7 +176,7 @@ def quiz(output: Value, count: int = 5, seed: int | None = None) -> Quiz:
     graph = NamedGraph(output, [])
     leaves = leaves_of(graph.folded.all_nodes)
     graph = NamedGraph(output, leaves)
-    operations = [node for node in graph.folded.order if graph.folded.inputs(node) and node in graph.folded.between]
+    operations = [node for node in graph.folded.order if graph.folded.inputs(node) and node in graph.folded.told]
     if not operations:
         raise ValueError("quiz needs an expression with an operation on a Value: there is no derivative to ask for")
     rng = random.Random(seed)
@@ -202,14 +202,14 @@ def _in_turn(makers: list[Iterator[Exercise]]) -> Iterator[Exercise]:
 
 
 def _local_derivatives(graph: NamedGraph, operations: list[Value], rng: random.Random) -> Iterator[Exercise]:
-    slots = [(node, slot) for node in operations for slot, read in enumerate(node.inputs) if read in graph.folded.between]
+    slots = [(node, slot) for node in operations for slot in graph.folded.told_slots(node)]
     rng.shuffle(slots)
     slots.sort(key=lambda pair: abs(graph.folded.partials(pair[0])[pair[1]]) == 1)  # those that are 1 or -1 come last
     for node, slot in slots:
         source, partial = node.inputs[slot], graph.folded.partials(node)[slot]
         which = f" with respect to its operand {slot + 1}" if node.inputs.count(source) > 1 else ""
         question = (
-            f"{_text(graph.name(node))} = {_text(graph.written(node))}, where {_numbers(graph, node.inputs)}. "
+            f"{_text(graph.name(node))} = {_text(graph.written_by_names(node))}, where {_numbers(graph, node.inputs)}. "
             f"What is the local derivative {_text(graph.partial_derivative(node, source))}{which}?"
         )
         slips = [Slip(-partial, "the sign is wrong"), *_at_the_output(node, slot)]
@@ -262,8 +262,8 @@ def _near(graph: NamedGraph) -> dict[Value, None]:
         reached = {
             source: None
             for node in reached
-            for source in graph.folded.inputs(node)
-            if source in graph.folded.between and source not in near
+            for source in (graph.folded.inputs(node)[slot] for slot in graph.folded.slots(node))
+            if source not in near
         }
         near = near | reached
     return near
@@ -289,7 +289,13 @@ def _adjoints(graph: NamedGraph, leaves: list[Value], rng: random.Random) -> Ite
 
 def _slips_of_a_sum(graph: NamedGraph, node: Value, gradient: Any) -> Iterator[Slip]:
     yield Slip(-gradient, "the sign is wrong")
-    edges = [(user, slot) for user in reversed(graph.folded.order) for slot, read in enumerate(user.inputs) if read is node]
+    users = [user for user in reversed(graph.folded.order) if user in graph.folded.reached]
+    edges = [
+        (user, slot)
+        for user in users
+        for slot, read in enumerate(user.inputs)
+        if read is node and graph.folded.passes(user, slot)
+    ]
     users = [user for user, _ in edges]
     adjoints = dict(zip(users, grad(graph.output, users), strict=True))
     contributions = [graph.folded.partials(user)[slot] * adjoints[user] for user, slot in edges]

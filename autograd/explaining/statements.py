@@ -86,6 +86,16 @@ def equation(first: Formula, *sides: Formula, relation: str = "") -> list[Side]:
     return [Side(relation, [side]) for relation, side in zip(relations, (first, *sides), strict=True)]
 
 
+def stated(formula: Formula, number: Number) -> Phrase:
+    """Return ``formula = number`` as a phrase that a line of prose does not break.
+
+    >>> from autograd.rules.formula_tree import Name
+    >>> stated(Name("x"), 1 / 3)[1]
+    '\\xa0≈\\xa0'
+    """
+    return [formula, f"\N{NO-BREAK SPACE}{'=' if prints_exactly(number) else '≈'}\N{NO-BREAK SPACE}", Numeral(number)]
+
+
 def product(numbers: Sequence[Number]) -> Formula:
     """Numbers multiplied: ``2·(-3)``."""
     return Product(side_by_side(numbers, Numeral))
@@ -109,6 +119,11 @@ class Excerpt(Generic[T]):
         self._first, self._last = (chosen[: most // 2], chosen[most // 2 - most :]) if len(chosen) > most else ([], chosen)
         self.shown = [*self._first, *self._last]
         self.num_left_out = len(items) - len(self.shown)
+
+    @property
+    def parts(self) -> list[Sequence[T]]:
+        """The first and the last, or all that are shown in one part."""
+        return [part for part in (self._first, self._last) if part]
 
     def lines(self, write: Callable[[T], Iterable[Line]], left_out: Prose) -> Iterator[Line | Prose]:
         """The lines about each item shown, with ``left_out`` where others are missing."""

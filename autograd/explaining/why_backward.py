@@ -63,8 +63,9 @@ def why_order(output: Value) -> Derivation:
       All others are right.
     <BLANKLINE>
     Why the order matters
-      In a topological order every node stands after its inputs; in reverse, as backward() goes, after all
-      its users. So when a node's turn comes its gradient is complete, and it passes on once and for all.
+      In a topological order every node stands after its inputs; in reverse, as backward() goes, after
+      all its users. So when a node's turn comes its gradient is complete, and it passes on once and for
+      all.
     """
     return Derivation(_Order(_Graph(output)).sections())
 
@@ -120,8 +121,7 @@ class _Graph:
         self.output, self.folded = output, self.named.folded
         self.backwards = [node for node in reversed(self.folded.order) if node in self.folded.between]
         self.edges = {
-            node: [(slot, source) for slot, source in enumerate(self.folded.inputs(node)) if source in self.folded.between]
-            for node in self.backwards
+            node: [(slot, self.folded.inputs(node)[slot]) for slot in self.folded.slots(node)] for node in self.backwards
         }
         self.passing = [node for node in self.backwards if self.edges[node]]
         self.users: dict[Value, list[Value]] = {node: [] for node in self.backwards}  # with multiplicity

@@ -25,9 +25,11 @@ from tests.strategies import expressions, for_all
 NAME = r"(?:«[^»]*»|[^\W\d]\w*'*(?:\[[\w,]+\])?)"
 NUMBER = r"(?<![\w.])(?:\d+\.?\d*(?:e[+-]?\d+)?|inf\b|nan\b)"
 TOKEN = re.compile(rf"(?P<derivative>[d∂]{NAME}/[d∂]{NAME})|(?P<number>{NUMBER})|(?P<name>{NAME}(?:\.grad)?)")
-REMARK = re.compile(r"  \((operand \d+[^()]*)\)$")
+REMARK = re.compile(r"  \((operand \d+[^()]*)\)(?:  \(cut: it passes nothing on\))?$")
+CUT_REMARK = "  (cut: it passes nothing on)"
+MEANINGS = re.compile(r"  \(([pqyt]+\d+ = .*)\)$")  # of the names of probabilities and targets
 PROSE = re.compile(
-    r"where$|A folded scope is one step;|… \d+ (line|step|number)s? (is|are) left out here; max_steps shows more\.$"
+    r"A folded scope is one step;|\d+ paths? ends? (at|where) |… \d+ (line|step|number)s? (is|are) left out here; max_steps shows more\.$"
     r"|There are \d+ more leaves\.|These are the \d+ paths with the largest products|.* does not depend on .*\.$"
 )
 SIGN = re.compile(r" (=|≈|\+=) (?![^«]*»)")
@@ -53,11 +55,32 @@ class Reader:
         self.known = {}
         self.slots = {}  # which operand the line at hand speaks of, by the name of the step
 
+    def mean(self, meanings):
+        """``p1 = v5/v11, y1 = 1``: names for what is not a node."""
+        for meaning in meanings.split(", "):
+            name, _, written = meaning.partition(" = ")
+            self.known[name] = self.evaluated(written, WHOLE)
+
     def learn(self, step, written):
-        """Of a folded scope only its text says what enters it."""
+        """Its text says what enters a folded scope. What stands there as a formula is found by walking back from the step."""
         match = re.fullmatch(rf"([\w.]+)(\[{NAME}\])?\((.*)\)", written)
-        if match and match[1] in self.scopes and set(match[3].split(", ")) <= set(self.node):
-            self.entering[match[1]][self.node[step]] = [self.node[each] for each in match[3].split(", ")]
+        if match and match[1] in self.scopes:
+            node, names = self.node[step], match[3].split(", ")
+            named = [self.node.get(name) for name in names]
+            self.entering[match[1]][node] = named if None not in named else self.enters(node, tuple(match[1].split(".")))
+
+    def enters(self, step, scope_):
+        inside = {node for node in self.order if node.inputs and node.scope[: len(scope_)] == scope_}
+        users = {node: [user for user in self.order if node in user.inputs] for node in inside}
+        hidden = {node for node in inside if node is not self.output and set(users[node]) <= inside}
+        found, rest = set(), [step]
+        while rest:
+            for source in rest.pop().inputs:
+                if source in hidden:
+                    rest.append(source)
+                elif type(source) is not Constant:
+                    found.add(source)
+        return [node for node in self.order if node in found]
 
     def again(self, node, given):
         """A node computed once more, from other inputs."""
@@ -81,6 +104,8 @@ class Reader:
         """The number that a name or a derivative stands for, and how far rounding may have put it off."""
         if text in self.node:
             return np.float64(self.node[text].data), 0.0
+        if text in self.known:
+            return self.known[text]
         if text.startswith("∂"):
             names = re.fullmatch(f"∂({NAME})/∂({NAME})", text).groups()
             step, source = (self.node[name] for name in names)
@@ -160,12 +185,37 @@ def iverson(text):
         depth += {"[": 1, "]": -1}.get(text[end], 0)
         if depth == 0:
             break
-    return f"{text[: start.start()]}float({text[start.end() : end]}){iverson(text[end + 1 :])}"
+    return f"{text[: start.start()]}float({iverson(text[start.end() : end])}){iverson(text[end + 1 :])}"
 
 
 def unbroken(text):
-    """The lines of a derivation, equations that go on below put together again."""
-    return re.sub(r"\n +(?=[·*])", "", re.sub(r"\n +(?=[=≈+→-] )", " ", text)).splitlines()
+    """The lines of a derivation, equations that go on below put together again, and equations side by side one below the other."""
+    lines = re.sub(r"\n +(?=[·*])", "", re.sub(r"\n +(?=[=≈+→-] )", " ", sentences(text))).splitlines()
+    given = [number for number, line in enumerate(lines) if re.match(r" *(where|and) .* [=≈] ", line)]
+    for number in given:  # as prose it may go on in the next lines
+        while number + 1 < len(lines) and (lines[number + 1].strip() and lines[number].endswith(",")):
+            lines[number] += " " + lines.pop(number + 1).strip()
+            given[:] = [each - (each > number) for each in given]
+    return [each for line in lines for each in side_by_side(line)]
+
+
+def sentences(text):
+    """The text with each sentence on the ends of paths in one line."""
+    lines = []
+    for line in text.splitlines():
+        if lines and re.match(r" +\d+ paths? ends? ", lines[-1]) and not lines[-1].endswith("."):
+            lines[-1] += " " + line.strip()
+        else:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def side_by_side(line):
+    """``where x = 2, y = 3`` and ``z = x + y, with ∂z/∂x = 1`` as several lines."""
+    if re.match(r" *(where|and) .* [=≈] ", line):
+        return [f"    {each}" for each in re.split(rf", (?={NAME} [=≈] )", re.sub(r"^ *(where|and) ", "", line))]
+    step, _, constants = line.partition(", with ∂")
+    return [step, *(f"    ∂{each.removeprefix('∂')}" for each in constants.split(", ∂") if constants)]
 
 
 def slots_of(remark, body):
@@ -179,22 +229,49 @@ def slots_of(remark, body):
 
 
 def edges_and_ways(output, sources):
-    """How many local derivatives there are between sources and output, and for each source how many paths."""
+    """How many local derivatives are told, and how many of them pass something on; for each source how many paths, and how many cut."""
     order = topological_order(output)
-    between = {node for node in order if node in sources}
-    for node in order:
-        between.update([node] if any(each in between for each in node.inputs) else [])
-    edges = sum(each in between for node in order for each in node.inputs)
-    ways = []
-    for source in sources:
-        to = {source: 1}
-        for node in order:
-            to.setdefault(node, sum(to[each] for each in node.inputs))
-        ways.append(to.get(output, 0))
-    return edges, ways
+    edges = [(node, slot, each) for node in order for slot, each in enumerate(node.inputs)]
+    live = [(node, slot, each) for node, slot, each in edges if not node.cuts[slot]]
+    acting, reached = before(sources, edges), after(output, live)
+    ends = [(node, slot, each) for node, slot, each in edges if node in reached and each in acting and node.cuts[slot]]
+    ends = [edge for edge in ends if edge[0].op.cuts[edge[1]] != "True"]  # detach is no news
+    leading = before([*sources, *(node for node, _, _ in ends)], live)
+    passing = [edge for edge in live if edge[0] in reached and edge[2] in leading]
+    ways = [[count_ways(output, source, some) for source in sources] for some in (live, edges)]
+    return (
+        len(passing) + len(ends),
+        len(passing),
+        ways[0],
+        [whole - whole_live for whole_live, whole in zip(*ways, strict=True)],
+    )
 
 
-def check(output, source=None, columns=108, **options):
+def before(sources, edges):
+    """The nodes that lead from the sources upwards."""
+    found = set(sources)
+    for node, _, each in edges:
+        found.update([node] if each in found else [])
+    return found
+
+
+def after(output, edges):
+    """The nodes that lead from the output downwards."""
+    found = {output}
+    for node, _, each in reversed(edges):
+        found.update([each] if node in found else [])
+    return found
+
+
+def count_ways(output, source, edges):
+    to = {source: 1}
+    for node, _, each in edges:
+        if node is not source:
+            to[node] = to.get(node, 0) + to.get(each, 0)
+    return to.get(output, 0)
+
+
+def check(output, source=None, columns=100, **options):
     """Every equation is true, every path is one, and of paths, local derivatives and contributions none is missing."""
     text = explain(output, source, **options).to_text(columns)
     sources = [source] if isinstance(source, Value) else list(source or [])
@@ -203,11 +280,16 @@ def check(output, source=None, columns=108, **options):
     for line in lines:
         if "…" not in line and len(parts := line.strip().split(" = ")) > 1 and parts[0] in reader.node:
             reader.learn(parts[0], parts[1].split(" ≈ ")[0])
-    section, route, local, routes, received = "", [], 0, 0, {}
+    section, route, local, routes, received, ended = "", [], 0, 0, {}, []
     for number, line in enumerate(lines):
-        body = REMARK.sub("", line.strip())
+        body = REMARK.sub("", line.strip()).removesuffix(CUT_REMARK)
+        if meanings := MEANINGS.search(line):
+            body = MEANINGS.sub("", line).strip()
+            reader.mean(meanings[1])
         if not line.startswith(" "):
             section = line
+        elif re.match(r"\d+ paths? ends? ", body):
+            ended.append(int(body.split()[0]))
         elif " → " in body:
             route = body.split(" → ")
             routes += 1
@@ -236,13 +318,15 @@ def check(output, source=None, columns=108, **options):
             assert PROSE.match(body) or not SIGN.search(lines[number - 1]), f"what is this? {line}"
     if not options.get("fold"):
         leaves = [each for each in reader.order if not each.inputs and type(each) is not Constant]
-        edges, ways = edges_and_ways(output, sources or leaves)
+        edges, passing, ways, cut = edges_and_ways(output, sources or leaves)
+        assert ended == [each for each in cut if each]
         assert routes == sum(min(each, options.get("max_paths", 10)) for each in ways if each > 1)
         assert [int(each) for each in re.findall(r"of (\d+)\s+paths\s+in\s+all", text)] == [
             each for each in ways if each > options.get("max_paths", 10)
         ]
     if "left out" not in text and not options.get("fold"):
-        assert local == sum(map(len, received.values())) == edges
+        assert local == edges
+        assert sum(map(len, received.values())) == passing
         for name, contributions in received.items():
             off = SHOWN * sum(map(abs, contributions))
             assert sum(contributions) == pytest.approx(reader.fact(name)[0], abs=off, nan_ok=True)
@@ -455,7 +539,7 @@ def test_labelled_and_shared_nodes_get_lines_of_their_own():
 def test_numbers_stand_in_the_order_in_which_the_formula_reads_them():
     w, x, b = Value(1.0, "w"), Value(2.0, "x"), Value(3.0, "b")
     lines = str(explain(x * (b + w * x))).splitlines()
-    assert lines[3:6] == ["    x = 2", "    b = 3", "    w = 1"]
+    assert lines[2] == "  where x = 2, b = 3, w = 1"
 
 
 def test_long_formulas_are_broken_into_lines():
@@ -511,7 +595,7 @@ def test_any_label_will_do(label):
     b.label = label
     text = str(explain(named(" ", a * b + b), b))
     assert ("dv3/d" if label == "v1" else "dv2/d") in text  # a count passes over the label
-    assert len(text.splitlines()) == 26
+    assert len(text.splitlines()) == 22
     assert " = 2 + 1 = 3\n" in text
 
 
@@ -553,7 +637,7 @@ def test_an_inner_node_is_taken_as_given():
     h = named("h", x.tanh() * 2)
     text = check(h * h, h)
     assert "tanh" not in text
-    assert "    h ≈ 0.924234" in text
+    assert "  where h ≈ 0.924234\n" in text
     both = check(h * h, [x, h])
     assert "tanh(x)" in both
 
@@ -630,7 +714,7 @@ def test_a_closure_with_local_derivatives_is_a_step_without_a_formula():
     text = str(explain(2 * Value(9.0, (a,), (6.0,)), a))
     assert "v1 = f(a) = f(3) = 9\n    ∂v1/∂a = 6\n" in text
     odd = Value(9.0, (a,), "^2")
-    assert "v1 = «^2»(a)" in str(explain(odd + a.detach(), Value(1.0)))
+    assert "v3 = «^2»(a) + detach(a) = 12\n" in str(explain(odd + a.detach(), Value(1.0)))
 
 
 # --- abridged -------------------------------------------------------------------------------------------------------------
@@ -653,18 +737,21 @@ def test_many_paths_are_abridged_with_their_number_and_their_share():
 
 def test_the_share_of_nothing_is_not_told():
     a = Value(-1.0, "a")
-    dead = a.relu()
+    dead = a * 0.0  # a computed 0, at which no path is cut
     text = str(explain(dead * dead * dead * dead + dead * dead, a, max_paths=2))
-    assert "of 6 paths in all. The derivative" in text
+    assert "of 6 paths in all. The derivative" in text.replace("\n  ", " ")
     assert "dv6/da = 0" in text
 
 
-def test_of_too_many_steps_those_on_the_way_stay():
+def test_what_is_not_on_the_way_is_no_step():
     xs = [Value(float(k), f"x{k}") for k in range(1, 9)]
     noise = autograd.total((x * x).tanh() for x in xs[1:])
     text = str(explain(noise + 3 * xs[0], xs[0], max_steps=5))
-    assert "… 20 steps are left out here; max_steps shows more.\n  v21 = 3*x1 = 3*1 = 3\n" in text
-    assert "    … 3 numbers are left out here; max_steps shows more.\n" in text
+    assert "The steps and their local derivatives\n  v21 = 3*x1 = 3*1 = 3\n" in text
+    assert " + tanh(x6*x6) ≈ 4.99933\n" in text  # it is no step, and so its number stands in the formula
+    assert (
+        "  where x2 = 2, x3 = 3\n  … 3 numbers are left out here; max_steps shows more.\n  and x7 = 7, x8 = 8, x1 = 1\n" in text
+    )
 
 
 def test_of_very_many_leaves_ten_are_differentiated_in():

@@ -248,7 +248,7 @@ def test_notebooks_get_markdown_and_latex():
     markdown = shown._repr_markdown_()
     assert markdown == shown.to_markdown()
     assert markdown.startswith(
-        "**The formula**\n\n$$\n\\begin{aligned}\n&v_{1} = x \\cdot y\n\\end{aligned}\n$$\n\nwhere\n\n$$\n"
+        "**The formula**\n\n$$\n\\begin{aligned}\n&v_{1} = x \\cdot y\n\\end{aligned}\n$$\n\nwhere $x$ = $2$, $y$ = $3$\n\n**The steps"
     )
     blocks = shown._repr_latex_().split("\n\n")
     assert len(blocks) == 5
@@ -267,4 +267,4 @@ def test_words_are_no_markdown_and_no_html():
 def test_long_equations_and_words_are_broken():
     latex = derivation("ladder").to_latex()
     assert "\\\\\n&\\quad \\quad \\quad = 1 \\cdot 0.5" in latex
-    assert max(map(len, re.findall(r"\\text\{(.*)\}", latex))) <= 110
+    assert max(map(len, re.findall(r"\\text\{([^{}]*)\}", latex))) <= 110

@@ -273,7 +273,7 @@ def test_what_comes_too_late_may_be_nothing():
     x = Value(2.0, "x")
     n = 3 * x
     n.label = "n"
-    sections, names = parts(why_order(n + (5 * n).detach()))
+    sections, names = parts(why_order(n + 0 * (5 * n)))
     assert names["Where it first goes wrong"] == "n"
     assert sections["The gradients"] == ["All are right all the same: with these numbers the mistake does not show."]
 
@@ -356,11 +356,11 @@ def test_where_no_node_is_used_twice_nothing_changes():
 
 def test_what_is_overwritten_may_be_nothing():
     x = Value(3.0, "x")
-    sections, names = parts(why_plus(0 * x.detach() + x))
+    sections, names = parts(why_plus(0 * x + x))
     assert names["Where a contribution is first lost"] == "x"
     assert sections["Where a contribution is first lost"][2] == "x.grad = 1 + 0 = 1  (with +=)"
-    assert sections["The gradients"] == ["x.grad = 0, but dv3/dx = 1", "All others are right."]
-    sections, names = parts(why_plus(1 * x + x.detach()))
+    assert sections["The gradients"] == ["x.grad = 0, but dv2/dx = 1", "All others are right."]
+    sections, names = parts(why_plus(1 * x + 0 * x))
     assert sections["Where a contribution is first lost"][2] == "x.grad = 0 + 1 = 1  (with +=)"
     assert sections["The gradients"] == ["All are right all the same: with these numbers the mistake does not show."]
 
