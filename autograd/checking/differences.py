@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from autograd.checking.complex_step import Witness
-from autograd.checking.rounding import EPSILON
+from autograd.checking.rounding import EPSILON, SMALLEST
 
 DECADES = 14  # of h, from a tenth of a scale on: from where the series errs to where rounding does
 ROOM = 8  # h spans so many floats at least
@@ -68,7 +68,7 @@ class Differences:
             a, b = self.x + left * h, self.x + right * h
             p, q = self.at(a), self.at(b)
             if math.isfinite(p) and math.isfinite(q) and math.isfinite(q - p):
-                rounding = EPSILON * abs(p) + EPSILON * abs(q) + 2 * self.noise
+                rounding = EPSILON * abs(p) + EPSILON * abs(q) + 2 * self.noise + SMALLEST
                 yield Quotient(h, (q - p) / (b - a), rounding / (b - a))
 
     def central(self, expected: float = math.nan) -> Witness | None:

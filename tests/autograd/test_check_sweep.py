@@ -22,6 +22,7 @@ COMPOSITIONS = sweep("gradient checks of compositions", sample=60, full=2_000)
 FAULTS = {"factors 1 + 1e-5": 1 + 1e-5, "cuts": 0.0}
 MOVES = 1e-6  # of the largest path: a fault that moves a derivative by less does not count
 PLANTED_EVERY = 10  # points of a row
+FAULTS_IN_EACH = 2  # composition, of each kind
 CHECKED = [op for op in ROWS if not op.detaches]  # whose derivative is 0 by design
 
 
@@ -162,12 +163,10 @@ def test_random_compositions():
             lambda place, derivative, last=last: abs(derivative - last.slopes[place]) <= MOVES * last.paths[place],
         )
         before = gradient_and_paths(right, at)
-        for kind, factor in FAULTS.items():
+        for kind, factor in [*FAULTS.items()] * FAULTS_IN_EACH:
             place = rng.randrange(leaves, len(nodes))
-            slot = rng.choice(
-                [slot for slot, each in zip(("_dx", "_dy"), nodes[place].operands, strict=False) if type(each) is int]
-            )
-            wrong = composition(nodes, (place, slot, factor))
+            slots = [slot for slot, each in zip(("_dx", "_dy"), nodes[place].operands, strict=False) if type(each) is int]
+            wrong = composition(nodes, (place, rng.choice(slots), factor))
             after = gradient_and_paths(wrong, at)
             moved = [abs(b[0] - a[0]) > MOVES * a[1] for a, b in zip(before, after, strict=True)]
             if any(moved):

@@ -275,6 +275,12 @@ def test_differences_from_one_side_are_extrapolated_too():
     assert (check.numeric, check.verdict) == (pytest.approx(1.0, rel=1e-12), "agrees")
 
 
+def test_values_that_underflow_confirm_no_derivative_0(monkeypatch):
+    row = OPS["mul"]
+    monkeypatch.setitem(vars(row), "kernel", lambda x, y: (x * y, 0.0 * y, x))
+    assert [each.verdict for each in check_gradients(lambda x: x * 5e-324, 0.0).inputs] == ["unclear"]
+
+
 @pytest.mark.usefixtures("differences_alone")
 def test_steps_that_overflow_are_left_out():
     for sign in (1, -1):  # on either side
