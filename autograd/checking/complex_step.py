@@ -59,6 +59,9 @@ class Analytic(Guest):
     def __repr__(self) -> str:
         return f"Analytic({self.z})"
 
+    def __format__(self, spec: str) -> str:
+        return format(self.z.real, spec)  # for those who print what they compute
+
     # fmt: off
     def __add__(self, other: Any) -> Any: return _result(other, lambda z: self.z + z)
     def __radd__(self, other: Any) -> Any: return _result(other, lambda z: z + self.z)
@@ -162,27 +165,32 @@ def complex_step(f: Callable[[Analytic], Any], x: float) -> Witness | None:
         z = result.z if isinstance(result, Analytic) else complex(float(result))
         return z.imag, abs(z.imag) < NORMAL and (z.imag != 0 or 0 < abs(z.real) < NORMAL / EPSILON)
 
-    size, unit = min(abs(x) or 2.0**-300, 1.0), max(abs(x), 1.0)
-    nothing: float | None = None  # the first step whose imaginary part was 0, or underflowed
-    lost = False
+    error = math.inf  # of the derivative 0: what an imaginary part may have been that underflowed
     try:
-        for long, short in (
-            (size * 2.0**-100, size * 2.0**-108),
-            (size * 2.0**-30, size * 2.0**-34),
-            (unit * 2.0**-40, unit * 2.0**-42),
-            (1.0, 0.38),
-        ):
-            if short > SHORTEST:
-                part, underflows = imaginary(long)
-                if abs(part) >= NORMAL:
-                    found = _witness(part / long, imaginary(short)[0] / short, exactly_0=x == 0)
-                    return found if found or lost or nothing is None else Witness(0.0, NORMAL / nothing)
-                lost = lost or underflows
-                nothing = nothing or long
-        error = 0.0
-    except Exception:  # whatever f does with numbers that it was not written for
-        error = NORMAL / nothing if nothing else math.inf
-    return None if lost or error == math.inf else Witness(0.0, error)
+        for long, short in _steps(x):
+            part, underflowed = imaginary(long)
+            if abs(part) >= NORMAL:
+                found = _witness(part / long, imaginary(short)[0] / short, exactly_0=x == 0)
+                if found:
+                    return found
+                break
+            if underflowed:
+                error = math.nan
+            elif error == math.inf:
+                error = NORMAL / long
+        else:
+            error *= 0  # no step, however long, changes anything
+    except Exception:
+        pass  # f may do whatever it likes with numbers that it was not written for
+    return Witness(0.0, error) if error < math.inf else None
+
+
+def _steps(x: float) -> list[tuple[float, float]]:
+    """Pairs of steps, the tiniest first: beside x, then beside 1 or a larger x, then of length 1."""
+    size, unit = min(abs(x) or 2.0**-300, 1.0), max(abs(x), 1.0)
+    pairs = [(size, -100, -108), (size, -30, -34), (unit, -40, -42), (1.0, 0, -1.4)]
+    steps = [(length * 2.0**long, length * 2.0**short) for length, long, short in pairs]
+    return [(long, short) for long, short in steps if short > SHORTEST]
 
 
 def _witness(long: float, short: float, exactly_0: bool) -> Witness | None:

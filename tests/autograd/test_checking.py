@@ -505,6 +505,7 @@ def test_complex_numbers_behave_as_the_real_ones_they_stand_for():
         (lambda x: x * Fraction(1, 2), 0.5),
     ]:
         assert f(x).z.imag / 1e-30 == pytest.approx(slope, rel=1e-14, abs=1e-14)
+    assert f"{x:.1f}" == "-2.0"
     for refused in (float, int, round, math.floor, math.sin):
         with pytest.raises(TypeError):
             refused(x)
