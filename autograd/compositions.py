@@ -129,10 +129,11 @@ def where(condition: Condition | bool, a: Side, b: Side) -> Any:
     if not isinstance(holds, Condition):
         return _taken(a if holds else b)
     both = is_traced(holds)
-    sides = ((when, a, both or bool(holds)), (unless, b, both or not holds))
-    chosen = ((bracket, _taken(side)) for bracket, side, may_be_taken in sides if may_be_taken or not callable(side))
-    terms = [bracket(holds, side) for bracket, side in chosen if isinstance(side, Value) or side != 0]
-    return total(terms[1:], start=terms[0] if terms else 0)
+    brackets = ((when, a, both or bool(holds)), (unless, b, both or not holds))
+    terms = [(bracket, _taken(side)) for bracket, side, may_be_taken in brackets if may_be_taken or not callable(side)]
+    kept = [(bracket, side) for bracket, side in terms if isinstance(side, Value) or side != 0] or terms[:1]
+    first, *rest = (bracket(holds, side) for bracket, side in kept)
+    return total(rest, start=first)
 
 
 def _taken(side: Side) -> Operand:

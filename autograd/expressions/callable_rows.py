@@ -14,6 +14,9 @@ FUNCTIONS: dict[str, Op] = {
     "min": OPS["minimum"],
 }
 
+CALLABLE = {*FUNCTIONS, "where"}
+"""All that may be called: the rows, and the choice between two sides."""
+
 
 def closest(name: str) -> str:
     """What the name may have been meant to be; empty if nothing is near.
@@ -21,7 +24,7 @@ def closest(name: str) -> str:
     >>> closest("sigmod"), closest("wombat")
     ('did you mean sigmoid?', '')
     """
-    near = get_close_matches(name, FUNCTIONS, n=1)
+    near = get_close_matches(name, sorted(CALLABLE), n=1)
     return f"did you mean {near[0]}?" if near else ""
 
 

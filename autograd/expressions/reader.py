@@ -7,25 +7,37 @@ over the tree reads the names, when the expression is made, and computes, on Val
 from __future__ import annotations
 
 import ast
+import operator
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from functools import partial, reduce
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeAlias
 from unicodedata import normalize
 
+from autograd.compositions import where
 from autograd.errors import DomainError
-from autograd.expressions.callable_rows import FUNCTIONS, arguments, no_function
+from autograd.expressions.callable_rows import CALLABLE, FUNCTIONS, arguments, no_function
 from autograd.expressions.errors import ExpressionError, OutsideDomainError, Place
 from autograd.expressions.numerals import MAX_EXACT_BITS, MAX_EXACT_DIGITS, number
 from autograd.expressions.tokens import ALLOWED, check_tokens
-from autograd.ops import NEG, OPS, POW, POWER, Op
+from autograd.ops import EQUAL, LESS, LESS_EQUAL, NEG, OPS, POW, POWER, Op
 from autograd.rules.exact_powers import bits, bits_of_power
 from autograd.rules.grammar import EXACT_IN_A_FLOAT, OPERATORS, is_integer
 from autograd.rules.numbers import Number
 from autograd.text import described, first_few, quoted
-from autograd.value import Operand, Value, apply, data_of
+from autograd.value import Condition, Operand, Value, apply, as_condition, data_of
+
+Compute: TypeAlias = Op | Callable[..., Any]  # what is applied to operands: a row, or how conditions are joined
 
 MAX_PARTS = 300
 """Numbers, names and operations that an expression may have: enough for a small network."""
+
+
+COMPARISONS: dict[type[ast.cmpop], tuple[Op, bool, bool]] = {  # the row, whether its operands are exchanged, and its result negated
+    ast.Lt: (LESS, False, False), ast.LtE: (LESS_EQUAL, False, False), ast.Eq: (EQUAL, False, False),
+    ast.Gt: (LESS, True, False), ast.GtE: (LESS_EQUAL, True, False), ast.NotEq: (EQUAL, False, True),
+}  # fmt: skip
 
 
 class Graph(NamedTuple):
@@ -39,8 +51,9 @@ def expression(text: str, exact: bool = False) -> Expression:
     """Read a formula as a learner types it; the result makes its graph at any numbers.
 
     Args:
-        text: names, decimal numbers, ``+ - * / **``, unary minus, and calls of the table's functions (``max`` and ``min`` are
-            ``maximum`` and ``minimum``); before the result, definitions such as ``u = w*x;``.
+        text: names, decimal numbers, ``+ - * / **``, unary minus, calls of the table's functions (``max`` and ``min`` are
+            ``maximum`` and ``minimum``), and choices ``where(x < y, a, b)``, whose conditions are comparisons, joined with ``and``,
+            ``or`` and ``not``; before the result, definitions such as ``u = w*x;``.
         exact: whether decimals are Fractions instead of floats.
 
     Returns:
@@ -104,7 +117,7 @@ class Expression:
     def _statement(self, node: ast.stmt, is_result: bool) -> tuple[ast.Name | None, ast.expr]:
         match node:
             case ast.Assign(targets=[ast.Name(id=name) as target], value=tree):
-                if name in FUNCTIONS:
+                if name in CALLABLE:
                     raise self._error(f"{name} is a function, so no definition can have its name", target)
                 return target, tree
             case ast.Expr(value=tree) if is_result:
@@ -114,19 +127,31 @@ class Expression:
             case _:
                 raise self._error(f"this is not allowed; {ALLOWED}", node)
 
-    def _walk(self, node: ast.expr, name: Callable[[ast.Name], Any], apply: Callable[[Op, list[Any], ast.expr], Any]) -> Any:
-        """What an expression may hold: numbers, names, operators and calls. Operands come before their operation."""
+    def _walk(
+        self, node: ast.expr, name: Callable[[ast.Name], Any], apply: Callable[[Compute, list[Any], ast.expr], Any]
+    ) -> Any:
+        """What an expression may hold: numbers, names, operators and calls. Operands come before their operation.
+
+        The sides of a choice are functions, so that only the side that is taken is computed.
+        """
         match node:
             case ast.Constant():
                 return self._number(node)
             case ast.Name(id=word):
-                if word in FUNCTIONS:
+                if word in CALLABLE:
                     raise self._error(f"{word} is a function: call it, as {word}(x), or choose another name", node)
                 return name(node)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 op, operands = NEG, [operand]
             case ast.BinOp(left=left, op=operator, right=right) if type(operator) in OPERATORS:
                 op, operands = OPS[OPERATORS[type(operator)]], [left, right]
+            case ast.Call(func=ast.Name(id="where"), args=[condition, *sides], keywords=[]) if len(sides) == 2:
+                holds = self._condition(condition, name, apply)
+                return apply(where, [holds, *(partial(self._walk, side, name, apply) for side in sides)], node)
+            case ast.Call(func=ast.Name(id="where")):
+                raise self._error("where takes 3 arguments, a condition and two sides: where(x < y, a, b)", node)
+            case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
+                raise self._error("a comparison is the condition of a choice: where(x < y, a, b)", node)
             case ast.Call(func=ast.Name(id=word) as called, args=operands, keywords=[]):
                 if word not in FUNCTIONS:
                     raise self._error(no_function(word), called)
@@ -138,6 +163,30 @@ class Expression:
             case _:
                 raise self._error(f"this is not allowed; {ALLOWED}", node)
         return apply(op, [self._walk(operand, name, apply) for operand in operands], node)
+
+    def _condition(
+        self, node: ast.expr, name: Callable[[ast.Name], Any], apply: Callable[[Compute, list[Any], ast.expr], Any]
+    ) -> Any:
+        """What a condition may hold: comparisons, also in a row as in 0 < x < 1, joined with ``and``, ``or`` and ``not``."""
+        match node:
+            case ast.Compare(left=left, ops=signs, comparators=others) if all(type(sign) in COMPARISONS for sign in signs):
+                sides = [self._walk(side, name, apply) for side in (left, *others)]
+                parts = []
+                for sign, pair in zip(signs, pairwise(sides), strict=True):
+                    op, is_exchanged, is_negated = COMPARISONS[type(sign)]
+                    part = apply(op, list(pair[::-1] if is_exchanged else pair), node)
+                    parts.append(apply(_negation, [part], node) if is_negated else part)
+                return apply(_conjunction, parts, node)
+            case ast.BoolOp(op=junction, values=values):
+                parts = [self._condition(value, name, apply) for value in values]
+                return apply(_conjunction if isinstance(junction, ast.And) else _disjunction, parts, node)
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return apply(_negation, [self._condition(operand, name, apply)], node)
+            case ast.Call(func=ast.Name(id=word)) if word in FUNCTIONS and FUNCTIONS[word].is_comparison:
+                return self._walk(node, name, apply)
+        raise self._error(
+            "the condition of where is a comparison, as in where(x < y, a, b); and, or and not join several", node
+        )
 
     def _number(self, node: ast.expr) -> Number:
         place = self._place(node)
@@ -156,7 +205,7 @@ class Expression:
                 read[node.id] = None
 
         for target, tree in self._statements:
-            self._walk(tree, name, lambda op, operands, node: None)
+            self._walk(tree, name, _read)
             if target is not None:
                 if target.id in defined or target.id in read:
                     before = "is defined already" if target.id in defined else "is read before it is defined"
@@ -210,7 +259,7 @@ class Expression:
         result: Operand = 0
         bits_so_far = 0
 
-        def apply_to(op: Op, operands: list[Operand], node: ast.expr) -> Operand:
+        def apply_to(op: Compute, operands: list[Operand], node: ast.expr) -> Operand:
             nonlocal bits_so_far
             made = self._applied(op, operands, self._place(node))
             bits_so_far += bits(made.data) + sum(map(bits, made.partials)) if isinstance(made, Value) else bits(made)
@@ -238,7 +287,10 @@ class Expression:
             need = "has no number" if len(missing) == 1 else "have no numbers"
             raise self._error(f"{first_few(missing)} {need}; add for example {missing[0]}=1", first)
 
-    def _applied(self, op: Op, operands: Sequence[Operand], place: Place) -> Operand:
+    def _applied(self, op: Compute, operands: Sequence[Operand], place: Place) -> Operand:
+        if not isinstance(op, Op):
+            chosen: Operand = op(*operands)
+            return chosen
         try:
             op, operands = self._with_its_constant(op, operands, place)
             result: Operand = apply(op, *operands)
@@ -279,6 +331,26 @@ class Expression:
         return ExpressionError(message, self.text, self._place(node))
 
 
+def _read(op: Compute, operands: list[Any], node: ast.expr) -> None:
+    """Compute nothing, and read both sides of a choice."""
+    for operand in operands:
+        if callable(operand):
+            operand()
+
+
+def _conjunction(*parts: Any) -> Any:
+    return reduce(operator.and_, map(as_condition, parts))
+
+
+def _disjunction(*parts: Any) -> Any:
+    return reduce(operator.or_, map(as_condition, parts))
+
+
+def _negation(part: Any) -> Any:
+    holds = as_condition(part)
+    return ~holds if isinstance(holds, Condition) else not holds
+
+
 def _constant(c: Number) -> Number:
     """Whole constants as ints, so that a square is shown as ``**2``."""
     return int(c) if is_integer(c) and -EXACT_IN_A_FLOAT < c < EXACT_IN_A_FLOAT else c
@@ -311,7 +383,7 @@ def read_numbers(assignments: Sequence[str], expression: Expression) -> dict[str
 
 
 def _why_not(name: str, expression: Expression) -> str:
-    if name in FUNCTIONS:
+    if name in CALLABLE:
         return "is the name of a function, so it cannot have a number"
     if name in expression.definitions:
         return "is defined in the expression, so it has its number already"

@@ -8,14 +8,18 @@ from collections.abc import Iterator
 from typing import NamedTuple, NoReturn
 from unicodedata import normalize
 
-from autograd.expressions.callable_rows import FUNCTIONS
+from autograd.expressions.callable_rows import CALLABLE
 from autograd.expressions.errors import ExpressionError, Place
 from autograd.expressions.numerals import MAX_EXPRESSION_CHARS, NUMERAL
 
 MAX_PARENTHESES = 50
 """How deep parentheses may be nested."""
 
-ALLOWED = "allowed are names, numbers, + - * / **, parentheses, calls such as tanh(x), and definitions such as u = w*x; before the result"
+ALLOWED = (
+    "allowed are names, numbers, + - * / **, parentheses, calls such as tanh(x), choices such as where(x < y, x, 2*y), "
+    "and definitions such as u = w*x; before the result"
+)
+CHOICE = "for a choice write where(x < y, a, b)"
 
 _HINTS = {
     **dict.fromkeys("^", "write ** for a power"),
@@ -23,12 +27,19 @@ _HINTS = {
     **dict.fromkeys("÷:", "write / for a quotient"),
     **dict.fromkeys("−–—", "write - for a minus"),  # noqa: RUF001
     **dict.fromkeys("[]{}", "write round parentheses"),
-    "|": "write abs(x)",
+    "|": "write abs(x); between comparisons write or",
+    "&": "between comparisons write and",
+    "!": "write != between two sides, or not before a comparison",
+    "≤": "write <=",
+    "≥": "write >=",
+    "≠": "write !=",
+    "?": CHOICE,
     "√": "write sqrt(x)",
     "²": "write **2",
     "³": "write **3",
 }
-_TOKEN = re.compile(rf" ?(?:(?P<number>{NUMERAL})|(?P<name>\w+)|(?P<sign>\*\*|[-+*/(),;=]))")
+_TOKEN = re.compile(rf" ?(?:(?P<number>{NUMERAL})|(?P<name>\w+)|(?P<sign>\*\*|[<>=!]=|[-+*/(),;=<>]))")
+_WORDS = ("and", "or", "not")  # that are signs: they join comparisons
 
 
 class Token(NamedTuple):
@@ -107,7 +118,9 @@ def _tokens(text: str) -> Iterator[Token]:
         if match is None or match.lastgroup is None:
             _refuse(text, position + (text[position] == " "))
         kind, word, column = match.lastgroup, match[match.lastgroup], match.start(match.lastgroup)
-        if kind == "name":
+        if word in _WORDS:
+            kind = "sign"
+        elif kind == "name":
             _check_name(text, word, column)
         yield Token(kind, word, column)
         position = match.end()
@@ -122,20 +135,21 @@ def _check_name(text: str, word: str, column: int) -> None:
     if not word.isidentifier():  # x², or a digit of another script
         _refuse(text, column + next(k for k in range(len(word)) if not word[: k + 1].isidentifier()))
     if keyword.iskeyword(normalize("NFKC", word)):  # as Python's parser reads it
+        advice = CHOICE if word in ("if", "else") else f"{word}_ can"
         raise ExpressionError(
-            f"{word!r} is a word of Python, so it cannot be a name; {word}_ can", text, (column, column + len(word))
+            f"{word!r} is a word of Python, so it cannot be a name; {advice}", text, (column, column + len(word))
         )
 
 
 def _check_neighbours(text: str, before: Token, last: Token, token: Token, inside: bool) -> None:
     if token.text == "=" and (last.kind != "name" or before.text != ";"):
-        raise ExpressionError("'=' gives a name to a part, as in u = w*x; tanh(u)", text, token.place)
+        raise ExpressionError("'=' gives a name to a part, as in u = w*x; tanh(u); to compare write ==", text, token.place)
     if last.ends_an_operand and token.begins_an_operand and not (last.kind == "name" and token.text == "("):
-        advice = f"call it, as {last.text}(...)" if last.text in FUNCTIONS else "for a product write *"
+        advice = f"call it, as {last.text}(...)" if last.text in CALLABLE else "for a product write *"
         message = f"an operator is missing between {last.text} and {token.text}; {advice}"
         raise ExpressionError(message, text, token.place)
     empty_call = token.text == ")" and last.text == "(" and before.kind == "name"  # of which the arguments are counted later
-    if not last.ends_an_operand and not token.begins_an_operand and token.text != "-" and not empty_call:
+    if not last.ends_an_operand and not token.begins_an_operand and token.text not in ("-", "not") and not empty_call:
         raise ExpressionError(f"a name or a number is missing before {token.text!r}", text, token.place)
     if token.text == ";" and inside:
         raise ExpressionError("';' ends a definition, and parentheses are still open", text, token.place)

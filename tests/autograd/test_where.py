@@ -98,7 +98,7 @@ def test_the_formula_that_is_recorded_is_iversons():
     assert z.data == 7.0
     assert [node.op.name for node in topological_order(where(c, a, 0)) if node.op] == ["less", "when"]
     assert [node.op.name for node in topological_order(where(c, 0.0, b)) if node.op] == ["less", "unless"]
-    assert where(c, 0, 0) == 0
+    assert (where(c, 0, 0).data, where(~c, a, 0).data, where(~c, lambda: a, 0).data) == (0.0, 0.0, 0.0)
 
 
 def test_a_function_that_is_not_taken_leaves_its_term_out():

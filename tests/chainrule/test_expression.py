@@ -10,7 +10,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 import autograd
-from autograd import OPS, Constant, DomainError, Value, grad, topological_order
+from autograd import OPS, Constant, DomainError, Value, equal, grad, less, less_equal, topological_order, where
 from autograd.expressions import reader, tokens
 from autograd.expressions.callable_rows import FUNCTIONS
 from autograd.expressions.errors import ExpressionError, OutsideDomainError
@@ -57,6 +57,17 @@ W, X, B = 0.5, 2.0, -1.25
         ("x*exp(1)", lambda w, x, b: x * math.exp(1)),
         ("max(w, x) + minimum(x, 0)", lambda w, x, b: w.maximum(x) + x.minimum(0.0)),
         ("leaky_relu(b) + leaky_relu(b, 0.1) + elu(b, 2)", lambda w, x, b: b.leaky_relu() + b.leaky_relu(0.1) + b.elu(2)),
+        ("where(w < x, w*x, b)", lambda w, x, b: where(less(w, x), lambda: w * x, lambda: b)),
+        ("where(x > 3, log(b), exp(b))", lambda w, x, b: where(less(3.0, x), lambda: b.log(), lambda: b.exp())),
+        ("where(0 <= w < x, sin(x), 1)", lambda w, x, b: where(less_equal(0.0, w) & less(w, x), lambda: x.sin(), lambda: 1.0)),
+        (
+            "where(w == 0.5 and not x >= b or b != 1, x, w)",
+            lambda w, x, b: where(equal(w, 0.5) & ~less_equal(b, x) | ~equal(b, 1.0), lambda: x, lambda: w),
+        ),
+        (
+            "where(less(w, x), b, w) + where(b > x, where(1 < 2, x, b), 0)",
+            lambda w, x, b: where(less(w, x), lambda: b, lambda: w) + where(less(x, b), lambda: x, lambda: 0.0),
+        ),
         ("relu(abs(b)) - softplus(b)", lambda w, x, b: abs(b).relu() - b.softplus()),
         (".5*x + 1.*w + 1e-3 + 2E+1*b", lambda w, x, b: 0.5 * x + 1.0 * w + 1e-3 + 20.0 * b),
         ("  w *\n\tx  ", lambda w, x, b: w * x),
@@ -313,6 +324,22 @@ REFUSED = [
     ("x − 1", "  ^  ", "'−' is not allowed; write - for a minus"),  # noqa: RUF001
     ("[x]", "^  ", "write round parentheses"),
     ("|x|", "^  ", "write abs(x)"),
+    ("x < y", "^^^^^", "a comparison is the condition of a choice: where(x < y, a, b)"),
+    ("where(x < y, x, y) + (x < y)", "                      ^^^^^", "a comparison is the condition of a choice"),
+    ("x and y", "^^^^^^^", "a comparison is the condition of a choice"),
+    ("not x", "^^^^^", "a comparison is the condition of a choice"),
+    ("where(x, 1, 2)", "      ^", "the condition of where is a comparison"),
+    ("where(x < 1 and y, x, 2)", "                ^", "and, or and not join several"),
+    ("where(x + 1, x, 2)", "      ^^^^^", "the condition of where is a comparison"),
+    ("where(x < y, 1)", "^^^^^^^^^^^^^^^", "where takes 3 arguments, a condition and two sides"),
+    ("where(x = 1, 2, 3)", "        ^", "to compare write =="),
+    ("where + x", "^^^^^", "where is a function: call it"),
+    ("where = x; where", "^^^^^", "where is a function, so no definition can have its name"),
+    ("x if x < y else y", "  ^^", "for a choice write where(x < y, a, b)"),
+    ("wehre(x < y, x, y)", "^^^^^", "did you mean where?"),
+    ("where(x < y & y < 2, x, y)", "            ^", "between comparisons write and"),
+    ("where(x ≤ y, x, y)", "        ^", "write <="),
+    ("and x", "^^^", "a name or a number is missing before 'and'"),
     ("x.y", " ^ ", "'.' is not allowed; allowed are names, numbers"),
     ("x % 2", "  ^  ", "'%' is not allowed; allowed are names, numbers"),
     ("'x'", "^  ", "is not allowed"),
@@ -339,7 +366,6 @@ REFUSED = [
     ("tanh(*x)", "     ^  ", "a name or a number is missing before '*'"),
     ("(x", "^ ", "this parenthesis is never closed"),
     ("x)", " ^", "this parenthesis closes nothing"),
-    ("x == 1", "   ^  ", "'=' gives a name to a part"),
     ("tanh(x=1)", "      ^  ", "'=' gives a name to a part"),
     ("u = v = 2", "      ^  ", "'=' gives a name to a part"),
     ("x + y = 2", "      ^  ", "'=' gives a name to a part"),
@@ -531,3 +557,24 @@ def test_tokens_are_cut_where_the_next_begins():
     found = list(tokens._tokens("u=1e5*x_1; tanh(u**-.5)"))
     assert [token.text for token in found] == ["u", "=", "1e5", "*", "x_1", ";", "tanh", "(", "u", "**", "-", ".5", ")"]
     assert all(one.place[1] <= other.place[0] for one, other in pairwise(found))
+
+
+# --- choices -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_choice_computes_the_side_that_it_takes_and_no_other():
+    choice = Expression("where(x > 0, log(x), 0)")
+    output, nodes = choice.graph({"x": -1.0})
+    assert (output.data, grad(output, [nodes["x"]])) == (0.0, [0.0])
+    assert (choice.number({"x": -1.0}), choice.number({"x": 1.0})) == (0, 0.0)
+    output, nodes = choice.graph({"x": 2.0})
+    assert (output.data, grad(output, [nodes["x"]])) == (math.log(2), [0.5])
+
+
+def test_a_choice_is_exact_in_fractions():
+    output, nodes = Expression("where(x <= 1/3, x**2, 1/x)", exact=True).graph({"x": Fraction(1, 3)})
+    assert (output.data, grad(output, [nodes["x"]])) == (Fraction(1, 9), [Fraction(2, 3)])
+
+
+def test_both_sides_of_a_choice_are_read():
+    assert Expression("where(a < b, c, d*e)").names == ("a", "b", "c", "d", "e")

@@ -79,7 +79,7 @@ EXTREME = [*"0 1 2 3 0.5 1e-3 10 1e308 1e-308 5e-324 0.0 709 1e16 90071992547409
 BEYOND = ["1e999", "1e-999", "1e99999999", "9" * 400, "9" * 2000, "1/0", "nan", "inf", "", "x", "1e308/1e-308", "0x1F", "1_0"]
 WORDS = [
     *"+-*/().,;=^%&|!<>[]{}'\"\\#@:~`?$ \t\n\0²−×é\u202e", "**", "//", "==", "+=", ":=", "->", "...", "1_0", "0x1F", "2j", "007", "1.", ".5", "1e",  # noqa: RUF001
-    "if", "else", "for", "lambda", "None", "True", "import", "yield", "await", "not", "in", "is", "__import__('os')", "x.y", "f'{x}'", "*x", "**x",
+    "if", "else", "for", "lambda", "None", "True", "import", "yield", "await", "not", "in", "is", "and", "or", "where", "<=", "!=", "__import__('os')", "x.y", "f'{x}'", "*x", "**x",
 ]  # fmt: skip
 SOUP = st.lists(st.sampled_from([*NAMES, *EXTREME, *BEYOND, *WORDS, *FUNCTIONS]), max_size=25).map("".join)
 ASSIGNED = st.lists(
@@ -88,11 +88,14 @@ ASSIGNED = st.lists(
 )
 
 
+SIGNS = st.sampled_from(["<", "<=", ">", ">=", "==", "!="])
+
+
 @st.composite
 def formulas(draw, depth=4):
     """A correct expression of x, y and w: as Python writes it, but for the spaces."""
     kind = (
-        draw(st.sampled_from(["name", "number", "binary", "binary", "call", "minus"]))
+        draw(st.sampled_from(["name", "number", "binary", "binary", "call", "minus", "choice"]))
         if depth
         else draw(st.sampled_from(["name", "number"]))
     )
@@ -106,6 +109,13 @@ def formulas(draw, depth=4):
     if kind == "binary":
         left, right = (draw(st.sampled_from(["{}", "({})"])).format(draw(part)) for _ in range(2))
         return left + draw(st.sampled_from([" + ", "-", "*", "/", "**"])) + right
+    if kind == "choice":
+        comparisons = [
+            draw(st.sampled_from(["{} {} {}", "not {} {} {}", "0 < {} {} {}"])).format(draw(part), draw(SIGNS), draw(part))
+            for _ in range(draw(st.integers(1, 2)))
+        ]
+        condition = draw(st.sampled_from([" and ", " or "])).join(comparisons)
+        return f"where({condition}, {draw(part)}, {draw(part)})"
     name = draw(st.sampled_from(list(FUNCTIONS)))
     arguments = [draw(part) for _ in range(FUNCTIONS[name].arity)]
     constant = [draw(st.sampled_from(EXTREME))] if FUNCTIONS[name].is_family and draw(st.booleans()) else []
