@@ -50,18 +50,37 @@ class _Search:
         self._names = self._writer.names
 
     def results(self, k: int, values: list[float]) -> None:
-        """Raise for the first result of example ``k`` that is outside a domain, or nan although no operand is."""
+        """Raise for the first result of example ``k`` that is outside a domain, or nan although no operand is.
+
+        What is computed for a side that a choice does not take is not looked at.
+        """
         for name, number in zip(self._names, values[: self._tape.leaves], strict=False):
             if math.isnan(number):
                 raise FloatingPointError(f"example {k}: {name} is nan before any operation")
+        counts = self._counts(values)
         for slot, instruction in enumerate(self._tape.instructions, start=self._tape.first_slot):
             operands = [values[source] for source in instruction.operands]
+            if not counts[slot]:
+                continue
             try:
                 evaluate(instruction.op, *operands, labels=[self._names[source] for source in instruction.operands])
             except DomainError as error:
                 raise type(error)(f"{self._where(k, slot)}: {error}") from None
             if math.isnan(values[slot]) and not any(map(math.isnan, operands)):
                 raise FloatingPointError(f"{self._where(k, slot)} turns nan: {self._operands(slot, values)}")
+
+    def _counts(self, values: list[float]) -> list[bool]:
+        """For each slot whether an output depends on its number here."""
+        counts = [False] * self._tape.num_slots
+        for slot in self._tape.outputs:
+            counts[slot] = True
+        for slot in range(self._tape.num_slots - 1, self._tape.first_slot - 1, -1):
+            instruction = self._tape.instructions[slot - self._tape.first_slot]
+            if counts[slot]:
+                ignored = instruction.op.ignores(*(values[source] for source in instruction.operands))
+                for source, is_ignored in zip(instruction.operands, ignored, strict=True):
+                    counts[source] = counts[source] or not is_ignored
+        return counts
 
     def adjoints(self, k: int, values: list[float], partials: list[tuple[float, ...]]) -> None:
         """Raise for the first contribution that makes an adjoint nan, of a slot that depends on a wanted leaf.

@@ -173,6 +173,22 @@ class Op:
         return self.value == "x" and self.cuts == ("True",)
 
     @cached_property
+    def _ignored(self) -> tuple[Callable[..., bool] | None, ...]:
+        match ast.parse(self.value, mode="eval").body:
+            case ast.IfExp(test=test, body=body):
+                read = grammar.names_in(ast.unparse(test)) | grammar.names_in(ast.unparse(body))
+                return tuple(None if name in read else self._compiled(DOMAIN, (ast.unparse(test),)) for name in self.operands)
+        return (None,) * self.arity
+
+    def ignores(self, *operands: float) -> tuple[bool, ...]:
+        """For each operand whether the value is chosen without a look at it.
+
+        >>> OPS["when"].ignores(0.0, 5.0), OPS["when"].ignores(1.0, 5.0), OPS["relu"].ignores(-1.0)
+        ((False, True), (False, False), (False,))
+        """
+        return tuple(test is not None and test(*operands) for test in self._ignored)
+
+    @cached_property
     def is_comparison(self) -> bool:
         """Whether the result is a condition on both operands: 1 where it holds, else 0.
 
@@ -303,8 +319,17 @@ def _member(family: Op, c: Number) -> Op:
     if not family.is_family:
         raise ValueError(f"row {family.name!r} reads no constant c, so it has no member at {c!r}")
     member = object.__new__(Op)
-    compiled = ("kernel", "exact", "ieee", "defined", "is_convention", "_kinks", "cuts")  # for the family, without the constant
-    vars(member).update({key: value for key, value in vars(family).items() if key not in compiled})
+    for_the_family = (
+        "kernel",
+        "exact",
+        "ieee",
+        "defined",
+        "is_convention",
+        "_kinks",
+        "cuts",
+        "_ignored",
+    )  # without the constant
+    vars(member).update({key: value for key, value in vars(family).items() if key not in for_the_family})
     member.c, member.symbol = c, family.symbol.format(c=c if bits(c) <= MAX_SYMBOL_BITS else f"({bits(c)} bits)")
     return member
 
