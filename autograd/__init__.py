@@ -15,7 +15,7 @@ import typing as _typing
 
 from autograd.compositions import dot, logsumexp, softmax, total, where
 from autograd.derivatives import grad, hessian, hvp, jacobian, jvp, vjp
-from autograd.errors import ClosureError, DomainError, ExactPowerError, PoleError, TracingError
+from autograd.errors import ClosureError, DomainError, ExactPowerError, PoleError, SolutionError, TracingError
 from autograd.functions import (
     abs,  # noqa: A004
     acos,
@@ -74,6 +74,7 @@ if _typing.TYPE_CHECKING:
     from autograd.expressions.errors import ExpressionError
     from autograd.expressions.reader import expression
     from autograd.functional import derivative, gradient, jacobian_of, value_and_grad
+    from autograd.solving import solve
 
 __all__ = [
     "OPS",
@@ -86,6 +87,7 @@ __all__ = [
     "Op",
     "Path",
     "PoleError",
+    "SolutionError",
     "TracingError",
     "Value",
     "abs",
@@ -143,6 +145,7 @@ __all__ = [
     "sinh",
     "softmax",
     "softplus",
+    "solve",
     "sqrt",
     "step",
     "tan",
@@ -169,6 +172,7 @@ _ON_DEMAND = {
     "ExpressionError": "expressions.errors",
     "expression": "expressions.reader",
     "quiz": "explaining.quiz",
+    "solve": "solving",
     **dict.fromkeys(["derivative", "gradient", "jacobian_of", "value_and_grad"], "functional"),
     "compare_modes": "explaining.costs",
     "explain_forward": "explaining.forward_mode",

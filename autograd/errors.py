@@ -1,6 +1,7 @@
 """The engine's own errors, as a tree.
 
 ValueError
+ ├─ SolutionError       equations that ``solve`` finds no solution of, or one without a derivative
  ├─ DomainError         a finite operand outside the domain of an operation: log(-1), asin(2)
  │   └─ PoleError       the same where it divides by zero, so a ZeroDivisionError too: 1 / 0, 0 ** -1
  └─ ExpressionError     a text that cannot become a graph (``autograd.expression``); it shows the place
@@ -33,6 +34,18 @@ class PoleError(DomainError, ZeroDivisionError):
     ... except ZeroDivisionError as error:
     ...     print(error)
     x / y needs y != 0, but x = 1, y = 0.0. Keep the denominator away from 0, for example by adding a small constant.
+    """
+
+
+class SolutionError(ValueError):
+    """``autograd.solve`` finds no solution, or one at which the derivative of the residuals is singular.
+
+    >>> import autograd
+    >>> autograd.solve(lambda x: x * x + 1, 2.0)                                                     # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    autograd.errors.SolutionError: solve started at 2 and found no solution: after ... Start nearer to a solution, and make sure \
+that there is one
     """
 
 

@@ -49,12 +49,12 @@ def value_and_grad(f: Function) -> Callable[..., tuple[Any, list[Any]]]:
     >>> slope.backward(); slope.data, x.grad
     (-3.0, -1.0)
     """
-    _require_function("value_and_grad", f, "grad(output, inputs)")
+    require_function("value_and_grad", f, "grad(output, inputs)")
 
     @wraps(f, _NAMES, ())
     def value_and_gradient(*arguments: Any) -> tuple[Any, list[Any]]:
         variables = _variables(f, arguments)
-        [output], [gradient] = _differentiated(f, variables, (), _one_result)
+        [output], [gradient] = _differentiated(f, variables, (), one_result)
         return output, _of_the_same_shape(variables, iter(gradient))
 
     return value_and_gradient
@@ -78,16 +78,16 @@ def derivative(f: Function) -> Function:
     >>> derivative(lambda x: x + derivative(lambda y: x * y)(2.0))(3.0)           # of x + x
     2.0
     """
-    _require_function("derivative", f, "grad(output, [x])")
+    require_function("derivative", f, "grad(output, [x])")
 
     @wraps(f, _NAMES, ())
     def slope(x: Any, *args: Any) -> Any:
-        if _is_list(x):
+        if is_list(x):
             raise TypeError(
                 f"derivative(f) takes one scalar, but got {described(x)}; for a list there are gradient(f), and jacobian_of(f) "
                 "if f gives a list"
             )
-        _, [[slope]] = _differentiated(f, _variables(f, [x]), args, _one_result)
+        _, [[slope]] = _differentiated(f, _variables(f, [x]), args, one_result)
         return slope
 
     return slope
@@ -112,11 +112,11 @@ def gradient(f: Function) -> Callable[..., list[Any]]:
     >>> jacobian_of(gradient(f))([3.0, 2.0])                                # the Hessian
     [[4.0, 6.0], [6.0, 0.0]]
     """
-    _require_function("gradient", f, "grad(output, inputs)")
+    require_function("gradient", f, "grad(output, inputs)")
 
     @wraps(f, _NAMES, ())
     def slopes(x: Any, *args: Any) -> list[Any]:
-        _, [slopes] = _differentiated(f, _variables(f, [_flat("gradient", x)]), args, _one_result)
+        _, [slopes] = _differentiated(f, _variables(f, [_flat("gradient", x)]), args, one_result)
         return slopes
 
     return slopes
@@ -138,11 +138,11 @@ def jacobian_of(f: Function) -> Callable[..., list[list[Any]]]:
     >>> jacobian_of(lambda x: [x[0] * x[1], x[0] + x[1], 5 * x[1]])([2.0, 3.0])
     [[3.0, 2.0], [1.0, 1.0], [0.0, 5.0]]
     """
-    _require_function("jacobian_of", f, "jacobian(outputs, inputs)")
+    require_function("jacobian_of", f, "jacobian(outputs, inputs)")
 
     @wraps(f, _NAMES, ())
     def rows(x: Any, *args: Any) -> list[list[Any]]:
-        _, rows = _differentiated(f, _variables(f, [_flat("jacobian_of", x)]), args, _list_of_results)
+        _, rows = _differentiated(f, _variables(f, [_flat("jacobian_of", x)]), args, list_of_results)
         return rows
 
     return rows
@@ -190,8 +190,8 @@ def _variables(f: Function, arguments: Sequence[Any]) -> list[Any]:
 
 def _variable(argument: Any, name: str) -> Any:
     """A node that stands for the argument and has its number; for a list, a list of such."""
-    if _is_list(argument):
-        return _like(argument, [_variable(entry, f"{name}[{k}]") for k, entry in enumerate(argument)])
+    if is_list(argument):
+        return like(argument, [_variable(entry, f"{name}[{k}]") for k, entry in enumerate(argument)])
     node = apply1(IDENTITY, as_value(argument[()] if _is_array(argument) else argument))
     node.label = name
     return node
@@ -200,30 +200,33 @@ def _variable(argument: Any, name: str) -> Any:
 # --- what is refused ----------------------------------------------------------------------------------------------------
 
 
-def _require_function(who: str, f: Any, on_nodes: str) -> None:
+def require_function(who: str, f: Any, on_nodes: str) -> None:
+    """Refuse what is no function, and name the question about nodes that it may have been meant for."""
     if not callable(f):
         kind = "a Value" if isinstance(f, Value) else described(f)
         raise TypeError(f"{who} takes a function, but got {kind}; derivatives of nodes are {on_nodes}")
 
 
 def _flat(who: str, x: Any) -> Any:
-    if not _is_list(x):
+    if not is_list(x):
         raise TypeError(f"{who}(f) takes a list of scalars, but got {described(x)}; for one scalar there is derivative(f)")
-    if any(map(_is_list, x)):
+    if any(map(is_list, x)):
         raise TypeError(f"{who}(f) takes a flat list, but got {described(x)}; for lists of lists there is value_and_grad(f)")
     return x
 
 
-def _one_result(f: Function, result: Any) -> list[Value]:
-    if not isinstance(result, Value) and _is_list(result):
+def one_result(f: Function, result: Any) -> list[Value]:
+    """The result of f, which must be one ``Value``, in a list."""
+    if not isinstance(result, Value) and is_list(result):
         raise TypeError(
             f"{_called(f)} must return one scalar, but returned {described(result)}; for a list of results there is jacobian_of(f)"
         )
     return [_result(f, result, "")]
 
 
-def _list_of_results(f: Function, results: Any) -> list[Value]:
-    if not _is_list(results):
+def list_of_results(f: Function, results: Any) -> list[Value]:
+    """The results of f, which must be a list of Values."""
+    if not is_list(results):
         raise TypeError(
             f"{_called(f)} must return a list of scalars, but returned {described(results)}; for one scalar there is gradient(f)"
         )
@@ -266,7 +269,7 @@ def wrapped(argument: Any, name: str) -> Any:
     """The number as a labelled ``Value``, the list as a list of such."""
     if isinstance(argument, Value):
         return argument
-    if _is_list(argument):
+    if is_list(argument):
         return [wrapped(entry, f"{name}[{k}]") for k, entry in enumerate(argument)]
     return Value(argument, name)
 
@@ -291,7 +294,8 @@ def scalar(f: Function, output: Any) -> Value:
         ) from None
 
 
-def _is_list(argument: Any) -> bool:
+def is_list(argument: Any) -> bool:
+    """Whether an argument is a list of scalars, or of lists: anything that can be looped over, but no text."""
     return hasattr(argument, "__iter__") and not isinstance(argument, str) and getattr(argument, "shape", None) != ()
 
 
@@ -300,7 +304,7 @@ def _is_array(argument: Any) -> bool:
     return numpy is not None and isinstance(argument, numpy.ndarray)
 
 
-def _like(argument: Any, entries: list[Any]) -> Any:
+def like(argument: Any, entries: list[Any]) -> Any:
     """The entries as an array if the argument is one, so that f may compute with it as with the argument; else as a list."""
     if not _is_array(argument):
         return entries

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from autograd.rules.numbers import Number, number
@@ -44,6 +44,10 @@ class Closure:
         backward: Callable[[], None] = _pass_nothing_on,
     ) -> None:
         self.symbol, self.inputs, self.partials, self.backward = symbol, inputs, partials, backward
+
+    def recorded_partials(self) -> Sequence[Value] | None:
+        """The local derivatives as Values that can be differentiated. Here there are none: numbers and functions are no formulas."""
+        return None
 
 
 def closure_of(children: Iterable[Value], op: str | Iterable[Number]) -> Closure:

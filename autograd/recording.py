@@ -7,13 +7,14 @@ products with it are ``when(reach, product)``, so that 0 times infinity is nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from operator import add, mul
 from typing import Any, NamedTuple
 
 from autograd.errors import ClosureError
 from autograd.hooks import is_traced
+from autograd.micrograd import Closure
 from autograd.ops import ADD, MAXIMUM, MUL, POW, POWER, SUB, WHEN
 from autograd.rules.cut import CUT
 from autograd.rules.evaluate import evaluate_ieee
@@ -41,15 +42,12 @@ class Arithmetic(NamedTuple):
 def _partial(node: Value, index: int) -> Any:
     """The local derivative that was recorded as a number when the node was made."""
     if not node._slopes:
-        raise _closure_error(node, "it has no local derivatives to read")
+        raise closure_error(node, "it has no local derivatives to read")
     return node._slopes[index]
 
 
-def _recorded_partial(node: Value, index: int) -> Any:
+def _recorded_partial(node: Value, op: Op, index: int) -> Any:
     """The local derivative as a ``Value`` with a graph of its own: the row's text, read with functions that record."""
-    op = node.op
-    if not isinstance(op, Op):
-        raise _closure_error(node, "its local derivatives have no formulas to record")
     if not is_traced(node):
         return CUT if node._slopes[index] is CUT else _recorder(op, index)(*node.inputs, node)
     if op.cuts[index] == "True":
@@ -60,7 +58,15 @@ def _recorded_partial(node: Value, index: int) -> Any:
     return Reached(slope, _record(SUB, 1, _cut_recorder(op, index)(*node.inputs)))
 
 
-def _closure_error(node: Value, reason: str) -> ClosureError:
+def _recorded_by_closure(node: Value) -> Sequence[Any]:
+    partials = node.op.recorded_partials() if isinstance(node.op, Closure) else None
+    if partials is None:
+        raise closure_error(node, "its local derivatives have no formulas to record")
+    return partials
+
+
+def closure_error(node: Value, reason: str) -> ClosureError:
+    """The error for an operation that is a closure, where a row is needed."""
     return ClosureError(
         f"{node._op or 'a node with children'!r} is a closure: backward() can run it, but {reason}. "
         "State it as a row, Op(name, value, partials), or compose it of operations that are rows."
@@ -138,6 +144,18 @@ NUMBERS = Arithmetic(_partial, mul, add)
 
 
 def recorded() -> Arithmetic:
-    """For derivatives that can be differentiated again; for one pass, in which all nodes of a layer share the reach of the next."""
+    """For derivatives that can be differentiated again, in one pass.
+
+    All nodes of a layer share the reach of the next, and a closure that can record its derivatives is asked once.
+    """
     either = lru_cache(maxsize=None)(partial(_record, MAXIMUM))
-    return Arithmetic(_recorded_partial, _times, partial(_plus, either=either))
+    of_closures: dict[Value, Sequence[Any]] = {}
+
+    def recorded_partial(node: Value, index: int) -> Any:
+        if isinstance(node.op, Op):
+            return _recorded_partial(node, node.op, index)
+        if node not in of_closures:
+            of_closures[node] = _recorded_by_closure(node)
+        return of_closures[node][index]
+
+    return Arithmetic(recorded_partial, _times, partial(_plus, either=either))

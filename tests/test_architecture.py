@@ -19,7 +19,7 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).glob("*
 ROOMS = {
     "autograd": """
         errors scopes text < rules < ops < graph micrograd < value < hooks < functions recording debugging < compositions derivatives
-        < functional < checking compiled expressions < explaining
+        < functional implicit < solving < checking compiled expressions < explaining
     """,
     "autograd.rules": "primitives numbers < complex_primitives cut exact_powers < grammar < op < evaluate formula_tree < notation < mathml",
     "autograd.checking": """

@@ -21,6 +21,7 @@ from autograd.errors import ClosureError, TracingError
 from autograd.functional import argument_names
 from autograd.graph import label_of, topological_order
 from autograd.hooks import is_traced, nodes_made_by
+from autograd.implicit import in_rows
 from autograd.micrograd import Closure
 from autograd.ops import LESS, LESS_EQUAL
 from autograd.rules.op import Op
@@ -289,7 +290,7 @@ def trace(fn: Callable[..., Any], parameters: Sequence[Value], shapes: Sequence[
         outputs: list[Value] = []
         output_shape = _flattened(fn, _called_once(fn, names, shapes, arguments), outputs)
         leaves = [*parameters, *inputs]
-        return _tape(leaves, len(parameters), outputs, tuple(map(tuple, shapes)), output_shape)
+        return _tape(leaves, len(parameters), in_rows(outputs), tuple(map(tuple, shapes)), output_shape)
 
 
 def _called_once(fn: Callable[..., Any], names: Sequence[str], shapes: Sequence[Shape], arguments: list[Any]) -> Any:

@@ -1,0 +1,299 @@
+"""The solution of equations as an operation: its derivative is that of the implicit function theorem.
+
+The equations r(x, p) = 0 still hold when p moves a little, and x with it: dr/dx dx + dr/dp dp = 0. So a solution moves by
+
+    dx/dp = -(dr/dx)^-1 dr/dp
+
+whichever way it was found. This is a formula in x and p, and can be differentiated again: any order is right.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property, reduce
+from typing import Any, NamedTuple
+
+from autograd import value
+from autograd.compositions import dot, total, where
+from autograd.derivatives import jacobian
+from autograd.errors import SolutionError
+from autograd.functions import abs, detach, maximum, sqrt  # noqa: A004
+from autograd.graph import topological_order
+from autograd.hooks import is_traced
+from autograd.micrograd import Closure
+from autograd.recording import closure_error
+from autograd.rules.evaluate import evaluate_ieee
+from autograd.rules.op import Op
+from autograd.scopes import Scope
+from autograd.value import Constant, Operand, Value, apply, data_of
+
+Matrix = Sequence[Sequence[Any]]
+
+STEPS = 24  # of Newton's method in compiled code, which cannot stop when it has arrived
+ARRIVED = 1e-8  # the last step, as a part of the way, at most: after it about the square of this is left
+EPSILON = 2.0**-52
+
+
+class Formulas(NamedTuple):
+    """A graph as functions of some of its nodes, the sources."""
+
+    sources: Sequence[Value]
+    results: Sequence[Value]
+
+    def at(self, nodes: Sequence[Value]) -> list[Value]:
+        """The results with these nodes in the places of the sources.
+
+        >>> x = Value(2.0)
+        >>> Formulas([x], [x * x + 1]).at([Value(3.0)])
+        [Value(data=10.0, grad=0.0)]
+        """
+        return _replayed(topological_order(*self.results), dict(zip(self.sources, nodes, strict=True)), self.results)
+
+
+def _replayed(order: Iterable[Value], instead: dict[Value, Value], results: Sequence[Value]) -> list[Value]:
+    """The results, computed again from the nodes that stand instead of others."""
+    for node in order:
+        if node not in instead and any(source in instead for source in node.inputs):
+            instead[node] = _again(node, [instead.get(source, source) for source in node.inputs])
+    return [instead.get(result, result) for result in results]
+
+
+def _again(node: Value, operands: Sequence[Value]) -> Value:
+    if isinstance(node.op, Solution):
+        made = node.op.equations.solution(node.op.index, tuple(operands))
+    elif isinstance(node.op, Op):
+        made = apply(node.op, *operands, fallback=evaluate_ieee)
+    else:
+        raise closure_error(node, "its formula is not known, and solve needs it at other numbers")
+    made.scope = node.scope
+    if node.label:
+        made.label = node.label
+    return made
+
+
+class Equations:
+    """Residuals r(x, p) that are to be 0, as formulas in leaves of their own, and a solution x at some p.
+
+    Args:
+        unknowns: leaves, which hold the solution.
+        parameters: leaves, which stand for the nodes that the solution depends on.
+        residuals: computed from both.
+        start: where compiled code starts: for each unknown a number, or one of the parameters.
+
+    >>> x, p = Value(3.0, "x"), Value(9.0, "p")
+    >>> equations = Equations([x], [p], [x * x - p], [1.0])
+    >>> equations.partials                                            # dx/dp = 1 / 2x
+    [(0.16666666666666666,)]
+    """
+
+    def __init__(
+        self, unknowns: Sequence[Value], parameters: Sequence[Value], residuals: Sequence[Value], start: Sequence[Any]
+    ) -> None:
+        self.unknowns, self.parameters, self.residuals, self.start = unknowns, parameters, residuals, start
+
+    @cached_property
+    def partials(self) -> list[tuple[Any, ...]]:
+        """For each unknown its derivatives with respect to the parameters, as numbers."""
+        if is_traced(self.unknowns[0]):
+            return [(math.nan,) * len(self.parameters)] * len(self.unknowns)
+        return self._partials(jacobian(self.residuals, [*self.unknowns, *self.parameters]))
+
+    @cached_property
+    def formulas(self) -> list[Formulas]:
+        """The same as formulas in the unknowns and the parameters."""
+        sources = [*self.unknowns, *self.parameters]
+        return [Formulas(sources, row) for row in self._partials(jacobian(self.residuals, sources, create_graph=True))]
+
+    def _partials(self, rows: Matrix) -> list[tuple[Any, ...]]:
+        count = len(self.unknowns)
+        moves = linear_solutions([row[:count] for row in rows], [*zip(*(row[count:] for row in rows), strict=True)])
+        return [tuple(-move[k] for move in moves) for k in range(count)]
+
+    def solution(self, index: int, inputs: tuple[Value, ...]) -> Value:
+        """An unknown as a node that depends on the inputs, which stand for the parameters."""
+        known = not any(map(is_traced, (self.unknowns[index], *inputs)))
+        node = unknown(self.unknowns[index].data if known else math.nan)
+        node.op = Solution(self, index, inputs)
+        return node
+
+    def solutions(self, inputs: tuple[Value, ...]) -> list[Value]:
+        """All unknowns as such nodes."""
+        return [self.solution(index, inputs) for index in range(len(self.unknowns))]
+
+    @cached_property
+    def _step(self) -> Formulas:
+        """Newton's step for each unknown, and each residual. The Jacobian is detached: it multiplies what is 0 in the end."""
+        sources = [*self.unknowns, *self.parameters]
+        rows = jacobian(self.residuals, self.unknowns, create_graph=True)
+        [step] = linear_solutions([[detach(entry) for entry in row] for row in rows], [self.residuals])
+        return Formulas(sources, [*step, *self.residuals])
+
+    def in_rows(self, inputs: Sequence[Value]) -> list[Value]:
+        """The unknowns by rows of the table alone: a number of Newton's steps that is fixed, then one that carries the derivative.
+
+        Each step is halved twice if the largest residual does not become smaller. Where the steps have not become small in the
+        end, the result is nan.
+        """
+        count = len(self.unknowns)
+
+        def step_at(x: list[Value]) -> tuple[list[Value], Value]:
+            results = self._step.at([*x, *inputs])
+            return results[:count], reduce(maximum, map(abs, results[count:]))
+
+        place = dict(zip(self.parameters, inputs, strict=True))
+        x = start = [place[entry] if isinstance(entry, Value) else Constant(entry) for entry in self.start]
+        step, size = _detached(step_at(x))
+        part: Operand = 1.0
+        for _ in range(STEPS):
+            tried = [detach(old - part * move) for old, move in zip(x, step, strict=True)]
+            tried_step, tried_size = _detached(step_at(tried))
+            better = tried_size < size
+            x = [where(better, new, old) for new, old in zip(tried, x, strict=True)]
+            step = [where(better, new, old) for new, old in zip(tried_step, step, strict=True)]
+            size, part = where(better, tried_size, size), where(better, 1.0, part / 4)
+        way = total(abs(new) + abs(new - old) for new, old in zip(x, start, strict=True))
+        room = maximum(detach(ARRIVED * way - total(map(abs, step))), -1)  # -1 and not -inf, whose root would be inf
+        room.label = "solve: bound - step"
+        x = [detach(old - move) for old, move in zip(x, step, strict=True)]
+        step, _ = step_at(x)
+        return [where(room >= 0, old - move, room**0.5) for old, move in zip(x, step, strict=True)]
+
+
+def _detached(step_and_size: tuple[list[Value], Value]) -> tuple[list[Value], Value]:
+    step, size = step_and_size
+    return [*map(detach, step)], detach(size)
+
+
+class Solution(Closure):
+    """The operation of a node that solves equations: its local derivatives are those of the implicit function theorem."""
+
+    __slots__ = ("equations", "index")
+
+    def __init__(self, equations: Equations, index: int, inputs: tuple[Value, ...]) -> None:
+        super().__init__("solve", inputs, equations.partials[index])
+        self.equations, self.index = equations, index
+
+    def recorded_partials(self) -> Sequence[Value]:
+        """The local derivatives as formulas in the solution and in its inputs, so that they can be differentiated."""
+        return self.equations.formulas[self.index].at([*self.equations.solutions(self.inputs), *self.inputs])
+
+
+def unknown(number: Any, name: str = "") -> Value:
+    """A leaf. While ``autograd.compile`` traces a function it is traced, if the number is nan."""
+    node = value.new_node(Value)
+    Value.__init__(node, number, name)
+    return node
+
+
+def read(
+    unknowns: Sequence[Value], residuals: Sequence[Value], start: Sequence[Any], stands_for: Mapping[Value, Value]
+) -> tuple[Equations, tuple[Value, ...]]:
+    """The equations that a graph states, and the nodes from outside that enter it: what the solution depends on.
+
+    Args:
+        unknowns: leaves.
+        residuals: computed from them, and from any other nodes.
+        start: for each unknown a number, or any node.
+        stands_for: leaves of the graph, with the nodes that they stand for.
+    """
+    inside, order = {*unknowns, *stands_for}, []
+    entering = {}
+    for node in topological_order(*residuals):
+        if node in stands_for:
+            entering[node] = stands_for[node]
+        elif any(source in inside for source in node.inputs):
+            inside.add(node)
+            order.append(node)
+    for node in order:
+        entering.update({source: source for source in node.inputs if source not in inside and type(source) is not Constant})
+    entering.update({entry: entry for entry in start if isinstance(entry, Value)})
+    leaves = {node: unknown(data_of(node), node.label) for node in entering}
+    own = _replayed(order, {**{node: node for node in unknowns}, **leaves}, residuals)
+    equations = Equations(unknowns, [*leaves.values()], own, [leaves.get(entry, entry) for entry in start])
+    return equations, tuple(entering.values())
+
+
+def in_rows(outputs: Sequence[Value]) -> list[Value]:
+    """The outputs of a graph computed by rows of the table alone, as a tape needs them: solutions become Newton's steps."""
+    order = topological_order(*outputs)
+    if not any(isinstance(node.op, Solution) for node in order):
+        return list(outputs)
+    instead: dict[Value, Value] = {}
+    solved: dict[tuple[Any, ...], list[Value]] = {}  # so that unknowns of the same equations share the steps
+    for node in order:
+        inputs = [instead.get(source, source) for source in node.inputs]
+        if isinstance(node.op, Solution):
+            key = (node.op.equations, *inputs)
+            if key not in solved:
+                solved[key] = node.op.equations.in_rows(inputs)
+                _set_scope(solved[key], node.scope, outside=inputs)
+            instead[node] = solved[key][node.op.index]
+        elif any(source in instead for source in node.inputs):
+            instead[node] = _again(node, inputs)
+    return in_rows([instead.get(output, output) for output in outputs])  # the equations may themselves hold solutions
+
+
+def _set_scope(nodes: Iterable[Value], scope: Scope, outside: Iterable[Value]) -> None:
+    """Let the nodes, and all that they were computed from inside the equations, stand at the line of the solution."""
+    rest, visited = list(nodes), set(outside)
+    while rest:
+        node = rest.pop()
+        if node.op is not None and node not in visited:
+            visited.add(node)
+            node.scope = scope
+            rest.extend(node.inputs)
+
+
+# --- linear equations -----------------------------------------------------------------------------------------------------
+
+
+def linear_solutions(matrix: Matrix, rights: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    r"""The solutions x of :math:`A x = b` for several b, in scalars: numbers, or Values, which record.
+
+    The columns of A are made orthogonal, each to those before it (Gram and Schmidt's method in its modified form), and so are the
+    right sides. It needs no pivots, which would be choices by numbers, and so can be recorded and compiled.
+
+    Raises:
+        SolutionError: if the matrix is singular, to rounding.
+
+    Source: Björck, *Solving linear least squares problems by Gram-Schmidt orthogonalization* (1967): as accurate as Householder's.
+
+    >>> linear_solutions([[0.0, 2.0], [1.0, 1.0]], [[4.0, 3.0], [2.0, 1.0]])
+    [[1.0, 2.0], [0.0, 1.0]]
+    """
+    count = len(matrix)
+    if count == 1:
+        [[only]] = matrix
+        if data_of(only) == 0:
+            raise SolutionError("the derivative of the residual is 0")
+        return [[right / only] for [right] in rights]
+    columns = [list(column) for column in (*zip(*matrix, strict=True), *rights)]
+    sizes = [max(map(_size, column)) for column in columns[:count]]
+    lengths, overlaps = [], []
+    for k in range(count):
+        length = sqrt(dot(columns[k], columns[k]))
+        if data_of(length) <= count * EPSILON * sizes[k]:
+            raise SolutionError("the Jacobian of the residuals is singular")
+        direction = [entry / length for entry in columns[k]]
+        overlap = [dot(direction, column) for column in columns[k + 1 :]]
+        columns[k + 1 :] = [
+            [entry - part * along for entry, along in zip(column, direction, strict=True)]
+            for column, part in zip(columns[k + 1 :], overlap, strict=True)
+        ]
+        lengths.append(length)
+        overlaps.append(overlap)
+    return [_back_substituted(lengths, overlaps, which) for which in range(len(rights))]
+
+
+def _back_substituted(lengths: Sequence[Any], overlaps: Matrix, which: int) -> list[Any]:
+    count = len(lengths)
+    solution: list[Any] = []
+    for k in reversed(range(count)):
+        right = overlaps[k][count - 1 - k + which]
+        solution.insert(0, (right - dot(overlaps[k][: len(solution)], solution)) / lengths[k])
+    return solution
+
+
+def _size(entry: Any) -> Any:
+    return math.fabs(data_of(entry))

@@ -1,0 +1,195 @@
+"""solve: the solution of equations, by Newton's method, with the derivative that the solution has and not that of the method."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+from autograd.derivatives import jacobian
+from autograd.errors import DomainError, SolutionError
+from autograd.functional import argument_names, is_list, like, list_of_results, one_result, require_function
+from autograd.graph import topological_order
+from autograd.hooks import is_traced
+from autograd.implicit import linear_solutions, read, unknown
+from autograd.rules.numbers import number
+from autograd.text import counted, four_digits, listed
+from autograd.value import Constant, Value, data_of
+
+Numbers: TypeAlias = list[float]
+Evaluated: TypeAlias = tuple[Numbers, Numbers]  # the residuals, and Newton's step, at some numbers
+
+MAX_STEPS = 100
+ARRIVED = 4 * 2.0**-52  # a step of this part of x is rounding
+ROUNDING = 1e-6  # of the way: where steps that do not help are taken for rounding errors
+SLOW = 0.25  # near a simple solution each step is a smaller part of the one before
+
+
+def solve(residual: Callable[..., Any], start: Any, *args: Any) -> Any:
+    r"""The solution x of :math:`r(x, a) = 0`, with the derivative :math:`-(\partial r/\partial x)^{-1}\,\partial r/\partial a`.
+
+    Newton's method finds the solution; it shortens a step that does not make the largest residual smaller. The derivative is that
+    of the solution, by the implicit function theorem, and not that of the steps, which are not recorded. It is itself a formula in
+    the solution, so derivatives of any order are right.
+
+    In a function that ``autograd.compile`` traces, the steps become part of the program: 24 of them, since it cannot stop early,
+    shortened in the same way. Where they do not arrive, the result is nan, and ``check=True`` names the example.
+
+    Args:
+        residual: a function ``(x, *args)`` of Values; x is a scalar or a list of scalars, as ``start`` is, and so is the result:
+            one residual for each unknown. The result may depend on any other Values too.
+        start: a number for each unknown, near the solution. Of a ``Value`` only its number counts: the solution does not depend
+            on where the search began, if it leads to the same solution.
+        args: further arguments of the residual, passed as they are.
+
+    Returns:
+        A ``Value``, or a list of them, if the residual depends on a Value beside x; else numbers.
+
+    Raises:
+        SolutionError: if the steps do not arrive, or the derivative of the residuals with respect to x is singular.
+        TypeError, ValueError: if the residual does not return as many Values as there are unknowns, or ignores an unknown.
+
+    Source: Deuflhard, *Newton Methods for Nonlinear Problems* (2011), on damping; Griewank & Walther (2008), chapter 15, on the
+    derivative; Krantz & Parks, *The Implicit Function Theorem* (2003).
+
+    >>> from autograd import Value, derivative
+    >>> a = Value(9.0, "a")
+    >>> root = solve(lambda x, a: x * x - a, 1.0, a)
+    >>> root.backward(); root.data, a.grad                                  # 1 / (2 sqrt(a))
+    (3.0, 0.16666666666666666)
+    >>> derivative(derivative(lambda a: solve(lambda x: x * x - a, 1.0)))(1.0)          # -1 / (4 a sqrt(a))
+    -0.25
+    >>> [x, y] = solve(lambda v: [v[0] * v[1] - 6, v[0] - v[1] - 1], [2.0, 1.0])
+    >>> print(f"{x:.12f} {y:.12f}")
+    3.000000000000 2.000000000000
+    """
+    require_function("solve", residual, "what it solves: solve(residual, start)")
+    several = is_list(start)
+    begin = list(start) if several else [start]
+    [name] = argument_names(residual, 1)
+    labels = [f"{name}[{k}]" for k in range(len(begin))] if several else [name]
+
+    stands_for: dict[Value, Value] = {}
+    leaves = [_as_leaves(arg, stands_for) for arg in args]  # so that a walk over the residual ends here
+
+    def at(numbers: Sequence[float]) -> tuple[list[Value], list[Value]]:
+        unknowns = [unknown(number, label) for number, label in zip(numbers, labels, strict=True)]
+        result = residual(like(start, unknowns) if several else unknowns[0], *leaves)
+        residuals = list_of_results(residual, result) if several else one_result(residual, result)
+        _require_equations(residual, unknowns, residuals)
+        return unknowns, residuals
+
+    if is_traced(unknown(math.nan)):
+        traced_start = [entry.detach() if isinstance(entry, Value) else float(number(entry)) for entry in begin]
+        equations, inputs = read(*at([math.nan] * len(begin)), traced_start, stands_for)
+    else:
+        numbers = _newton(lambda x: _evaluated(*at(x)), [float(number(data_of(entry))) for entry in begin])
+        equations, inputs = read(*at(numbers), numbers, stands_for)
+        if not inputs:
+            return numbers if several else numbers[0]
+    solutions = equations.solutions(inputs)
+    return solutions if several else solutions[0]
+
+
+def _as_leaves(argument: Any, stands_for: dict[Value, Value]) -> Any:
+    """The argument with a leaf in the place of each of its Values; ``stands_for`` gets what each leaf stands for."""
+    if isinstance(argument, Value) and type(argument) is not Constant:
+        leaf = unknown(argument.data, argument.label)
+        stands_for[leaf] = argument
+        return leaf
+    return [_as_leaves(entry, stands_for) for entry in argument] if type(argument) in (list, tuple) else argument
+
+
+def _require_equations(residual: Callable[..., Any], unknowns: list[Value], residuals: list[Value]) -> None:
+    who = getattr(residual, "__name__", "the residual")
+    if len(residuals) != len(unknowns):
+        raise ValueError(
+            f"solve needs as many equations as unknowns, but {who} returned {counted(len(residuals), 'residual')} for "
+            f"{counted(len(unknowns), 'unknown')}"
+        )
+    read_by_residuals = set(topological_order(*residuals))
+    if ignored := [node.label for node in unknowns if node not in read_by_residuals]:
+        raise ValueError(
+            f"{who} does not depend on {listed(ignored)}, so no equation says what it is: compute the residual from the argument "
+            "itself, and not from its .data"
+        )
+
+
+# --- Newton's method, on numbers --------------------------------------------------------------------------------------------
+
+
+def _evaluated(unknowns: list[Value], residuals: list[Value]) -> Evaluated:
+    numbers = [float(residual.data) for residual in residuals]
+    try:
+        [step] = linear_solutions(jacobian(residuals, unknowns), [numbers])
+    except SolutionError as error:
+        x = _written([node.data for node in unknowns])
+        raise SolutionError(f"at {x} {error}: no step of Newton's leads on, and a solution there has no derivative") from None
+    return numbers, step
+
+
+def _newton(evaluate: Callable[[Numbers], Evaluated], start: Numbers) -> Numbers:
+    """The numbers at which the residuals are 0, as nearly as floats can say.
+
+    Raises:
+        SolutionError: where the steps end in no solution, or in one at which the Jacobian is singular.
+    """
+    x = start
+    residuals, step = evaluate(x)
+    lengths = [_length(step)]  # of whole steps
+    part = 1.0
+    for _ in range(MAX_STEPS):
+        if lengths[-1] <= ARRIVED * _length(x):
+            return _regular([new - move for new, move in zip(x, step, strict=True)], lengths)
+        tried = [old - part * move for old, move in zip(x, step, strict=True)]
+        if tried == x or part < ARRIVED:
+            break
+        found = _evaluated_or_none(evaluate, tried)
+        if found is None or not _largest(found[0]) < _largest(residuals):
+            part /= 4
+            continue
+        x, (residuals, step), part = tried, found, 1.0
+        lengths.append(_length(step))
+    if not any(residuals) or lengths[-1] <= ROUNDING * _way(x, start):
+        return _regular(x, lengths)
+    raise SolutionError(
+        f"solve started at {_written(start)} and found no solution: after {counted(len(lengths) - 1, 'step')} of Newton's it is at "
+        f"{_written(x)}, where the residuals are {_written(residuals)}. Start nearer to a solution, and make sure that there is one"
+    )
+
+
+def _evaluated_or_none(evaluate: Callable[[Numbers], Evaluated], x: Numbers) -> Evaluated | None:
+    """None where the residuals are not defined, or no step leads on."""
+    try:
+        found = evaluate(x)
+    except (DomainError, SolutionError, OverflowError):
+        return None
+    return found if all(map(math.isfinite, (*found[0], *found[1]))) else None
+
+
+def _regular(x: Numbers, lengths: Numbers) -> Numbers:
+    """The solution, unless the steps towards it shrank so slowly that the Jacobian must be singular there."""
+    above_rounding = [after / before for before, after in pairwise(lengths) if before > 1e-4 * _length(x)]
+    if above_rounding and min(above_rounding[-3:]) > SLOW:
+        raise SolutionError(
+            f"at the solution {_written(x)} the Jacobian of the residuals is singular: Newton's steps shrank by half or less each "
+            "time, as they do at a double root. There the solution has no derivative"
+        )
+    return x
+
+
+def _length(step: Numbers) -> float:
+    return math.fsum(map(abs, step))
+
+
+def _largest(residuals: Numbers) -> float:
+    return max(map(abs, residuals))
+
+
+def _way(x: Numbers, start: Numbers) -> float:
+    return _length(x) + _length([new - old for new, old in zip(x, start, strict=True)])
+
+
+def _written(numbers: Numbers) -> str:
+    return listed(numbers, four_digits)
