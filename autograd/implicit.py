@@ -153,11 +153,12 @@ class Equations:
             step = [where(better, new, old) for new, old in zip(tried_step, step, strict=True)]
             size, part = where(better, tried_size, size), where(better, 1.0, part / 4)
         way = total(abs(new) + abs(new - old) for new, old in zip(x, start, strict=True))
-        room = maximum(detach(ARRIVED * way - total(map(abs, step))), -1)  # -1 and not -inf, whose root would be inf
-        room.label = "solve: bound - step"
+        arrived = total(map(abs, step)) <= ARRIVED * way
+        verdict = where(arrived, Constant(1.0), Constant(-1.0))
+        verdict.label = "1 where solve has arrived, else -1"
         x = [detach(old - move) for old, move in zip(x, step, strict=True)]
         step, _ = step_at(x)
-        return [where(room >= 0, old - move, room**0.5) for old, move in zip(x, step, strict=True)]
+        return [where(arrived, old - move, verdict**0.5) for old, move in zip(x, step, strict=True)]
 
 
 def _detached(step_and_size: tuple[list[Value], Value]) -> tuple[list[Value], Value]:

@@ -12,7 +12,7 @@ from autograd.errors import DomainError, SolutionError
 from autograd.functional import argument_names, is_list, like, list_of_results, one_result, require_function
 from autograd.graph import topological_order
 from autograd.hooks import is_traced
-from autograd.implicit import linear_solutions, read, unknown
+from autograd.implicit import Equations, linear_solutions, read, unknown
 from autograd.rules.numbers import number
 from autograd.text import counted, four_digits, listed
 from autograd.value import Constant, Value, data_of
@@ -73,19 +73,19 @@ def solve(residual: Callable[..., Any], start: Any, *args: Any) -> Any:
     stands_for: dict[Value, Value] = {}
     leaves = [_as_leaves(arg, stands_for) for arg in args]  # so that a walk over the residual ends here
 
-    def at(numbers: Sequence[float]) -> tuple[list[Value], list[Value]]:
+    def at(numbers: Sequence[float], start_at: Sequence[Any] = ()) -> tuple[Equations, tuple[Value, ...]]:
         unknowns = [unknown(number, label) for number, label in zip(numbers, labels, strict=True)]
         result = residual(like(start, unknowns) if several else unknowns[0], *leaves)
         residuals = list_of_results(residual, result) if several else one_result(residual, result)
         _require_equations(residual, unknowns, residuals)
-        return unknowns, residuals
+        return read(unknowns, residuals, start_at or numbers, stands_for)
 
     if is_traced(unknown(math.nan)):
         traced_start = [entry.detach() if isinstance(entry, Value) else float(number(entry)) for entry in begin]
-        equations, inputs = read(*at([math.nan] * len(begin)), traced_start, stands_for)
+        equations, inputs = at([math.nan] * len(begin), traced_start)
     else:
-        numbers = _newton(lambda x: _evaluated(*at(x)), [float(number(data_of(entry))) for entry in begin])
-        equations, inputs = read(*at(numbers), numbers, stands_for)
+        numbers = _newton(lambda x: _evaluated(at(x)[0]), [float(number(data_of(entry))) for entry in begin])
+        equations, inputs = at(numbers)
         if not inputs:
             return numbers if several else numbers[0]
     solutions = equations.solutions(inputs)
@@ -119,12 +119,12 @@ def _require_equations(residual: Callable[..., Any], unknowns: list[Value], resi
 # --- Newton's method, on numbers --------------------------------------------------------------------------------------------
 
 
-def _evaluated(unknowns: list[Value], residuals: list[Value]) -> Evaluated:
-    numbers = [float(residual.data) for residual in residuals]
+def _evaluated(equations: Equations) -> Evaluated:
+    numbers = [float(residual.data) for residual in equations.residuals]
     try:
-        [step] = linear_solutions(jacobian(residuals, unknowns), [numbers])
+        [step] = linear_solutions(jacobian(equations.residuals, equations.unknowns), [numbers])
     except SolutionError as error:
-        x = _written([node.data for node in unknowns])
+        x = _written([node.data for node in equations.unknowns])
         raise SolutionError(f"at {x} {error}: no step of Newton's leads on, and a solution there has no derivative") from None
     return numbers, step
 

@@ -15,7 +15,7 @@ from hypothesis import Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 
 import nn
-from autograd import OPS, Op, Value, apply
+from autograd import OPS, Op, Value, apply, dot, sin
 from autograd.rules.cut import Cut
 from autograd.rules.evaluate import evaluate
 from autograd.rules.numbers import Number
@@ -229,6 +229,61 @@ def questions(draw: st.DrawFn, kind: type = float) -> Question:
     inputs = draw(st.lists(st.sampled_from(expression.names), min_size=1, max_size=4))
     v, t = ([draw(NUMBERS[kind]) for _ in names] for names in (outputs, inputs))
     return Question(expression, outputs, inputs, v, t)
+
+
+# --- derivatives inside derivatives, and equations ----------------------------------------------------------------------
+
+
+@st.composite
+def nested_programs(draw: st.DrawFn, budget: int = 3) -> tuple[str, str]:
+    """A polynomial program of nested derivatives, as the text of an expression: in our functions, and in SymPy's.
+
+    An inner derivative has a variable of its own, reads all outer ones, and is taken at an expression of them.
+    """
+    names = [f"x{k}" for k in range(4)]
+
+    def expression(level: int, budget: int) -> tuple[str, str]:
+        kind = draw(st.sampled_from(["name", "number", "+", "*", "-", "D", "D"] if budget else ["name", "number"]))
+        if kind == "name":
+            name = draw(st.sampled_from(names[: level + 1]))
+            return name, name
+        if kind == "number":
+            number = str(draw(st.integers(-2, 3)))
+            return f"({number})", f"({number})"
+        if kind != "D" or level == 3:
+            (a, a_), (b, b_) = expression(level, budget - 1), expression(level, budget - 1)
+            sign = "+" if kind == "D" else kind
+            return f"({a} {sign} {b})", f"({a_} {sign} {b_})"
+        (body, body_), (at, at_) = expression(level + 1, budget - 1), expression(level, budget - 1)
+        inner = names[level + 1]
+        return f"D(lambda {inner}: {body} + 0*{inner})({at})", f"diff({body_} + 0*{inner}, {inner}).subs({inner}, {at_})"
+
+    return expression(0, budget)
+
+
+class LinearPlusSine(NamedTuple):
+    """Equations A v + bend sin(v shifted by one) = p, whose matrix dominates, so that each p has one solution."""
+
+    matrix: list[list[float]]
+    bend: float
+    solution: list[float]
+
+    def residuals(self, v: Sequence[Any], p: Sequence[Any]) -> list[Any]:
+        return [dot(row, v) + self.bend * sin(v[k - 1]) - p[k] for k, row in enumerate(self.matrix)]
+
+    @property
+    def p(self) -> list[float]:
+        """The parameters that have the solution."""
+        return self.residuals(self.solution, [0.0] * len(self.solution))
+
+
+@st.composite
+def equations(draw: st.DrawFn, most: int = 4) -> LinearPlusSine:
+    """Nonlinear equations in up to ``most`` unknowns, with a solution that is chosen first."""
+    size = draw(st.integers(1, most))
+    rows = [[draw(between(-1, 1, float)) for _ in range(size)] for _ in range(size)]
+    matrix = [[entry + (1 + size) * (i == j) for j, entry in enumerate(row)] for i, row in enumerate(rows)]
+    return LinearPlusSine(matrix, draw(between(0, 0.5, float)), [draw(between(-1, 1, float)) for _ in range(size)])
 
 
 # --- networks and their data ------------------------------------------------------------------------------------------

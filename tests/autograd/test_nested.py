@@ -17,6 +17,7 @@ import autograd
 from autograd import (
     TracingError,
     Value,
+    check_gradients,
     derivative,
     grad,
     gradient,
@@ -27,7 +28,7 @@ from autograd import (
     topological_order,
     value_and_grad,
 )
-from tests.strategies import between, for_all
+from tests.strategies import between, for_all, nested_programs
 
 F = Fraction
 
@@ -272,6 +273,16 @@ def test_inside_compile_a_choice_by_a_variable_is_refused():
         autograd.compile(lambda t: derivative(lambda x: x if x > 0 else -x)(t))([1.0])
 
 
+def test_a_value_that_is_closed_over_is_a_constant_and_check_gradients_says_so():
+    """On numbers an inner derivative is a number, unless a call around it differentiates what it reads: then nothing is cut."""
+    f = lambda x: x * derivative(lambda y: x * y)(2.0)  # noqa: E731
+    assert derivative(f)(3.0) == 6.0
+    report = check_gradients(f, at=3.0)
+    assert not report
+    assert "takes a derivative as a number" in str(report)
+    assert check_gradients(lambda x: x * derivative(lambda y: x * y)(0 * x + 2.0), at=3.0, order=2)
+
+
 # --- properties -----------------------------------------------------------------------------------------------------------
 
 SMALL = between(-3, 3, Fraction)
@@ -293,33 +304,6 @@ def test_derivatives_of_any_order_of_polynomials(coefficients, order, x, D):
         f, coefficients = D(f), differentiated(coefficients)
     expected = sum(c * x**k for k, c in enumerate(coefficients))
     assert data(f(Value(x) if order == 0 else x)) == expected
-
-
-@st.composite
-def nested_programs(draw: st.DrawFn, depth: int = 3) -> tuple[str, str]:
-    """A polynomial program of nested derivatives, as the text of an expression: in our functions, and in SymPy's.
-
-    An inner derivative has a variable of its own, reads all outer ones, and is taken at an expression of them.
-    """
-    names = [f"x{k}" for k in range(4)]
-
-    def expression(level: int, budget: int) -> tuple[str, str]:
-        kind = draw(st.sampled_from(["name", "number", "+", "*", "-", "D", "D"] if budget else ["name", "number"]))
-        if kind == "name":
-            name = draw(st.sampled_from(names[: level + 1]))
-            return name, name
-        if kind == "number":
-            number = str(draw(st.integers(-2, 3)))
-            return f"({number})", f"({number})"
-        if kind != "D" or level == 3:
-            (a, a_), (b, b_) = expression(level, budget - 1), expression(level, budget - 1)
-            sign = "+" if kind == "D" else kind
-            return f"({a} {sign} {b})", f"({a_} {sign} {b_})"
-        (body, body_), (at, at_) = expression(level + 1, budget - 1), expression(level, budget - 1)
-        inner = names[level + 1]
-        return f"D(lambda {inner}: {body} + 0*{inner})({at})", f"diff({body_} + 0*{inner}, {inner}).subs({inner}, {at_})"
-
-    return expression(0, depth)
 
 
 @for_all(nested_programs(), SMALL, st.sampled_from(DERIVATIVES), examples=40)
