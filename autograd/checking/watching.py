@@ -64,10 +64,16 @@ class Watched(Value):
 
     @property
     def partials(self) -> tuple[Any, ...]:
-        """Noted if the user asks, or ``grad`` computes a number with them."""
-        if _reads.get() is not None and (is_users_file(caller(1)) or sys._getframe(1).f_code is recording._partial.__code__):
+        if _reads.get() is not None and is_users_file(caller(1)):
             _note(self, DERIVATIVES, users_line())
         return super().partials
+
+    @property
+    def _slopes(self) -> tuple[Any, ...]:
+        """Noted if ``grad`` computes a number with them."""
+        if _reads.get() is not None and sys._getframe(1).f_code is recording._partial.__code__:
+            _note(self, DERIVATIVES, users_line())
+        return super()._slopes
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """A copy is a ``Value``, and the graph does not lead to it."""
