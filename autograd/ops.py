@@ -3,12 +3,14 @@
     Op(name, value, (partial with respect to x, partial with respect to y), ...)
 
 The value and the partials (local derivatives) are texts in the small language of ``rules/grammar.py``: x and y are the
-operands, ``out`` is the result, c a constant of the row. Two laws hold for every row:
+operands, ``out`` is the result, c a constant of the row. Three laws hold for every row:
 
 1.  Only values choose by operands (``a if x < y else b``). A partial calls a row instead (``step``, ``sign``, ``heaviside``,
     ``minimum``), so that the gradient of a gradient can be recorded. It may choose by the constant c.
 2.  The branch that keeps NaN stands last, since every comparison with NaN is false. (Comparisons themselves are rows too:
     false is their answer to NaN, so that a formula chooses as Python does.)
+3.  What is not chosen is cut: where the text of a partial arrives at a literal 0, as ``step(x)`` does where x <= 0, nothing is passed
+    on, not even 0 times infinity. A 0 that was computed multiplies as IEEE 754 says. (``rules/cut.py``)
 
 A row also says where its formulas hold: ``domain`` is where operands have a result, and ``remedy`` what to try outside;
 ``kinks`` are where the derivative jumps, each with the one taken there; under ``convention`` the derivatives are not what their

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from fractions import Fraction
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -352,6 +353,35 @@ def test_derivatives_of_random_tapes_recorded_while_traced_are_those_recorded_at
         leaves = [Value(number) for number in numbers]
         for got, want in zip(program.value([numbers])[0], derivatives(leaves), strict=True):
             assert same(float(got), want.data)
+
+
+def slope_behind(op, x, b):
+    return grad(apply(op, x + sqrt(b)), [b], create_graph=True)[0]
+
+
+def test_every_kind_of_condition_is_recorded_while_tracing(own):
+    """Also behind nan, of which every comparison is false, and not the opposite true."""
+    unlike = own("unlike", "0 if x != 1 else 2 * x", ("unlike(x) * step(x)",))
+    rows = [
+        unlike,
+        own("between", "0 if x <= 0 else 2 if x >= 2 else x", ("step(x) * step(2 - x)",)),
+        own("left_square", "x * x if x < 0 else 0", ("2 * minimum(x, 0)",)),
+        own("right_square", "x * x if x >= 0 else 0", ("2 * maximum(x, 0)",)),
+        own("half", "0 if x == 0 else x", ("step(x) / 2 + 0 * x",)),
+    ]
+    assert unlike.cuts == ("x != 1 or x <= 0",)
+    points = [-2.0, -0.0, 0.5, 1.0, 3.0, INF, NAN]
+    for op in rows:
+        program = autograd.compile(partial(slope_behind, op), executor="plain")
+        found = program.per_example(points, [0.0] * len(points)).values
+        for at, got in zip(points, found, strict=True):
+            x, b = Value(at), Value(0.0)
+            assert same(got, grad(apply(op, x + sqrt(b)), [b])[0]), (op.name, at)
+
+
+def test_a_slope_beyond_1e16_leaves_the_1_of_the_other_side():
+    assert Value(2.0).leaky_relu(1e17).partials == (1.0,)
+    assert Value(-2.0).leaky_relu(1e17).partials == (1e17,)
 
 
 def test_masked_data_may_be_nan():
