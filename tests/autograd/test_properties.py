@@ -531,7 +531,7 @@ def test_detach_cuts(drawn):
 
 # --- every property can fail ---------------------------------------------------------------------------------------------
 
-TRUE_GRAD, TRUE_JVP, TRUE_VJP, TRUE_PASS = grad, jvp, vjp, Value.backward
+TRUE_GRAD, TRUE_JVP, TRUE_VJP, TRUE_PASS, TRUE_RECORDED = grad, jvp, vjp, Value.backward, recording.recorded
 
 
 def in_this_file(name: str, wrong: Any) -> Callable[[pytest.MonkeyPatch], None]:
@@ -544,12 +544,14 @@ def in_place_of(owner: Any, name: str, wrong: Any) -> Callable[[pytest.MonkeyPat
 
 
 def in_the_chain_rule(name: str, **wrong: Any) -> Callable[[pytest.MonkeyPatch], None]:
-    """Plants into the arithmetic of derivatives, NUMBERS or RECORDED."""
+    """Plants into the arithmetic of derivatives: NUMBERS, or what ``recorded()`` returns."""
+    if name == "recorded":
+        return in_place_of(derivatives, name, lambda: TRUE_RECORDED()._replace(**wrong))
     return in_place_of(derivatives, name, getattr(recording, name)._replace(**wrong))
 
 
 def second_operand_not_recorded(node: Value, index: int) -> Any:
-    return node.partials[1] if index else recording.RECORDED.partial(node, 0)
+    return node.partials[1] if index else TRUE_RECORDED().partial(node, 0)
 
 
 def read_off_backward(output: Value, inputs: list[Value], create_graph: bool = False) -> list[Any]:
@@ -615,13 +617,11 @@ PLANTED: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], list[Any]]] = {
         [test_the_chain_rule, test_grad_is_what_backward_leaves_in_every_node],
     ),
     "second partial not recorded": (
-        in_the_chain_rule("RECORDED", partial=second_operand_not_recorded),
+        in_the_chain_rule("recorded", partial=second_operand_not_recorded),
         [test_hessians_of_fractions_are_those_of_taylor_polynomials, test_hessians_of_floats_are_symmetric_to_rounding],
     ),
     "recorded partials swapped": (
-        in_the_chain_rule(
-            "RECORDED", partial=lambda node, index: recording.RECORDED.partial(node, len(node.inputs) - 1 - index)
-        ),
+        in_the_chain_rule("recorded", partial=lambda node, index: TRUE_RECORDED().partial(node, len(node.inputs) - 1 - index)),
         [test_a_recorded_gradient_has_the_same_numbers],
     ),
     "forward mode off by 1e-9": (
