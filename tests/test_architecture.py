@@ -32,13 +32,13 @@ ROOMS = {
         < chain_rule forward_mode costs why_backward < quiz
     """,
     "autograd.compiled": """
-        executor tape < plain steps arguments saving tracing print_tape < parameters domain_check arrays native
+        executor tape optimism < plain steps arguments saving tracing print_tape < parameters domain_check arrays native
         < print_steps executors requirements < bound_program < program
     """,
-    "autograd.compiled.arrays": "long_sums ufuncs < buffers < executor",
+    "autograd.compiled.arrays": "arithmetic long_sums ufuncs < buffers < executor",
     "autograd.compiled.native": "llvm < kernels < plan < machine < bound < executor",
     "autograd.compiled.native.llvm": "ir c_library < exp_tanh jit < formula",
-    "autograd.compiled.native.kernels": "row_facts memory < elementwise < tiled_matrices",
+    "autograd.compiled.native.kernels": "row_facts memory products < elementwise < tiled_matrices",
     "autograd.compiled.native.plan": "fusion stream < liveness shared < batch",
 }
 
@@ -53,6 +53,7 @@ AT_THE_TOP = {
     "autograd.compiled.native": {"llvmlite", "numpy"},
     "autograd.compiled.parameters": {"numpy"},
     "autograd.compiled.plain": {"numpy"},
+    "autograd.compiled.arrays.arithmetic": {"numpy"},
     "autograd.compiled.arrays.buffers": {"numpy"},
     "autograd.compiled.arrays.ufuncs": {"numpy"},
     "autograd.compiled.program": {"numpy"},

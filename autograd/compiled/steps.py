@@ -80,7 +80,7 @@ def steps_by_level(tape: Tape, varies: Sequence[bool] | None = None) -> Steps:
             item.sort()
             key = (
                 depth,
-                tape.depends_on_wanted[item.slot],
+                tape.has_adjoint[item.slot],
                 item.start >= 0 and varies[item.start],
                 item.start >= 0,
                 tuple(item.operands),

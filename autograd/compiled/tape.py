@@ -136,6 +136,22 @@ class Tape:
         return tuple(carries)
 
     @cached_property
+    def has_adjoint(self) -> tuple[bool, ...]:
+        """For each slot whether a gradient comes to it from an output, and goes on from it to a wanted leaf.
+
+        The operand of a ``detach`` may carry a gradient, and gets none.
+        """
+        carries = self.carries_gradient
+        has = [False] * self.num_slots
+        for slot in self.outputs:
+            has[slot] = carries[slot]
+        for slot, (op, *operands) in zip(range(self.num_slots - 1, -1, -1), reversed(self.instructions), strict=False):
+            if has[slot]:
+                for operand, cut in zip(operands, op.cuts, strict=False):
+                    has[operand] = has[operand] or (carries[operand] and cut != "True")
+        return tuple(has)
+
+    @cached_property
     def uses(self) -> tuple[int, ...]:
         """For each slot how often it is read, by instructions and as an output."""
         count = [0] * self.num_slots

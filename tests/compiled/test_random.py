@@ -257,8 +257,8 @@ def test_an_integer_where_is_caught(monkeypatch):
 def test_a_lost_contribution_of_arrays_is_caught(name, monkeypatch):
     """Of the contributions to one slot only the last counts: what NumPy's ``a[index] += b`` does."""
 
-    def losing(adjoints, lines, first=False):
-        index = np.array(lines)
+    def losing(adjoints, lines, *rest):
+        index, first = np.array(lines), rest[0] is True
 
         def give(given):
             given = given if given.shape[1] == adjoints.shape[1] else given.sum(axis=1, keepdims=True)
@@ -272,7 +272,9 @@ def test_a_lost_contribution_of_arrays_is_caught(name, monkeypatch):
 
 def test_a_contribution_that_overwrites_is_caught(monkeypatch):
     right = buffers._accumulate
-    monkeypatch.setattr(buffers, "_accumulate", lambda adjoints, lines, first: right(adjoints, lines, True))
+    monkeypatch.setattr(
+        buffers, "_accumulate", lambda adjoints, lines, first, arithmetic: right(adjoints, lines, True, arithmetic)
+    )
     assert worst_of_arrays() > TOLERANCE
 
 

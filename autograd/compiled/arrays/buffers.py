@@ -19,10 +19,12 @@ from autograd.compiled.steps import Group, Matrix
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from autograd.compiled.arrays.arithmetic import Fast
     from autograd.compiled.arrays.executor import Arrays
     from autograd.compiled.executor import Array
+    from autograd.rules.op import Op
 
-Action: TypeAlias = Callable[[], None]
+Action: TypeAlias = Callable[[], object]
 Read: TypeAlias = "Callable[[], Array]"
 Accumulate: TypeAlias = "Callable[[Array], None]"
 
@@ -32,6 +34,7 @@ class Buffer:
 
     Args:
         executor: says on which line each slot is.
+        arithmetic: the products and sums, fast or careful.
         steps: that compute the slots of this buffer.
         shared: the buffer that these steps also read, and give adjoints to; None for that buffer itself.
     """
@@ -39,12 +42,12 @@ class Buffer:
     primals: Array
     adjoints: Array
 
-    def __init__(self, executor: Arrays, steps: Sequence[AnyStep], shared: Shared | None) -> None:
-        self._executor, self._shared = executor, shared
+    def __init__(self, executor: Arrays, arithmetic: Fast, steps: Sequence[AnyStep], shared: Shared | None) -> None:
+        self._executor, self.arithmetic, self._shared = executor, arithmetic, shared
         self._readers: dict[tuple[int, ...], Read] = {}
         self._forward: list[Action] = []
         self._backward: list[Action] = []
-        self._cleared: list[int] = []  # lines of adjoints to set to 0, since the first contribution does not assign all of them
+        self._cleared: list[int] = []  # lines of adjoints to clear, since the first contribution does not assign all of them
         self._started = set(self._seeded())  # lines of adjoints that have a value at this point of the backward pass
         for step in steps:
             self._forward.append(self._forward_action(step))
@@ -62,7 +65,7 @@ class Buffer:
         raise NotImplementedError
 
     def _clear(self, lines: Sequence[int]) -> None:
-        """Let these lines of adjoints start from 0, except those that have a value already."""
+        """Let these lines of adjoints start cleared, except those that have a value already."""
         self._cleared += [line for line in lines if line not in self._started]
         self._started.update(lines)
 
@@ -89,12 +92,13 @@ class Buffer:
 
     def _matrix(self, step: Matrix) -> Action:
         weights, x, out = self._weights(step)[0], self._reader(step.operands), self._computed(self.primals, step)
+        product = self.arithmetic.product(weights.size * out.shape[1])
         if not step.start:
-            return lambda: _product(weights, x(), out)
+            return lambda: product(weights, x(), out)
         start = self._reader(step.start)
 
         def act() -> None:
-            _product(weights, x(), out)
+            product(weights, x(), out)
             np.add(out, start(), out=out)
 
         return act
@@ -152,14 +156,27 @@ class Buffer:
         actions = []
         for index, slots in enumerate((step.x, step.y)[: len(reads)]):
             constant = step.op.constant_partials[index]
-            if constant == 0 or not self._carry_gradient(slots):
+            if step.op.cuts[index] == "True" or not self._carry_gradient(slots):
                 continue
             accumulate = self._accumulator(slots)
-            if constant is not None:
-                actions.append(_pass_on(accumulate, adjoint, negative=constant == -1))
+            if constant == 1:
+                actions.append(_pass_on(accumulate, adjoint))
             else:
-                actions.append(_multiply(accumulate, ufuncs.partial(step.op, index), reads, out, adjoint))
+                actions.append(self._multiply(accumulate, step.op, index, reads, out, adjoint))
         return actions
+
+    def _multiply(self, accumulate: Accumulate, op: Op, index: int, reads: list[Read], out: Array, adjoint: Array) -> Action:
+        passed_on, partial, cut = self.arithmetic.passed_on, ufuncs.partial(op, index), ufuncs.cut(op, index)
+        if op.constant_partials[index] == -1:
+            return lambda: accumulate(passed_on(-1.0, adjoint))
+        if not self.arithmetic.careful:
+            return lambda: accumulate(partial(*(read() for read in reads), out) * adjoint)
+
+        def act() -> None:
+            operands = [read() for read in reads]
+            accumulate(passed_on(partial(*operands, out), adjoint, cut(*operands)))
+
+        return act
 
     def _sum_backward(self, step: Sum) -> list[Action]:
         adjoint = self._computed(self.adjoints, step)
@@ -170,19 +187,26 @@ class Buffer:
         ]
 
     def _matrix_backward(self, step: Matrix) -> list[Action]:
-        adjoint, x, actions = self._computed(self.adjoints, step), self._reader(step.operands), []
+        adjoint, x, actions = self._computed(self.adjoints, step), self._reader(step.operands), list[Action]()
         weights, weights_adjoint = self._weights(step)
-        product = np.empty_like(weights_adjoint)
+        multiplications = weights.size * adjoint.shape[1]
+        multiply, multiply_weights = (self.arithmetic.adjoint_product(multiplications, first) for first in (True, False))
+
+        to_weights, to_operands = np.empty_like(weights_adjoint), np.empty((len(step.operands), adjoint.shape[1]))
 
         def add_to_weights() -> None:
-            _product(adjoint, x().T, product)
-            np.add(weights_adjoint, product, out=weights_adjoint)
+            multiply(adjoint, x().T, to_weights)
+            np.add(weights_adjoint, to_weights, out=weights_adjoint)
+
+        def add_to_operands() -> None:
+            multiply_weights(transposed, adjoint, to_operands)
+            accumulate(to_operands)
 
         if any(self._carry_gradient(slots) for slots in step.weights):
             actions.append(add_to_weights)
         if self._carry_gradient(step.operands):
             accumulate, transposed = self._accumulator(step.operands), weights.T
-            actions.append(lambda: accumulate(transposed @ adjoint))
+            actions.append(add_to_operands)
         if self._carry_gradient(step.start):
             actions.append(_pass_on(self._accumulator(step.start), adjoint))
         return actions
@@ -195,24 +219,24 @@ class Buffer:
         lines = [self._executor.line[slot] for slot in slots]
         if self._is_shared(slots):
             assert self._shared is not None
-            return _sum_over_examples(self._shared.adjoints, lines)
+            return _sum_over_examples(self._shared.adjoints, lines, self.arithmetic)
         first = self._started.isdisjoint(lines)
         if first:
             self._started.update(lines)
         else:
             self._clear(lines)
-        return _accumulate(self.adjoints, lines, first)
+        return _accumulate(self.adjoints, lines, first, self.arithmetic)
 
 
 class Shared(Buffer):
     """What all examples share: parameters, constants, and what is computed from them alone, once per call."""
 
-    def __init__(self, executor: Arrays) -> None:
+    def __init__(self, executor: Arrays, arithmetic: Fast) -> None:
         self.primals, self.adjoints = np.zeros((executor.shared_lines, 1)), np.zeros((executor.shared_lines, 1))
         tape = executor.tape
         self.primals[tape.parameters : tape.parameters + len(tape.constants), 0] = tape.constants
         self._matrices: dict[bytes, tuple[NDArray[np.intp], Array, Array]] = {}
-        super().__init__(executor, executor.shared_steps, None)
+        super().__init__(executor, arithmetic, executor.shared_steps, None)
 
     def _seeded(self) -> list[int]:
         return list(range(self._executor.shared_lines))
@@ -226,24 +250,24 @@ class Shared(Buffer):
         return self._matrices[key][1:]
 
     def start(self, theta: Array) -> None:
-        """Compute what is shared, and set its adjoints to 0."""
+        """Compute what is shared, and clear its adjoints."""
         self.primals[: len(theta), 0] = theta
         for act in self._forward:
             act()
         primals = self.primals[:, 0]
         for index, weights, weights_adjoint in self._matrices.values():
             primals.take(index, out=weights)
-            weights_adjoint.fill(0.0)
-        self.adjoints.fill(0.0)
+            weights_adjoint.fill(self.arithmetic.start)
+        self.adjoints.fill(self.arithmetic.start)
 
     def finish(self) -> Array:
         """The gradient with respect to the parameters, once all blocks have added their contributions."""
         adjoints = self.adjoints[:, 0]
         for index, _, weights_adjoint in self._matrices.values():
-            adjoints += np.bincount(index.ravel(), weights_adjoint.ravel(), minlength=len(adjoints))
+            self.arithmetic.add_at(adjoints, index.ravel(), weights_adjoint.ravel())
         for act in self._backward:
             act()
-        return adjoints[: self._executor.tape.parameters].copy()
+        return adjoints[: self._executor.tape.parameters] + 0.0  # nothing becomes 0.0
 
 
 class PerBlock(Buffer):
@@ -252,7 +276,7 @@ class PerBlock(Buffer):
     def __init__(self, executor: Arrays, shared: Shared, size: int, all_inputs: bool = False) -> None:
         self.primals, self.adjoints = np.empty((executor.example_lines, size)), np.empty((executor.example_lines, size))
         self._inputs, self._size = executor.tape.inputs, size
-        super().__init__(executor, executor.example_steps, shared)
+        super().__init__(executor, shared.arithmetic, executor.example_steps, shared)
         if all_inputs:
             self._clear(range(self._inputs))
 
@@ -278,7 +302,7 @@ class PerBlock(Buffer):
     def backward(self) -> None:
         """Compute the adjoints, from the output back, and add the contributions to what is shared."""
         for line in self._cleared:
-            self.adjoints[line] = 0.0
+            self.adjoints[line] = self.arithmetic.start
         for line in self._seeded():
             self.adjoints[line] = 1.0
         for act in self._backward:
@@ -311,25 +335,17 @@ def _contiguous(lines: Sequence[int]) -> slice | None:
     return slice(first, first + len(lines)) if list(lines) == list(range(first, first + len(lines))) else None
 
 
-def _product(a: Array, b: Array, out: Array) -> None:
-    np.matmul(a, b, out=out)
+def _pass_on(accumulate: Accumulate, adjoint: Array) -> Action:
+    return lambda: accumulate(adjoint)
 
 
-def _pass_on(accumulate: Accumulate, adjoint: Array, negative: bool = False) -> Action:
-    return (lambda: accumulate(-adjoint)) if negative else (lambda: accumulate(adjoint))
-
-
-def _multiply(accumulate: Accumulate, partial: Callable[..., Any], reads: list[Read], out: Array, adjoint: Array) -> Action:
-    return lambda: accumulate(partial(*(read() for read in reads), out) * adjoint)
-
-
-def _accumulate(adjoints: Array, lines: Sequence[int], first: bool) -> Accumulate:
+def _accumulate(adjoints: Array, lines: Sequence[int], first: bool, arithmetic: Fast) -> Accumulate:
     """What adds contributions to lines of adjoints, or assigns them; contributions to the same line are summed first."""
     where: Any = _one_or_contiguous(lines)
     merge: Callable[[Array], Array] | None = None
     if where is not None:
         if len(lines) > 1 and lines[0] == lines[1]:
-            merge = _sum_of_lines
+            merge = lambda contributions: arithmetic.sum(contributions, axis=0, keepdims=True)  # noqa: E731
         return _assign(adjoints[where], merge) if first else _add(adjoints[where], merge)
     where, starts = np.unique(np.sort(lines), return_index=True)
     if len(where) == len(lines):
@@ -348,10 +364,6 @@ def _accumulate(adjoints: Array, lines: Sequence[int], first: bool) -> Accumulat
     return accumulate
 
 
-def _sum_of_lines(contributions: Array) -> Array:
-    return contributions.sum(axis=0, keepdims=True)  # type: ignore[no-any-return]
-
-
 def _assign(view: Array, merge: Callable[[Array], Array] | None) -> Accumulate:
     def accumulate(contributions: Array) -> None:
         view[...] = contributions if merge is None else merge(contributions)
@@ -366,7 +378,7 @@ def _add(view: Array, merge: Callable[[Array], Array] | None) -> Accumulate:
     return accumulate
 
 
-def _sum_over_examples(adjoints: Array, lines: Sequence[int]) -> Accumulate:
+def _sum_over_examples(adjoints: Array, lines: Sequence[int], arithmetic: Fast) -> Accumulate:
     """What sums contributions over the examples, for slots that all examples share."""
     index, flat = np.array(lines), adjoints[:, 0]
-    return lambda contributions: np.add.at(flat, index, contributions.sum(axis=1))
+    return lambda contributions: np.add.at(flat, index, arithmetic.sum(contributions, axis=1))

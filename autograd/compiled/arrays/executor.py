@@ -11,6 +11,7 @@ The memory is that of one block of examples.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -19,8 +20,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from autograd.compiled.arrays.arithmetic import Careful, Fast
 from autograd.compiled.arrays.buffers import PerBlock, Shared
 from autograd.compiled.arrays.long_sums import AnyStep, with_sums
+from autograd.compiled.optimism import FastOrCareful
 from autograd.compiled.steps import steps_by_level
 from autograd.compiled.tape import Tape
 
@@ -74,42 +77,71 @@ class Arrays:
 
 
 class ArraysBound:
-    """A tape with examples, in blocks."""
+    """A tape with examples: fast, or careful where a number became infinite or nan (``autograd/compiled/optimism.py``)."""
 
     def __init__(self, executor: Arrays, examples: Array, share: int) -> None:
-        self._executor, self._examples, self._share = executor, examples, share
+        finite = bool(np.isfinite(examples).all()) and all(map(math.isfinite, executor.tape.constants))
+        self._blocks = FastOrCareful(
+            lambda careful: Blocks(executor, examples, share, Careful() if careful else Fast()), finite
+        )
+
+    def gradient(self, theta: Array) -> tuple[float, Array]:
+        return self._blocks.ask(Blocks.gradient, theta)
+
+    def value(self, theta: Array) -> float:
+        return self._blocks.ask(Blocks.value, theta)
+
+    def outputs(self, theta: Array) -> Array:
+        return self._blocks.ask(Blocks.outputs, theta)
+
+    def per_example(self, theta: Array) -> tuple[Array, Array]:
+        return self._blocks.ask(Blocks.per_example, theta)
+
+
+class Blocks:
+    """A tape with examples, in blocks. Its answers come with the doubt of their arithmetic."""
+
+    def __init__(self, executor: Arrays, examples: Array, share: int, arithmetic: Fast) -> None:
+        self._executor, self._examples, self._share, self._arithmetic = executor, examples, share, arithmetic
         count = len(examples)
         num_blocks = -(-count // executor.block_size)
         ends = [count * k // num_blocks for k in range(num_blocks + 1)]
-        self._shared = Shared(executor)
+        self._shared = Shared(executor, arithmetic)
         buffers = {size: PerBlock(executor, self._shared, size) for size in {b - a for a, b in pairwise(ends)}}
         self._blocks = [(buffers[b - a], np.ascontiguousarray(examples[a:b].T)) for a, b in pairwise(ends)]
 
-    def gradient(self, theta: Array) -> tuple[float, Array]:
+    def gradient(self, theta: Array) -> tuple[tuple[float, Array], bool]:
         total = 0.0
-        with np.errstate(all="ignore"):
+        with self._arithmetic.flags():
+            self._arithmetic.look_at(theta)
             self._shared.start(theta)
             for buffer, block in self._blocks:
                 total += float(buffer.forward(block).sum())
                 buffer.backward()
             gradient = self._shared.finish()
-        return total / self._share, gradient / self._share
+            answer = total / self._share, gradient / self._share
+        return answer, self._arithmetic.doubt
 
-    def value(self, theta: Array) -> float:
-        with np.errstate(all="ignore"):
+    def value(self, theta: Array) -> tuple[float, bool]:
+        with self._arithmetic.flags():
+            self._arithmetic.look_at(theta)
             self._shared.start(theta)
-            return sum((float(buffer.forward(block).sum()) for buffer, block in self._blocks), 0.0) / self._share
+            total = sum((float(buffer.forward(block).sum()) for buffer, block in self._blocks), 0.0)
+        return total / self._share, self._arithmetic.doubt
 
-    def outputs(self, theta: Array) -> Array:
-        with np.errstate(all="ignore"):
+    def outputs(self, theta: Array) -> tuple[Array, bool]:
+        with self._arithmetic.flags():
+            self._arithmetic.look_at(theta)
             self._shared.start(theta)
-            return np.concatenate([buffer.outputs(block) for buffer, block in self._blocks])
+            outputs = np.concatenate([buffer.outputs(block) for buffer, block in self._blocks])
+        return outputs, self._arithmetic.doubt
 
-    def per_example(self, theta: Array) -> tuple[Array, Array]:
+    def per_example(self, theta: Array) -> tuple[tuple[Array, Array], bool]:
         executor, width = self._executor.with_parameters_as_inputs, self._executor.tape.num_differentiated
         values, gradients = np.empty(len(self._examples)), np.empty((len(self._examples), width))
-        shared = Shared(executor)
-        with np.errstate(all="ignore"):
+        shared = Shared(executor, self._arithmetic)
+        with self._arithmetic.flags():
+            self._arithmetic.look_at(theta)
             for start in range(0, len(values), executor.block_size):
                 here = slice(start, start + executor.block_size)
                 examples = self._examples[here]
@@ -118,8 +150,8 @@ class ArraysBound:
                 shared.start(np.empty(0))
                 values[here] = buffer.forward(block)
                 buffer.backward()
-                gradients[here] = buffer.adjoints[:width].T
-        return values, gradients
+                gradients[here] = buffer.adjoints[:width].T + 0.0  # nothing becomes 0.0
+        return (values, gradients), self._arithmetic.doubt
 
 
 def _results(steps: Sequence[AnyStep]) -> list[int]:

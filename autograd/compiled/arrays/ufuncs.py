@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
@@ -24,13 +24,34 @@ class Where(Floats):
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:  # noqa: N802  (ast's naming)
         parts = [self.visit(part) for part in (node.test, node.body, node.orelse)]
-        return ast.Call(func=ast.Name(id="where", ctx=ast.Load()), args=parts, keywords=[])
+        return _call("where", *parts)
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:  # noqa: N802
+        name = "logical_and" if isinstance(node.op, ast.And) else "logical_or"
+        parts: list[ast.expr] = [self.visit(value) for value in node.values]
+        return reduce(lambda a, b: _call(name, a, b), parts)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:  # noqa: N802
+        if isinstance(node.op, ast.Not):
+            return _call("logical_not", self.visit(node.operand))
+        return super().visit_UnaryOp(node)
+
+
+def _call(name: str, *arguments: ast.expr) -> ast.Call:
+    return ast.Call(func=ast.Name(id=name, ctx=ast.Load()), args=list(arguments), keywords=[])
 
 
 def _one_by_one(function: Callable[[float], float]) -> Callable[[Any], Any]:
     """A Python function, called for each entry, in the place of one that NumPy lacks."""
     called = np.frompyfunc(function, 1, 1)
     return lambda x: np.asarray(called(x), dtype=np.float64)
+
+
+def _power(x: Any, y: Any) -> Any:
+    """C's ``pow``. If y is 1/2, NumPy takes the square root, which is nan at -inf."""
+    if isinstance(y, float) and y != 0.5:
+        return np.power(x, y)
+    return np.where((y == 0.5) & (x == -np.inf), np.inf, np.power(x, y))
 
 
 UFUNCS: dict[str, Callable[..., Any]] = {
@@ -48,8 +69,8 @@ ARRAYS = CallTable(
         **UFUNCS,
         "erf": _one_by_one(math.erf),
         "erfc": _one_by_one(math.erfc),
-        "pow": np.power,
-        "where": np.where,
+        "pow": _power,
+        **{name: getattr(np, name) for name in ("where", "logical_and", "logical_or", "logical_not")},
     },
 )
 """The functions that a row's text calls."""
@@ -95,3 +116,14 @@ def partial(op: Op, index: int) -> Callable[..., Any]:
     array([5.])
     """
     return op.compile_partial(ARRAYS, index)
+
+
+@lru_cache(maxsize=4096)
+def cut(op: Op, index: int) -> Callable[..., Any]:
+    """Where operand ``index`` of a row is cut, from the arrays of its operands.
+
+    >>> from autograd import OPS
+    >>> cut(OPS["relu"], 0)(np.array([-1.0, 2.0]))
+    array([ True, False])
+    """
+    return op.compile_cut(ARRAYS, index) if op.cuts[index] else lambda *arrays: False

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import threading
+import math
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autograd.compiled.native.kernels.products import NOTHING
+from autograd.compiled.native.llvm.c_library import flags
 from autograd.compiled.native.llvm.ir import WORD_BYTES
 from autograd.compiled.native.llvm.jit import BLOCK_VECTORS
-from autograd.compiled.native.machine import Machine, Phase, zero_bytes
+from autograd.compiled.native.machine import Call, Machine, Phase, zero_bytes
 from autograd.compiled.native.plan.batch import split
 from autograd.compiled.native.plan.stream import Stream
+from autograd.compiled.optimism import FastOrCareful
 
 if TYPE_CHECKING:
     from autograd.compiled.executor import Array
@@ -24,69 +27,96 @@ OPERATIONS_PER_THREAD = 2_000_000
 
 
 class BatchBound:
-    """A batch in vectors, whose blocks are dealt out to the threads."""
+    """A tape with its data: fast, or careful where a number became infinite or nan (``autograd/compiled/optimism.py``)."""
 
     def __init__(self, native: Native, examples: Array, mean: bool, allocate: Callable[[int], Any] = zero_bytes) -> None:
-        self._native, self._tape, self._allocate = native, native.tape, allocate
-        self._count = len(examples)
+        self._native, self._tape, self._allocate, self._count = native, native.tape, allocate, len(examples)
         varies = any(self._tape.per_example[slot] for slot in self._tape.outputs)
-        self._examples = examples if varies else examples[:1]  # if no output reads an input, one example answers for all
-        runs = len(self._examples)
-        self._lanes = min(lanes for lanes in BLOCK_VECTORS if lanes >= min(runs, native.lanes))
-        self._share = (self._count / runs) / (self._count if mean else 1)
-        self._layout = native.layout(self._lanes)[1]
-        self._parts = split(runs, self._lanes, self._layout.block_vectors)
-        self._data = in_lanes(self._examples, self._lanes, self._layout.block_vectors, allocate)
-        self._lock = threading.Lock()  # calls from several threads take turns: they use the same memory
+        self._examples = examples = (
+            examples if varies else examples[:1]
+        )  # if no output reads an input, one example answers for all
+        finite = flags() != 0 and bool(np.isfinite(examples).all()) and all(map(math.isfinite, self._tape.constants))
+        share = (self._count / len(examples)) / (self._count if mean else 1)
+        self._batch = FastOrCareful(lambda careful: Batch(native, examples, share, careful, allocate), finite)
+        self._singly = FastOrCareful(lambda careful: PerExampleBatch(native, examples, careful, allocate), finite)
+        self.gradient: Callable[[Array], tuple[float, Array]] = partial(self._batch.ask, Batch.gradient)
+        self.value: Callable[[Array], float] = partial(self._batch.ask, Batch.value)
+
+    def outputs(self, theta: Array) -> Array:
+        outputs = self._batch.ask(Batch.outputs, theta)
+        return outputs if len(outputs) == self._count else np.repeat(outputs, self._count, axis=0)
+
+    def per_example(self, theta: Array) -> tuple[Array, Array]:
+        if self._tape.per_example[self._tape.outputs[0]]:
+            return self._singly.ask(PerExampleBatch.per_example, theta)
+        value, gradient = BatchBound(self._native, self._examples, True, self._allocate).gradient(theta)
+        gradients = np.zeros((self._count, self._tape.num_differentiated))  # those of the inputs stay 0
+        if self._tape.num_differentiated:
+            gradients[:, : self._tape.parameters] = gradient
+        return np.full(self._count, value), gradients
+
+
+class Batch:
+    """A batch in vectors, whose blocks are dealt out to the threads. Its answers come with the processor's flags, which are 0 if
+    all numbers were finite."""
+
+    def __init__(self, native: Native, examples: Array, share: float, careful: bool, allocate: Callable[[int], Any]) -> None:
+        self._native, self._tape, self._allocate = native, native.tape, allocate
+        self._examples, self._share, self._careful = examples, share, careful
+        self._lanes = lanes_for(native, examples)
+        self._arena, self._layout = native.layout(self._lanes, careful=careful)
+        self._parts = split(len(examples), self._lanes, self._layout.block_vectors)
+        self._data = in_lanes(examples, self._lanes, self._layout.block_vectors, allocate)
 
     @cached_property
     def _machines(self) -> list[Machine]:
         """A machine for each thread."""
+        layout, used = self._layout, self._parts[0]
         work = len(self._examples) * len(self._tape.instructions)
         threads = max(1, min(self._native.threads, self._parts[2] or 1, work // OPERATIONS_PER_THREAD))
-        arena, layout = self._native.layout(self._lanes)
-        machines = [Machine(arena, self._tape.parameters, self._allocate) for _ in range(threads)]
+        machines = [Machine(self._arena, self._tape.parameters, self._allocate) for _ in range(threads)]
         for machine in machines:
             machine.doubles[_slice(layout.full_seed, layout.block_vectors * self._lanes)] = self._share
-            machine.doubles[_slice(layout.partial_seed, self._parts[0])] = self._share
+            machine.doubles[_slice(layout.partial_seed, self._lanes)] = [self._share] * used + [NOTHING] * (self._lanes - used)
         return machines
 
-    def gradient(self, theta: Array) -> tuple[float, Array]:
-        with self._lock:
-            calls = self._gradient_calls
-            if len(calls) == 1:
-                machine = self._machines[0]
-                machine.theta[:] = theta
-                calls[0]()
-                return machine.value * self._share, machine.gradient.copy()
-            self._run(calls, theta)
-            return self._value, np.sum([machine.gradient for machine in self._machines], axis=0)
+    def gradient(self, theta: Array) -> tuple[tuple[float, Array], int]:
+        machine, calls = self._gradient_calls
+        if len(calls) == 1:
+            machine.theta[:] = theta
+            raised = calls[0]()
+            value, gradient = machine.value.value * self._share, machine.gradient.copy()
+        else:
+            raised = self._run(calls, theta)
+            value, gradient = self._value, np.sum([machine.gradient for machine in self._machines], axis=0)
+        if self._careful:
+            gradient += 0.0  # nothing becomes 0.0
+        return (value, gradient), raised
 
-    def value(self, theta: Array) -> float:
-        with self._lock:
-            self._run(self._value_calls, theta)
-            return self._value
+    def value(self, theta: Array) -> tuple[float, int]:
+        raised = self._run(self._value_calls, theta)
+        return self._value, raised
 
-    def _run(self, calls: list[Callable[[], None]], theta: Array) -> None:
+    def _run(self, calls: list[Call], theta: Array) -> int:
         for machine in self._machines:
             machine.theta[:] = theta
-        self._native.run(calls)
+        return self._native.run(calls)
 
     @property
     def _value(self) -> float:
-        return sum(machine.value for machine in self._machines) * self._share
+        return sum(machine.value.value for machine in self._machines) * self._share
 
-    def outputs(self, theta: Array) -> Array:
+    def outputs(self, theta: Array) -> tuple[Array, int]:
+        """All outputs of each example: (N, K)."""
         varies, tape = self._tape.per_example, self._tape
-        outputs = np.empty((self._count, len(tape.outputs)))
-        with self._lock:
-            calls, results = self._outputs_calls
-            self._run(calls, theta)
-            by_output = iter(self._out_of_lanes(results).T)
-            doubles, shared = self._machines[0].doubles, self._layout.shared
-            for column, slot in enumerate(tape.outputs):
-                outputs[:, column] = next(by_output) if varies[slot] else doubles[shared.primal[slot] // WORD_BYTES]
-        return outputs
+        outputs = np.empty((len(self._examples), len(tape.outputs)))
+        calls, results = self._outputs_calls
+        raised = self._run(calls, theta)
+        by_output = iter(self._out_of_lanes(results).T)
+        doubles, shared = self._machines[0].doubles, self._layout.shared
+        for column, slot in enumerate(tape.outputs):
+            outputs[:, column] = next(by_output) if varies[slot] else doubles[shared.primal[slot] // WORD_BYTES]
+        return outputs, raised
 
     def _out_of_lanes(self, results: Array) -> Array:
         """The reverse of ``in_lanes``: an array that has a row for each example."""
@@ -101,30 +131,18 @@ class BatchBound:
             start = stop
         return np.concatenate(parts)
 
-    def per_example(self, theta: Array) -> tuple[Array, Array]:
-        if self._tape.per_example[self._tape.outputs[0]]:
-            return self._per_example.per_example(theta)
-        value, gradient = BatchBound(self._native, self._examples, True, self._allocate).gradient(theta)
-        gradients = np.zeros((self._count, self._tape.num_differentiated))  # those of the inputs stay 0
-        if self._tape.num_differentiated:
-            gradients[:, : self._tape.parameters] = gradient
-        return np.full(self._count, value), gradients
-
-    @cached_property
-    def _per_example(self) -> PerExampleBound:
-        return PerExampleBound(self._native, self._examples, self._lanes, self._allocate)
-
     # --- the phases of a call ----------------------------------------------------------------------------------------
 
     @cached_property
-    def _gradient_calls(self) -> list[Callable[[], None]]:
-        return self._value_or_gradient("gradient", True)
+    def _gradient_calls(self) -> tuple[Machine, list[Call]]:
+        """The first machine, and a call for each."""
+        return self._machines[0], self._value_or_gradient("gradient", True)
 
     @cached_property
-    def _value_calls(self) -> list[Callable[[], None]]:
+    def _value_calls(self) -> list[Call]:
         return self._value_or_gradient("value", False)
 
-    def _value_or_gradient(self, name: str, gradient: bool) -> list[Callable[[], None]]:
+    def _value_or_gradient(self, name: str, gradient: bool) -> list[Call]:
         layout, native = self._layout, self._native
 
         def phase(part: str, write: Callable[[Stream, bool], None]) -> Phase:
@@ -143,15 +161,11 @@ class BatchBound:
             layout.prepare(stream)
             layout.clear_sums(stream, gradient)
 
-        before, after_partial, after = (
-            phase("before", prepare),
-            phase("masked", layout.mask_sums),
-            phase("after", layout.finish),
-        )
-        return self._calls(name, block, before, [after_partial], [after])
+        masked = Phase(native.stream(layout, "masked", 1, layout.mask_values))
+        return self._calls(name, block, phase("before", prepare), [masked], [phase("after", layout.finish)])
 
     @cached_property
-    def _outputs_calls(self) -> tuple[list[Callable[[], None]], Array]:
+    def _outputs_calls(self) -> tuple[list[Call], Array]:
         """The calls, and the array that they fill."""
         layout, native, lanes = self._layout, self._native, self._lanes
 
@@ -178,7 +192,7 @@ class BatchBound:
         after: list[Phase] | None = None,
         results: int = 0,
         columns: int = 0,
-    ) -> list[Callable[[], None]]:
+    ) -> list[Call]:
         """A call for each thread. All share the blocks, and the first also runs the vectors that fill no block."""
         layout, (partial, singles, blocks) = self._layout, self._parts
         lanes, inputs, data = self._lanes, self._tape.inputs, self._data.ctypes.data
@@ -209,27 +223,26 @@ class BatchBound:
         return calls
 
 
-class PerExampleBound:
-    """A batch in vectors that gives each example a gradient of its own."""
+class PerExampleBatch:
+    """A batch in vectors that gives each example a gradient of its own. Its answer comes with the processor's flags."""
 
-    def __init__(self, native: Native, examples: Array, lanes: int, allocate: Callable[[int], Any]) -> None:
-        self._native, self._tape, self._lanes, self._allocate = native, native.tape, lanes, allocate
-        self._count = len(examples)
-        arena, self._layout = native.layout(lanes, separate=True)
-        self._data = in_lanes(examples, lanes, 1, allocate)
+    def __init__(self, native: Native, examples: Array, careful: bool, allocate: Callable[[int], Any]) -> None:
+        self._native, self._tape, self._allocate = native, native.tape, allocate
+        self._count, self._lanes = len(examples), lanes_for(native, examples)
+        arena, self._layout = native.layout(self._lanes, separate=True, careful=careful)
+        self._data = in_lanes(examples, self._lanes, 1, allocate)
         self._machine = Machine(arena, self._tape.parameters, allocate)
-        self._machine.doubles[_slice(self._layout.full_seed, lanes)] = 1.0
-        self._lock = threading.Lock()
+        self._machine.doubles[_slice(self._layout.full_seed, self._lanes)] = 1.0
 
-    def per_example(self, theta: Array) -> tuple[Array, Array]:
-        with self._lock:
-            call, results = self._call
-            self._machine.theta[:] = theta
-            call()
-            return results[: self._count, 0].copy(), results[: self._count, 1 : 1 + self._tape.num_differentiated].copy()
+    def per_example(self, theta: Array) -> tuple[tuple[Array, Array], int]:
+        call, results = self._call
+        self._machine.theta[:] = theta
+        raised = call()
+        values, gradients = results[: self._count, 0], results[: self._count, 1 : 1 + self._tape.num_differentiated]
+        return (values.copy(), gradients + 0.0), raised  # nothing becomes 0.0
 
     @cached_property
-    def _call(self) -> tuple[Callable[[], None], Array]:
+    def _call(self) -> tuple[Call, Array]:
         """The call, and the array that it fills. A row is an example's value, gradient, and zeros up to a whole vector."""
         layout, lanes = self._layout, self._lanes
         (partial, _, vectors), data = split(self._count, lanes, 1), self._data.ctypes.data
@@ -250,6 +263,11 @@ class PerExampleBound:
         return self._machine.prepared(phases), array.reshape(-1, columns)
 
 
+def lanes_for(native: Native, examples: Array) -> int:
+    """How many lanes the vectors of a batch have: as few as hold it."""
+    return min(lanes for lanes in BLOCK_VECTORS if lanes >= min(len(examples), native.lanes))
+
+
 def _shares(count: int, parts: int) -> Iterator[tuple[int, int]]:
     """The start and stop of each part of ``range(count)``, as equal as can be."""
     for k in range(parts):
@@ -262,9 +280,7 @@ def in_lanes(examples: Array, lanes: int, block_vectors: int, allocate: Callable
     inputs = examples.shape[1]
     parts: list[Array] = []
     if partial:
-        vector = np.resize(examples[:partial], (lanes, inputs))
-        vector[partial:] = np.where(np.isfinite(vector[partial:]), vector[partial:], 0.0)
-        parts = [vector.T]
+        parts = [np.resize(examples[:partial], (lanes, inputs)).T]
     start = partial
     for count, size in ((singles, lanes), (blocks, block_vectors * lanes)):
         stop = start + count * size

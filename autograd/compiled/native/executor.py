@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from autograd.compiled.native.bound import BatchBound
 from autograd.compiled.native.kernels.memory import RESERVED_BYTES
 from autograd.compiled.native.llvm.jit import BLOCK_VECTORS, Halt, assembly, assembly_text, native_lanes
-from autograd.compiled.native.machine import ThreadPool, zero_bytes
+from autograd.compiled.native.machine import Call, ThreadPool, zero_bytes
 from autograd.compiled.native.plan.batch import BatchLayout
 from autograd.compiled.native.plan.stream import Arena, Stream
 from autograd.compiled.tape import Tape
@@ -44,7 +44,7 @@ class Native:
         self.tape, self.lanes, self.threads = tape, lanes or native_lanes(), threads or 1
         if self.lanes not in BLOCK_VECTORS:
             raise ValueError(f"vectors have {', '.join(map(str, BLOCK_VECTORS))} lanes, but got {lanes!r}")
-        self._layouts: dict[tuple[int, bool], tuple[Arena, BatchLayout]] = {}
+        self._layouts: dict[tuple[int, bool, bool], tuple[Arena, BatchLayout]] = {}
         self._streams: dict[tuple[BatchLayout, str, int], Stream] = {}
         self._pool: ThreadPool | None = None
         self._lock = threading.Lock()
@@ -70,12 +70,12 @@ class Native:
 
     # --- layouts and their streams, made when they are needed ---------------------------------------------------------
 
-    def layout(self, lanes: int, separate: bool = False) -> tuple[Arena, BatchLayout]:
-        """The layout of blocks; with ``separate`` each example gets a gradient of its own."""
-        key = lanes, separate
+    def layout(self, lanes: int, separate: bool = False, careful: bool = False) -> tuple[Arena, BatchLayout]:
+        """The layout of blocks; with ``separate`` each example gets a gradient of its own; ``careful`` ones run careful kernels."""
+        key = lanes, separate, careful
         if key not in self._layouts:
             arena = Arena(RESERVED_BYTES)
-            self._layouts[key] = arena, BatchLayout(arena, self.tape, lanes, separate)
+            self._layouts[key] = arena, BatchLayout(arena, self.tape, lanes, separate, careful)
         return self._layouts[key]
 
     def stream(self, layout: BatchLayout, name: str, vectors: int, *writers: Callable[[Stream], None]) -> Stream:
@@ -85,12 +85,11 @@ class Native:
             self._streams[key] = Stream(*writers)
         return self._streams[key]
 
-    def run(self, calls: list[Callable[[], None]]) -> None:
-        """Run the calls, each in a thread of its own."""
+    def run(self, calls: list[Call]) -> int:
+        """Run the calls, each in a thread of its own. The processor's flags are joined."""
         if len(calls) == 1:
-            calls[0]()
-            return
+            return calls[0]()
         with self._lock:
             if self._pool is None:
                 self._pool = ThreadPool(self.threads - 1)
-            self._pool.run(calls)
+            return self._pool.run(calls)

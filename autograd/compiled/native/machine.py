@@ -7,8 +7,9 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -17,12 +18,16 @@ from autograd.compiled.native.llvm.ir import WORD_BYTES
 from autograd.compiled.native.llvm.jit import library
 from autograd.compiled.native.plan.stream import CACHE_LINE_BYTES, Arena, Stream
 
+Call: TypeAlias = Callable[[], int]
+"""What runs streams. It returns 0, or the processor's flags if a number became infinite or nan."""
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from autograd.compiled.executor import Array
 
-    Queue: TypeAlias = SimpleQueue[tuple[Callable[[], None], SimpleQueue[BaseException | None]] | None]
+    Answers: TypeAlias = SimpleQueue[int | BaseException]
+    Queue: TypeAlias = SimpleQueue[tuple[Call, Answers] | None]
 
 
 class Phase(NamedTuple):
@@ -44,7 +49,10 @@ def zero_bytes(size: int) -> NDArray[np.uint8]:
 
 
 class Machine:
-    """An arena of its own, the parameters (``theta``), which the caller fills, and their gradient, which the caller reads."""
+    """An arena of its own, the parameters (``theta``), which the caller fills, and their gradient, which the caller reads.
+
+    ``value`` is a double of C: the sum of the values of the examples.
+    """
 
     def __init__(self, arena: Arena, parameters: int, allocate: Callable[[int], NDArray[np.uint8]] = zero_bytes) -> None:
         self._allocate = allocate
@@ -52,18 +60,16 @@ class Machine:
         self.doubles: Array = self._memory.view(np.float64)
         arena.fill(self.doubles)
         self.theta, self.gradient = (allocate(parameters * WORD_BYTES).view(np.float64) for _ in range(2))
-        self._value = ctypes.c_double.from_address(self._memory.ctypes.data + VALUE)
+        self.value = ctypes.c_double.from_address(self._memory.ctypes.data + VALUE)
         words = self._memory.view(np.int64)
         words[ARENA // WORD_BYTES] = self._memory.ctypes.data
         words[THETA // WORD_BYTES], words[GRADIENT // WORD_BYTES] = self.theta.ctypes.data, self.gradient.ctypes.data
 
-    @property
-    def value(self) -> float:
-        """The sum of the values of the examples."""
-        return self._value.value
+    def prepared(self, phases: Sequence[Phase]) -> Call:
+        """A call that runs the phases in order. It releases the interpreter's lock, and keeps alive what it needs.
 
-    def prepared(self, phases: Sequence[Phase]) -> Callable[[], None]:
-        """A call that runs the phases in order. It releases the interpreter's lock, and keeps alive what it needs."""
+        It returns 0, or the processor's flags if a number became infinite or nan.
+        """
         words = [self._memory.ctypes.data, len(phases)]
         addresses = library().addresses([Driver(), *(kernel for phase in phases for kernel in phase.stream.kernels)])
         for stream, times, *cells in phases:
@@ -71,12 +77,9 @@ class Machine:
         context = self._allocate(len(words) * WORD_BYTES).view(np.int64)
         context[:] = words
         address = ctypes.c_void_p(context.ctypes.data)
-        run, keep = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(addresses[Driver().name]), (self, context, phases)
-
-        def call(keep: Any = keep) -> None:
-            run(address)
-
-        return call
+        run = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(addresses[Driver().name])
+        run.keep = self, context, phases  # type: ignore[attr-defined]
+        return partial(run, address)
 
 
 class ThreadPool:
@@ -93,31 +96,34 @@ class ThreadPool:
             threading.Thread(target=_worker, args=(queue,), daemon=True).start()
         weakref.finalize(self, _stop_workers, self._queues)
 
-    def run(self, calls: Sequence[Callable[[], None]]) -> None:
-        """Run all calls at once: the first in this thread, each other in its own. What a call raises is raised here."""
+    def run(self, calls: Sequence[Call]) -> int:
+        """Run all calls at once: the first in this thread, each other in its own. What a call raises is raised here.
+
+        It returns the flags of all, joined.
+        """
         if self._process != os.getpid():
             self._start()  # a process made by fork() has none of its parent's threads
-        done: SimpleQueue[BaseException | None] = SimpleQueue()
+        done: Answers = SimpleQueue()
         for queue, call in zip(self._queues, calls[1:], strict=False):
             queue.put((call, done))
         try:
-            calls[0]()
+            flags = calls[0]()
         finally:
-            errors = [done.get() for _ in calls[1:]]
-        for error in errors:
-            if error is not None:
-                raise error
+            answers = [done.get() for _ in calls[1:]]
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+            flags |= answer
+        return flags
 
 
 def _worker(queue: Queue) -> None:
     while work := queue.get():
         call, done = work
         try:
-            call()
+            done.put(call())
         except BaseException as error:  # any error at all: run() waits for an answer
             done.put(error)
-        else:
-            done.put(None)
 
 
 def _stop_workers(queues: Sequence[Queue]) -> None:

@@ -7,6 +7,8 @@ operand's adjoint what was decided when the tape was laid out:
     none     nothing: the operand depends on no wanted leaf
     first    store the contribution: it is the first, so nothing has to be cleared
     add      add the contribution; a shared operand has a sum in each lane until the call ends
+
+What a contribution is, in fast code and in careful code, says ``products.py``.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from autograd.compiled.native.kernels.products import passed_on
 from autograd.compiled.native.kernels.row_facts import read_backward
 from autograd.compiled.native.llvm.formula import MAX_PRODUCT_EXPONENT, Formula, operation_name
 from autograd.compiled.native.llvm.ir import WORD_BYTES, Code, Number
@@ -32,7 +35,8 @@ class ElementwiseKernel(NamedTuple):
     """A group of equal operations: forward if ``actions`` is empty, else backward, with an action for each operand's adjoint.
 
     ``kinds`` has a letter for each operand, ``v`` or ``s``. The instruction: kernel, n, vectors, the constant unless the kernel
-    is compiled for it; for each operation its ``fields``.
+    is compiled for it; for each operation its ``fields``. In ``careful`` code each product is rounded, and what is cut passes
+    nothing on.
     """
 
     op: Op
@@ -40,11 +44,13 @@ class ElementwiseKernel(NamedTuple):
     lanes: int
     kinds: str
     actions: tuple[str, ...] = ()
+    careful: bool = False
 
     @property
     def name(self) -> str:
         """For example ``mul.vs.first.add.x8``."""
-        return ".".join([operation_name(self.op, self.constant), self.kinds, *self.actions, f"x{self.lanes}"])
+        careful = ["careful"] * self.careful
+        return ".".join([operation_name(self.op, self.constant), self.kinds, *self.actions, f"x{self.lanes}", *careful])
 
     @property
     def fields(self) -> list[str]:
@@ -55,7 +61,7 @@ class ElementwiseKernel(NamedTuple):
 
     def write(self) -> Code:
         op = self.op
-        code = Code(self.name, ARGUMENTS, self.lanes, fused=True)
+        code = Code(self.name, ARGUMENTS, self.lanes, fused=not self.careful)
         count, vectors = code.word("%pc", 1), code.word("%pc", 2)
         constants: dict[str, Number] = {}
         start = 3 * WORD_BYTES
@@ -94,8 +100,8 @@ class ElementwiseKernel(NamedTuple):
             names["out"] = code.load(code.at(addresses["out"], offset))
         adjoint = code.load(code.at(addresses["out adjoint"], offset))
         contributions = [
-            None if action == "none" else self._contribution(code, formula.of(text, names), adjoint)
-            for text, action in zip(texts, self.actions, strict=True)
+            None if action == "none" else passed_on(code, formula.of(text, names), adjoint, self.careful, cut)
+            for text, cut, action in zip(texts, self._cuts(formula, names), self.actions, strict=True)
         ]
         for operand, kind, action, contribution in zip(op.operands, self.kinds, self.actions, contributions, strict=True):
             if contribution is not None:
@@ -103,11 +109,9 @@ class ElementwiseKernel(NamedTuple):
                 total = contribution if action == "first" else code.binary("fadd", code.load(address), contribution)
                 code.store(total, address)
 
-    @staticmethod
-    def _contribution(code: Code, partial: Number, adjoint: str) -> str:
-        """The contribution to an operand's adjoint. A partial of 1 or -1 costs no multiplication."""
-        if partial == 1.0:
-            return adjoint
-        if partial == -1.0:
-            return code.let(f"fneg {code.type} {adjoint}")
-        return code.binary("fmul", partial, adjoint)
+    def _cuts(self, formula: Formula, names: Mapping[str, Number]) -> list[bool | str]:
+        """For each operand where it is cut, if that is of interest."""
+        wanted = [
+            self.careful and cut != "" and action != "none" for cut, action in zip(self.op.cuts, self.actions, strict=True)
+        ]
+        return [want and formula.holds(cut, names) for cut, want in zip(self.op.cuts, wanted, strict=True)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from autograd.compiled.native.llvm.c_library import flags, scalar_function
 from autograd.compiled.native.llvm.ir import WORD_BYTES, Code
 from autograd.compiled.native.llvm.jit import ARGUMENTS, next_kernel
 
@@ -19,25 +20,60 @@ DISCARD, VALUE, RESERVED_BYTES = 40, 48, 56
 """The offsets of a number that nobody reads, and of a batch's value; and the bytes of all that has a fixed offset."""
 
 
-class CopyBlock(NamedTuple):
-    """Copies bytes from an array to the arena (``load``), or back.
+class LoadParameters(NamedTuple):
+    """Copies the caller's parameters, as many as there are lanes or more, to the arena. Raises the processor's flags if one of them is
+    infinite or nan.
+
+    The instruction: kernel, n vectors, the bytes from the first vector to the last, the array's cell, the offset. The last vector ends with
+    the last parameter.
+    """
+
+    lanes: int
+
+    @property
+    def name(self) -> str:
+        return f"load_parameters.x{self.lanes}"
+
+    def write(self) -> Code:
+        """Such a number has all bits of its exponent set. One more then is a carry to the sign."""
+        code = Code(self.name, ARGUMENTS, self.lanes)
+        count, last, target = code.word("%pc", 1), code.word("%pc", 2), code.at("%base", code.word("%pc", 4))
+        source = code.load(code.at("%base", code.word("%pc", 3)), "ptr")
+        carries = code.variable(code.integers, "zeroinitializer")
+
+        def copy(offset: str) -> None:
+            x = code.load(code.at(source, offset))
+            code.store(x, code.at(target, offset))
+            size = code.let(f"and {code.integers} {code.bits_of(x)}, {code.integer(2**63 - 1)}")
+            carry = code.let(f"add {code.integers} {size}, {code.integer(2**52)}")
+            carries_so_far = code.let(f"load {code.integers}, ptr {carries}")
+            code.emit(f"store {code.integers} {code.let(f'or {code.integers} {carries_so_far}, {carry}')}, ptr {carries}")
+
+        with code.repeat(count) as i:
+            copy(code.times(i, self.lanes * WORD_BYTES))
+        copy(last)
+        signs = code.let(f"icmp slt {code.integers} {code.let(f'load {code.integers}, ptr {carries}')}, {code.integer(0)}")
+        mask = code.let(f"bitcast {code.bits} {signs} to i{self.lanes}")
+        with code.when(code.let(f"icmp ne i{self.lanes} {mask}, 0")):
+            code.on_flags(scalar_function("feraiseexcept"), flags())
+        next_kernel(code, code.at("%pc", 5 * WORD_BYTES))
+        return code
+
+
+class StoreGradient(NamedTuple):
+    """Copies bytes from the arena to the caller's gradient.
 
     The instruction: kernel, bytes, the array's cell, the offset.
     """
 
-    load: bool
-
-    @property
-    def name(self) -> str:
-        return f"copy_block.{'load' if self.load else 'store'}"
+    name: str = "store_gradient"
 
     def write(self) -> Code:
         code = Code(self.name, ARGUMENTS, lanes=1)
         size, array = code.word("%pc", 1), code.load(code.at("%base", code.word("%pc", 2)), "ptr")
         numbers = code.at("%base", code.word("%pc", 3))
-        target, source = (numbers, array) if self.load else (array, numbers)
         code.declared["llvm.memcpy.p0.p0.i64"] = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
-        code.emit(f"call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {source}, i64 {size}, i1 false)")
+        code.emit(f"call void @llvm.memcpy.p0.p0.i64(ptr {array}, ptr {numbers}, i64 {size}, i1 false)")
         next_kernel(code, code.at("%pc", 4 * WORD_BYTES))
         return code
 
@@ -179,7 +215,7 @@ class AddToTotal(NamedTuple):
 
 
 class MaskToZero(NamedTuple):
-    """Sets vectors to 0 in the lanes where the mask is 0. These lanes hold no example, and may hold nan: 0 times infinity.
+    """Sets vectors to 0 in the lanes where the mask is 0. These lanes hold no example.
 
     The instruction: kernel, n vectors, the offset of the mask, n offsets.
     """
@@ -307,6 +343,8 @@ def _transposed(code: Code, square: list[str]) -> list[str]:
 class Driver(NamedTuple):
     """The function that Python calls. It runs streams, each a number of times, and moves two cells on after each time.
 
+    It returns the processor's flags, which are 0 if no number became infinite or nan.
+
     Its argument is the address of words: the base of the arena, the number of phases; for each phase the address of its stream,
     how often it runs, and for the cells of data and results an address and the bytes from one time to the next.
     """
@@ -315,7 +353,10 @@ class Driver(NamedTuple):
 
     def write(self) -> Code:
         """The only loop over the batch."""
-        code = Code(self.name, "ptr noalias %context", lanes=1)
+        code = Code(self.name, "ptr noalias %context", lanes=1, result="i32")
+        raised = scalar_function("fetestexcept")
+        with code.when(code.let(f"icmp ne i32 {code.on_flags(raised, flags())}, 0")):  # to clear takes longer than to ask
+            code.on_flags(scalar_function("feclearexcept"), flags())
         base, phases = code.load("%context", "ptr"), code.word("%context", 1)
         with code.repeat(phases) as k:
             phase = code.at("%context", code.plus(code.times(k, 6 * WORD_BYTES), 2 * WORD_BYTES))
@@ -326,5 +367,5 @@ class Driver(NamedTuple):
                     address = code.plus(start, code.let(f"mul nuw nsw i64 {i}, {stride}"))
                     code.store(address, code.at(base, cell), "i64")
                 code.emit(f"call void {code.load(stream, 'ptr')}(ptr {stream}, ptr {base})")
-        code.emit("ret void")
+        code.emit(f"ret i32 {code.on_flags(raised, flags())}")
         return code

@@ -18,8 +18,10 @@ column, which are neighbours, make one vector, and an operand is broadcast.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import NamedTuple
 
+from autograd.compiled.native.kernels.products import NOTHING, add_passed_on, is_nothing, passed_on, settled
 from autograd.compiled.native.kernels.row_facts import read_backward
 from autograd.compiled.native.llvm.formula import Formula, operation_name
 from autograd.compiled.native.llvm.ir import WORD_BYTES, Code, Number
@@ -31,14 +33,18 @@ TILE_COLUMNS = 4  # how many operands get their adjoints at a time
 
 
 class Tile(NamedTuple):
-    """The form of a matrix kernel: ``height`` rows at a time, by ``vectors`` vectors that have ``lanes`` examples each."""
+    """The form of a matrix kernel: ``height`` rows at a time, by ``vectors`` vectors that have ``lanes`` examples each.
+
+    Its code is fast, or ``careful`` as ``products.py`` says.
+    """
 
     lanes: int
     vectors: int
     height: int
+    careful: bool = False
 
     def __str__(self) -> str:
-        return f"{self.height}x{self.vectors}x{self.lanes}"
+        return f"{self.height}x{self.vectors}x{self.lanes}{'.careful' * self.careful}"
 
     @property
     def vector(self) -> int:
@@ -55,7 +61,7 @@ class Tile(NamedTuple):
         return 1 if self.rows_in_lanes else self.height
 
     def code(self, name: str) -> Code:
-        return Code(name, ARGUMENTS, self.height if self.rows_in_lanes else self.lanes, fused=True)
+        return Code(name, ARGUMENTS, self.height if self.rows_in_lanes else self.lanes, fused=not self.careful)
 
     def operand(self, code: Code, address: str) -> list[str]:
         """The vectors of an operand, for all rows."""
@@ -87,8 +93,9 @@ class Tile(NamedTuple):
             code.store(vector, code.at(address, u * self.vector))
 
     def new_sums(self, code: Code, count: int) -> list[list[str]]:
-        """``count`` times ``vectors`` variables that start at 0."""
-        return [[code.variable(code.type, "zeroinitializer") for _ in range(self.vectors)] for _ in range(count)]
+        """``count`` times ``vectors`` variables that start at 0, or at nothing."""
+        start = code.number(NOTHING if self.careful else 0.0)
+        return [[code.variable(code.type, start) for _ in range(self.vectors)] for _ in range(count)]
 
 
 def _read(code: Code, variable: str) -> str:
@@ -142,7 +149,7 @@ class MatrixForward(NamedTuple):
                 for r in range(tile.parts):
                     w = tile.weight(code, column, r)
                     for u in range(tile.vectors):
-                        _write(code, code.multiply_add(w, x[u], _read(code, sums[r][u])), sums[r][u])
+                        _write(code, self._plus(code, _read(code, sums[r][u]), w, x[u]), sums[r][u])
             for r in range(tile.parts):
                 result = [_read(code, total) for total in sums[r]]
                 if not self.passing:
@@ -155,6 +162,9 @@ class MatrixForward(NamedTuple):
             code.emit(f"store ptr {code.at(offsets, len(self.fields) * tile.height * WORD_BYTES)}, ptr {tile_offsets}")
         next_kernel(code, code.let(f"load ptr, ptr {tile_offsets}"))
         return code
+
+    def _plus(self, code: Code, total: str, w: str, x: str) -> str:
+        return code.binary("fadd", total, code.binary("fmul", w, x)) if self.tile.careful else code.multiply_add(w, x, total)
 
     def _field(self, code: Code, offsets: str, field: str) -> str:
         """The address of the offsets of one field, among those of a tile."""
@@ -216,6 +226,7 @@ class MatrixOperands(NamedTuple):
         weights = [code.at(base, code.word(table, self.column_words * c)) for c in range(width)]
         sums = tile.new_sums(code, width)
         before = [code.at("%base", code.word(table, self.column_words * c + 1)) for c in range(width)]
+        nothing_came = [code.variable(code.bits, code.everywhere) for _ in range(tile.vectors * tile.careful)]
         if not tile.rows_in_lanes:
             for c in range(width):
                 for u, vector in enumerate(tile.operand(code, before[c])):
@@ -226,11 +237,18 @@ class MatrixOperands(NamedTuple):
             row = code.at(rows, code.times(t, tile.height * WORD_BYTES))
             for r in range(tile.parts):
                 adjoint = tile.load_rows(code, row, r)
+                for variable, vector in zip(nothing_came, adjoint, strict=False):
+                    so_far = code.let(f"load {code.bits}, ptr {variable}")
+                    now = code.let(f"and {code.bits} {so_far}, {is_nothing(code, vector)}")
+                    code.emit(f"store {code.bits} {now}, ptr {variable}")
                 for c in range(width):
                     w = tile.weight(code, in_tile[c], r)
                     for u in range(tile.vectors):
-                        _write(code, code.multiply_add(w, adjoint[u], _read(code, sums[c][u])), sums[c][u])
+                        _write(code, add_passed_on(code, w, adjoint[u], _read(code, sums[c][u]), tile.careful), sums[c][u])
+        masks = [code.let(f"load {code.bits}, ptr {variable}") for variable in nothing_came]
         for c in range(width):
+            for u, mask in enumerate(masks):
+                _write(code, settled(code, _read(code, sums[c][u]), mask), sums[c][u])
             after = code.at(table, (self.column_words * c + 2) * WORD_BYTES)
             if tile.rows_in_lanes:
                 total = code.sum_of_lanes(code.load(before[c], "double"), _read(code, sums[c][0]))
@@ -252,7 +270,9 @@ class MatrixOperands(NamedTuple):
                 name: code.load(code.at(code.at("%base", offsets[name]), u * self.tile.vector))
                 for name in names_in(text) & {*offsets}
             }
-            products.append(code.binary("fmul", Formula(code).of(text, names), adjoint))
+            formula, [cut] = Formula(code), op.cuts
+            holds = self.tile.careful and cut != "" and formula.holds(cut, names)
+            products.append(passed_on(code, formula.of(text, names), adjoint, self.tile.careful, holds))
         return products
 
 
@@ -282,14 +302,29 @@ class MatrixWeights(NamedTuple):
         with code.repeat(tiles) as t:
             row = code.at(rows, code.times(t, tile.height * WORD_BYTES))
             adjoints = [tile.load_rows(code, row, r) for r in range(tile.parts)]
+            nothing_came = [self._nothing_came(code, vectors) for vectors in adjoints if tile.careful]
             if self.start:
-                self._column(code, sums, old, old_stride, adjoints, [])
+                self._column(code, sums, old, old_stride, adjoints, [], nothing_came)
             with code.repeat(columns) as j:
-                self._column(code, sums, old, old_stride, adjoints, tile.operand(code, code.at(data, code.word(operands, j))))
+                x = tile.operand(code, code.at(data, code.word(operands, j)))
+                self._column(code, sums, old, old_stride, adjoints, x, nothing_came)
         next_kernel(code, code.at(rows, code.times(tiles, tile.height * WORD_BYTES)))
         return code
 
-    def _column(self, code: Code, sums: str, old: str, old_stride: str, adjoints: list[list[str]], x: list[str]) -> None:
+    @staticmethod
+    def _nothing_came(code: Code, adjoints: list[str]) -> str:
+        return reduce(lambda a, b: code.let(f"and {code.bits} {a}, {b}"), [is_nothing(code, adjoint) for adjoint in adjoints])
+
+    def _column(
+        self,
+        code: Code,
+        sums: str,
+        old: str,
+        old_stride: str,
+        adjoints: list[list[str]],
+        x: list[str],
+        nothing_came: list[str],
+    ) -> None:
         """One weight of each row of the tile; without x its start, whose operand is 1."""
         tile = self.tile
         column, old_column = (code.let(f"load ptr, ptr {cursor}") for cursor in (sums, old))
@@ -297,7 +332,13 @@ class MatrixWeights(NamedTuple):
         for u in range(tile.vectors):
             for r in range(tile.parts):
                 adjoint = adjoints[r][u]
-                totals[r] = code.multiply_add(x[u], adjoint, totals[r]) if x else code.binary("fadd", totals[r], adjoint)
+                totals[r] = (
+                    add_passed_on(code, x[u], adjoint, totals[r], tile.careful)
+                    if x
+                    else code.binary("fadd", totals[r], adjoint)
+                )
+        for r, mask in enumerate(nothing_came):
+            totals[r] = settled(code, totals[r], mask)
         for r in range(tile.parts):
             code.store(totals[r], code.at(column, r * tile.vector))
         code.emit(f"store ptr {code.at(column, tile.height * tile.vector)}, ptr {sums}")

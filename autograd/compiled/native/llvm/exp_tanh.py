@@ -32,8 +32,8 @@ def exp(code: Code, x: str) -> str:
     """``exp(x)`` in each lane, from 0 below -746 to infinity above 710; nan for nan."""
     y = _limited(code, _limited(code, x, "ogt", 710.0), "olt", -746.0)
     n, q = _reduced(code, y)
-    half = code.let(f"ashr {_integers(code)} {n}, {_in_all_lanes(code, 1)}")  # 2**n as two factors, each a normal number
-    rest = code.let(f"sub {_integers(code)} {n}, {half}")
+    half = code.let(f"ashr {code.integers} {n}, {code.integer(1)}")  # 2**n as two factors, each a normal number
+    rest = code.let(f"sub {code.integers} {n}, {half}")
     return code.binary("fmul", code.binary("fmul", code.binary("fadd", 1.0, q), _power(code, half)), _power(code, rest))
 
 
@@ -59,26 +59,18 @@ def _reduced(code: Code, y: str) -> tuple[str, str]:
     for coefficient in reversed((0.5, *P[:-1])):
         p = code.multiply_add(p, r, code.number(coefficient))
     q = code.multiply_add(code.binary("fmul", r, r), p, r)
-    bits = code.let(f"bitcast {code.type} {shifted} to {_integers(code)}")
-    return code.let(f"sub {_integers(code)} {bits}, bitcast ({code.type} {code.number(ROUNDING)} to {_integers(code)})"), q
+    bits = code.let(f"bitcast {code.type} {shifted} to {code.integers}")
+    return code.let(f"sub {code.integers} {bits}, bitcast ({code.type} {code.number(ROUNDING)} to {code.integers})"), q
 
 
 def _power(code: Code, n: str) -> str:
     """2**n: the bits of n become the exponent of a double."""
-    shifted = code.let(f"shl {_integers(code)} {n}, {_in_all_lanes(code, 52)}")
-    bits = code.let(f"add {_integers(code)} {shifted}, bitcast ({code.type} {code.number(1.0)} to {_integers(code)})")
-    return code.let(f"bitcast {_integers(code)} {bits} to {code.type}")
+    shifted = code.let(f"shl {code.integers} {n}, {code.integer(52)}")
+    bits = code.let(f"add {code.integers} {shifted}, bitcast ({code.type} {code.number(1.0)} to {code.integers})")
+    return code.let(f"bitcast {code.integers} {bits} to {code.type}")
 
 
 def _limited(code: Code, x: str, comparison: str, limit: float) -> str:
     """x, or the limit where x is beyond it; nan stays nan."""
     beyond = code.let(f"fcmp {comparison} {code.type} {x}, {code.number(limit)}")
-    return code.let(f"select <{code.lanes} x i1> {beyond}, {code.type} {code.number(limit)}, {code.type} {x}")
-
-
-def _integers(code: Code) -> str:
-    return f"<{code.lanes} x i64>"
-
-
-def _in_all_lanes(code: Code, x: int) -> str:
-    return f"<{', '.join([f'i64 {x}'] * code.lanes)}>"
+    return code.select(beyond, limit, x)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from functools import reduce
 
 from autograd.compiled.native.llvm import exp_tanh
 from autograd.compiled.native.llvm.c_library import scalar_function, vector_function
@@ -52,6 +53,30 @@ class Formula:
         tree = Floats().visit(ast.parse(text, mode="eval").body)  # literals are floats, and ** is a call of pow
         return self._of(tree, names)
 
+    def holds(self, text: str, names: Mapping[str, Number]) -> bool | str:
+        """Whether a condition holds: a mask in the code, or a bool if that is known now."""
+        return self._holds(Floats().visit(ast.parse(text, mode="eval").body), names)
+
+    def _holds(self, tree: ast.expr, names: Mapping[str, Number]) -> bool | str:
+        match tree:
+            case ast.Compare(left=left, ops=[operator], comparators=[right]):
+                return self._comparison(COMPARISONS[type(operator)], self._of(left, names), self._of(right, names))
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                holds = self._holds(operand, names)
+                return not holds if isinstance(holds, bool) else self.code.negated(holds)
+            case ast.BoolOp(op=operator, values=values):
+                decisive = isinstance(operator, ast.Or)
+                parts = [self._holds(value, names) for value in values]
+                masks = [part for part in parts if isinstance(part, str)]
+                if any(part is decisive for part in parts) or not masks:
+                    return any(part is decisive for part in parts) is decisive
+                instruction = "or" if decisive else "and"
+                return reduce(lambda a, b: self.code.let(f"{instruction} {self.code.bits} {a}, {b}"), masks)
+            case ast.Constant(value=bool(value)):
+                return value
+            case _:
+                raise AssertionError(ast.dump(tree))
+
     def _of(self, tree: ast.expr, names: Mapping[str, Number]) -> Number:
         match tree:
             case ast.Name(id=name):
@@ -78,16 +103,15 @@ class Formula:
         return self.code.binary(instruction, x, y)
 
     def _choice(self, test: ast.Compare, body: ast.expr, orelse: ast.expr, names: Mapping[str, Number]) -> Number:
-        x, y = self._of(test.left, names), self._of(test.comparators[0], names)
-        comparison = COMPARISONS[type(test.ops[0])]
-        if isinstance(x, float) and isinstance(y, float):
-            holds = {"olt": x < y, "ole": x <= y, "ogt": x > y, "oge": x >= y, "oeq": x == y, "une": x != y}[comparison]
+        holds = self._holds(test, names)
+        if isinstance(holds, bool):
             return self._of(body if holds else orelse, names)
-        code = self.code
-        mask = code.let(f"fcmp {comparison} {code.type} {code.number(x)}, {code.number(y)}")
-        yes, no = code.number(self._of(body, names)), code.number(self._of(orelse, names))
-        kind = f"<{code.lanes} x i1>" if code.lanes > 1 else "i1"
-        return code.let(f"select {kind} {mask}, {code.type} {yes}, {code.type} {no}")
+        return self.code.select(holds, self._of(body, names), self._of(orelse, names))
+
+    def _comparison(self, comparison: str, x: Number, y: Number) -> bool | str:
+        if isinstance(x, float) and isinstance(y, float):
+            return {"olt": x < y, "ole": x <= y, "ogt": x > y, "oge": x >= y, "oeq": x == y, "une": x != y}[comparison]
+        return self.code.let(f"fcmp {comparison} {self.code.type} {self.code.number(x)}, {self.code.number(y)}")
 
     def _call(self, name: str, arguments: list[Number]) -> Number:
         if name == "pow":
@@ -134,7 +158,7 @@ def operation_name(op: Op, constant: float | None = None) -> str:
     """The name of an operation in the names of kernels. No other operation has it, although the user may call a row ``pow2``,
     or give a name again that another row had before."""
     name = op.name + ("" if constant is None else f"{constant:g}")
-    texts = (op.name, op.value, op.partials)
+    texts = (op.name, op.value, op.partials, op.cuts)
     while _NAMES.setdefault(name, texts) != texts:
         name += "_"
     return name

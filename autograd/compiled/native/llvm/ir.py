@@ -36,8 +36,8 @@ class Code:
     }
     """
 
-    def __init__(self, name: str, arguments: str, lanes: int, fused: bool = False) -> None:
-        self.name, self.arguments, self.lanes = name, arguments, lanes
+    def __init__(self, name: str, arguments: str, lanes: int, fused: bool = False, result: str = "void") -> None:
+        self.name, self.arguments, self.lanes, self.result = name, arguments, lanes, result
         self.flags = " contract" if fused else ""
         self.type = f"<{lanes} x double>" if lanes > 1 else "double"
         self.declared: dict[str, str] = {}  # the functions that it calls: name -> declaration
@@ -48,7 +48,7 @@ class Code:
     def text(self) -> str:
         """The text of the function. The module must declare what it calls: ``declared``."""
         body = "\n".join(f"  {line}" if not line.endswith(":") else line for line in [*self._variables, *self._lines])
-        return f"define void @{self.name}({self.arguments}) {{\nbegin:\n{body}\n}}"
+        return f"define {self.result} @{self.name}({self.arguments}) {{\nbegin:\n{body}\n}}"
 
     # --- instructions -----------------------------------------------------------------------------------------------
 
@@ -91,11 +91,29 @@ class Code:
         """Call a function of single doubles, whatever the width of the vectors."""
         return self._call("double", function, arguments, "")
 
+    def on_flags(self, function: str, flags: int) -> str:
+        """Call ``fetestexcept``, ``feclearexcept`` or ``feraiseexcept``, functions of the processor's flags; an ``i32``."""
+        self.declared[function] = f"declare i32 @{function}(i32)"
+        return self.let(f"call i32 @{function}(i32 {flags})")
+
     def _call(self, kind: str, function: str, arguments: Sequence[str], convention: str) -> str:
         types = ", ".join([kind] * len(arguments))
         self.declared[function] = f"declare {convention} {kind} @{function}({types}) memory(none) nounwind willreturn"
         operands = ", ".join(f"{kind} {argument}" for argument in arguments)
         return self.let(f"call {convention} {kind} @{function}({operands})")
+
+    def select(self, mask: str, yes: Number, no: Number) -> str:
+        """``yes`` where the mask holds, else ``no``."""
+        return self.let(f"select {self.bits} {mask}, {self.type} {self.number(yes)}, {self.type} {self.number(no)}")
+
+    def negated(self, mask: str) -> str:
+        """The mask that holds where this one does not."""
+        return self.let(f"xor {self.bits} {mask}, {self.everywhere}")
+
+    @property
+    def everywhere(self) -> str:
+        """The mask that holds in all lanes."""
+        return "splat (i1 true)" if self.lanes > 1 else "true"
 
     def number(self, x: Number) -> str:
         """A number as an operand is written: a computed value by its name, a constant in all lanes."""
@@ -103,6 +121,24 @@ class Code:
             return x
         bits = f"0x{struct.pack('>d', x).hex().upper()}"
         return f"<{', '.join([f'double {bits}'] * self.lanes)}>" if self.lanes > 1 else bits
+
+    @property
+    def bits(self) -> str:
+        """The type of a mask, and of what a comparison says: a bit for each lane."""
+        return f"<{self.lanes} x i1>" if self.lanes > 1 else "i1"
+
+    @property
+    def integers(self) -> str:
+        """The type of the bits of a number, as an integer."""
+        return f"<{self.lanes} x i64>" if self.lanes > 1 else "i64"
+
+    def integer(self, n: int) -> str:
+        """An integer in all lanes, as an operand is written."""
+        return f"splat (i64 {n})" if self.lanes > 1 else str(n)
+
+    def bits_of(self, x: Number) -> str:
+        """The bits of a number."""
+        return self.let(f"bitcast {self.type} {self.number(x)} to {self.integers}")
 
     @property
     def suffix(self) -> str:
@@ -150,6 +186,16 @@ class Code:
         self._variables.append(f"{name} = alloca {kind}")
         self.emit(f"store {kind} {start}, ptr {name}")
         return name
+
+    @contextmanager
+    def when(self, condition: str) -> Iterator[None]:
+        """Run what is inside if the condition, an ``i1``, holds."""
+        label = self.fresh("when")
+        self.emit(f"br i1 {condition}, label %{label}, label %{label}.end")
+        self.emit(f"{label}:")
+        yield
+        self.emit(f"br label %{label}.end")
+        self.emit(f"{label}.end:")
 
     @contextmanager
     def repeat(self, count: str | int, start: str | int = 0, step: int = 1) -> Iterator[str]:

@@ -5,8 +5,12 @@ adjoints; the weights of matrices, packed in the order in which the tiles read t
 all blocks, one vector for each weight and each shared operand.
 
 A batch of N examples is first a partial vector, if N is no multiple of the lanes; then single vectors; then blocks. The idle
-lanes of the partial vector repeat its examples with a seed of 0. What they would add to the sums is masked to zero, because 0
-times infinity is nan.
+lanes of the partial vector repeat its examples, but their seed is nothing, so they add nothing to the sums of adjoints; what they
+add to the sum of the values is masked to zero.
+
+A ``careful`` layout has the same form: its kernels are careful ones (``kernels/products.py``), and its adjoints and sums begin as
+nothing. Fast kernels need no mask for idle lanes, since their seed is also a zero, and what is finite in an example is finite in its
+copy.
 
 If each example gets a gradient of its own (``separate``), a block is one vector, the sums end with it, and their lanes are not
 added. Then examples share only leaves and constants: the adjoint of a number that depends on parameters alone differs between
@@ -33,13 +37,14 @@ from autograd.compiled.native.kernels.memory import (
     Reduce,
     Scatter,
 )  # fmt: skip
+from autograd.compiled.native.kernels.products import NOTHING
 from autograd.compiled.native.kernels.tiled_matrices import TILE_COLUMNS, MatrixForward, MatrixOperands, MatrixWeights, Tile
 from autograd.compiled.native.llvm.ir import WORD_BYTES
 from autograd.compiled.native.llvm.jit import BLOCK_VECTORS
 from autograd.compiled.native.plan.fusion import Unit, backward_units, forward_units, passing
 from autograd.compiled.native.plan.liveness import SlotAllocator
 from autograd.compiled.native.plan.shared import SharedLayout
-from autograd.compiled.native.plan.stream import AccumulationPlan, Addressing, Arena, Stream
+from autograd.compiled.native.plan.stream import AccumulationPlan, Addressing, Arena, Stream, bits
 from autograd.compiled.steps import Group, Matrix, steps_by_level
 from autograd.compiled.tape import Tape
 from autograd.ops import ADD
@@ -54,16 +59,19 @@ class BatchLayout:
     A method with a ``stream`` adds instructions to it. ``vectors`` is 1 or ``block_vectors``: single vectors run like blocks.
     """
 
-    def __init__(self, arena: Arena, tape: Tape, lanes: int, separate: bool = False) -> None:
+    def __init__(self, arena: Arena, tape: Tape, lanes: int, separate: bool = False, careful: bool = False) -> None:
         self.tape, self.lanes, self.block_vectors = tape, lanes, 1 if separate else BLOCK_VECTORS[lanes]
+        self._careful, self._start = careful, NOTHING if careful else 0.0
         self._vector_bytes = lanes * WORD_BYTES
         self._slot_bytes = self.block_vectors * self._vector_bytes
         self._tile_rows = TILE_ROWS if lanes > 1 else TILE_ROWS_WITH_ONE_LANE
         varies = (*tape.per_example[: tape.first_slot], *[True] * len(tape.instructions)) if separate else tape.per_example
         self._varies = varies
         shared, self._steps = steps_by_level(tape, varies)
-        self.shared = SharedLayout(arena, tape, shared)
-        self._zeros = arena.reserve(max(self._slot_bytes, self._tile_rows * self._vector_bytes))
+        self.shared = SharedLayout(arena, tape, shared, careful)
+        size = max(self._slot_bytes, self._tile_rows * self._vector_bytes)
+        self._zeros = arena.reserve(size)
+        arena.constants |= dict.fromkeys(range(self._zeros, self._zeros + size, WORD_BYTES), self._start)
         self.full_seed, self.partial_seed = arena.reserve(self._slot_bytes), arena.reserve(self._vector_bytes)
         self._inputs = self._inputs_with_slots()
         self._forward = forward_units(self._steps)
@@ -81,7 +89,9 @@ class BatchLayout:
                 self._packed += band.slots
         self._packed_weights = arena.reserve(len(self._packed) * WORD_BYTES)
         operands = self._shared_operands()
-        receivers = [VALUE, *(self._receiver(slot) for slot in (*operands, *self._packed))]
+        self._summed = self._summed_weights()
+        weights = (self._receiver(slot) if i in self._summed else DISCARD for i, slot in enumerate(self._packed))
+        receivers = [VALUE, *map(self._receiver, operands), *weights]
         self._receivers = receivers + [DISCARD] * (-len(receivers) % lanes)
         self._total = arena.reserve(len(self._receivers) * self._vector_bytes)  # the first sum is that of the values
         self._sum = {slot: self._total + (1 + i) * self._vector_bytes for i, slot in enumerate(operands)}
@@ -89,7 +99,12 @@ class BatchLayout:
 
     def _receiver(self, slot: int) -> int:
         """The offset of the number to which a shared slot's sum is added."""
-        return self.shared.adjoint(slot) if self.tape.depends_on_wanted[slot] else DISCARD
+        return self.shared.adjoint(slot) if self.tape.has_adjoint[slot] else DISCARD
+
+    def _summed_weights(self) -> set[int]:
+        """Which of the packed weights get contributions: those of matrices whose results have adjoints."""
+        bands = [band for band in chain(*self._bands.values()) if self.tape.has_adjoint[band.out[0]]]
+        return {self._packed_from[band.key] + i for band in bands for i in range(len(band.slots))}
 
     def _reads_data(self, matrix: Matrix) -> bool:
         """Whether a matrix reads nothing but inputs. Then it reads them from the data, where they stand as it needs them."""
@@ -121,7 +136,7 @@ class BatchLayout:
         slots: dict[int, None] = {}
         for step in self._steps:
             if isinstance(step, Group):
-                slots |= {slot: None for slot in (*step.x, *step.y) if tape.depends_on_wanted[slot] and not self._varies[slot]}
+                slots |= {slot: None for slot in (*step.x, *step.y) if tape.has_adjoint[slot] and not self._varies[slot]}
         return list(slots)
 
     def _row_bands(self, matrix: Matrix) -> list[RowBand]:
@@ -144,18 +159,17 @@ class BatchLayout:
             stream.add(Gather(), len(weights), self._packed_weights, *weights)
 
     def clear_sums(self, stream: Stream, gradient: bool) -> None:
-        """Set the sums of the values and of shared operands to 0. The sums of weights begin with the first block."""
-        stream.add(Fill(1), 1, VALUE, 0)
-        stream.add(Fill(self.lanes), 1 + len(self._sum) if gradient else self.lanes, self._total, 0)
+        """Let the sums of the values and of shared operands start anew. The sums of weights begin with the first block."""
+        stream.add(Fill(1), 2, DISCARD, 0)  # and VALUE, which is its neighbour
+        stream.add(Fill(self.lanes), 1 + len(self._sum) if gradient else self.lanes, self._total, bits(self._start))
         if gradient:
             self.shared.clear_adjoints(stream)
             if not self._varies[self.tape.outputs[0]]:
                 stream.add(Copy(1), 1, self.full_seed, self.shared.adjoint(self.tape.outputs[0]))
 
-    def mask_sums(self, stream: Stream, gradient: bool) -> None:
-        """After the partial vector, set what its idle lanes added to 0: in the sums of the values and of shared operands."""
-        sums = [self._total, *(self._sum.values() if gradient else ())]
-        stream.add(MaskToZero(self.lanes), len(sums), self.partial_seed, *sums)
+    def mask_values(self, stream: Stream) -> None:
+        """After the partial vector, set what its idle lanes added to the sum of the values to 0."""
+        stream.add(MaskToZero(self.lanes), 1, self.partial_seed, self._total)
 
     def finish(self, stream: Stream, gradient: bool) -> None:
         """Add the lanes of the sums up, and go back through what is shared."""
@@ -201,19 +215,17 @@ class BatchLayout:
         if output not in self._adjoint:
             return
         stream.add(Copy(self.lanes), vectors, seed, self._adjoint[output])
-        accumulation = AccumulationPlan(self.tape.depends_on_wanted, [output, *self._sum])
+        accumulation = AccumulationPlan(self.tape.has_adjoint, [output, *self._sum])
         addressing = self._addressing(vectors, accumulation)
         begun: set[object] = set()
         for step, *activation in self._backward:
             if isinstance(step, Group):
                 addressing.backward(stream, step)
                 continue
-            if not self.tape.depends_on_wanted[step.out[0]]:
+            if not self.tape.has_adjoint[step.out[0]]:
                 continue
             if step.start and self._varies[step.start[0]]:
                 addressing.backward(stream, Group(ADD, step.start, step.start, step.out), only_first=True)
-            if seed == self.partial_seed:
-                self._mask_factors(stream, step)
             bands = self._bands[step.out[0]]
             for band in bands:
                 self._matrix_operands(stream, vectors, band, accumulation, activation if band is bands[-1] else [])
@@ -228,9 +240,9 @@ class BatchLayout:
         self.add_values(stream, 1)
         self.backward(stream, 1, self.full_seed, first=True)
         adjoints = dict(self._sum)
-        for i, slot in enumerate(self._packed):
-            offset = self._weight_sums + i * self._vector_bytes
-            if tape.depends_on_wanted[slot] and adjoints.setdefault(slot, offset) != offset:
+        for i in sorted(self._summed):
+            slot, offset = self._packed[i], self._weight_sums + i * self._vector_bytes
+            if tape.has_adjoint[slot] and adjoints.setdefault(slot, offset) != offset:
                 stream.add(AddToTotal(self.lanes), 1, offset, adjoints[slot])  # the slot is a weight in several places
         inputs = range(tape.parameters, tape.num_differentiated)
         adjoints |= {slot: self._adjoint[slot] for slot in inputs if slot in self._adjoint}
@@ -248,23 +260,22 @@ class BatchLayout:
         def adjoint(slot: int) -> int:
             return self._adjoint[slot] if varies[slot] else self._sum[slot]
 
-        return Addressing(self.lanes, vectors, primal, adjoint, lambda slot: "v" if varies[slot] else "s", accumulation)
+        def kind(slot: int) -> str:
+            return "v" if varies[slot] else "s"
+
+        return Addressing(self.lanes, vectors, primal, adjoint, kind, accumulation, self._careful)
 
     # --- matrices of a block --------------------------------------------------------------------------------------------
 
     def _weights_of(self, band: RowBand) -> int:
         return self._packed_weights + self._packed_from[band.key] * WORD_BYTES
 
-    def _mask_factors(self, stream: Stream, matrix: Matrix) -> None:
-        """Make both factors 0 in idle lanes, so that these lanes add 0 to the sums of the weights."""
-        factors = [self._adjoint[slot] for slot in matrix.out]
-        if not self._reads_data(matrix):
-            factors += [self._primal[slot] for slot in matrix.operands]
-        stream.add(MaskToZero(self.lanes), len(factors), self.partial_seed, *factors)
+    def _tile(self, vectors: int, band: RowBand) -> Tile:
+        return Tile(self.lanes, vectors, band.height, self._careful)
 
     def _matrix_forward(self, stream: Stream, vectors: int, band: RowBand, activation: Unit) -> None:
         in_registers = bool(passing(self.tape, [band.matrix, *activation]))
-        kernel = MatrixForward(Tile(self.lanes, vectors, band.height), band.start, _operation(activation), in_registers)
+        kernel = MatrixForward(self._tile(vectors, band), band.start, _operation(activation), in_registers)
         fields: list[int] = []
         for tile in band.tiles():
             fields += [self._primal[band.matrix.out[i]] for i in tile if not in_registers]
@@ -295,13 +306,13 @@ class BatchLayout:
         in_full_tiles = len(columns) // TILE_COLUMNS * TILE_COLUMNS
         for width, some in ((TILE_COLUMNS, columns[:in_full_tiles]), (1, columns[in_full_tiles:])):
             if some:
-                kernel = MatrixOperands(Tile(self.lanes, vectors, band.height), width, _operation(activation))
+                kernel = MatrixOperands(self._tile(vectors, band), width, _operation(activation))
                 counts = (len(band.tiles()), len(some), self._weights_of(band), band.tile_size() * WORD_BYTES)
                 stream.add(kernel, *counts, *chain(*some), *rows)
 
     def _matrix_weights(self, stream: Stream, vectors: int, band: RowBand, begin: bool) -> None:
-        if any(self.tape.depends_on_wanted[slot] for slot in band.slots):
-            kernel = MatrixWeights(Tile(self.lanes, vectors, band.height), band.start == "shared")
+        if any(self.tape.has_adjoint[slot] for slot in band.slots):
+            kernel = MatrixWeights(self._tile(vectors, band), band.start == "shared")
             sums = self._weight_sums + self._packed_from[band.key] * self._vector_bytes
             old = (self._zeros, 0) if begin else (sums, band.height * self._vector_bytes)
             rows = [self._adjoint[slot] for slot in band.out]

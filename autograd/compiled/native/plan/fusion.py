@@ -61,4 +61,4 @@ def _nothing_else_reads(tape: Tape, varies: Sequence[bool], matrix: Step, activa
     once = all(tape.uses[slot] == len(matrix.out) for slot in activation.out) and all(
         tape.uses[slot] == 1 for slot in activation.x
     )
-    return once and all(tape.depends_on_wanted[slot] and varies[slot] for slot in activation.x)
+    return once and all(tape.has_adjoint[slot] and varies[slot] for slot in activation.x)

@@ -57,7 +57,7 @@ class SlotAllocator:
 
     def _of_block(self, slots: Sequence[int], adjoint: bool = False) -> Numbers:
         """The primals or adjoints of those slots that a block holds."""
-        return [(adjoint, slot) for slot in slots if self._varies[slot] and (self._tape.depends_on_wanted[slot] or not adjoint)]
+        return [(adjoint, slot) for slot in slots if self._varies[slot] and (self._tape.has_adjoint[slot] or not adjoint)]
 
     def _forward(self, units: Sequence[Unit]) -> Iterator[tuple[Numbers, Numbers]]:
         """What each unit writes, and what must be there while it runs. At the end the outputs are read."""

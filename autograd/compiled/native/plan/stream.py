@@ -81,7 +81,8 @@ class Addressing(NamedTuple):
     primal: Callable[[int], int]
     adjoint: Callable[[int], int]
     kind: Callable[[int], str]  # "v" or "s"
-    action: Callable[[int], str]  # what becomes of the next contribution to the slot's adjoint
+    action: AccumulationPlan  # what becomes of the next contribution to the slot's adjoint
+    careful: bool
 
     def _counts(self, op: Op, count: int) -> list[int]:
         """The words before the fields: operations, vectors, and the constant unless the kernel is compiled for it."""
@@ -92,7 +93,7 @@ class Addressing(NamedTuple):
         kinds = "".join(self.kind(operands[0]) for operands in (group.x, group.y) if operands)
         columns = [group.x, group.y, group.out] if group.y else [group.x, group.out]
         fields = [self.primal(slot) for slots in zip(*columns, strict=True) for slot in slots]
-        kernel = ElementwiseKernel(group.op, fixed_constant(group.op), self.lanes, kinds)
+        kernel = ElementwiseKernel(group.op, fixed_constant(group.op), self.lanes, kinds, careful=self.careful)
         stream.add(kernel, *self._counts(group.op, len(group.out)), *fields)
 
     def backward(self, stream: Stream, group: Group, only_first: bool = False) -> None:
@@ -104,7 +105,10 @@ class Addressing(NamedTuple):
         runs: list[tuple[tuple[str, ...], list[int]]] = []
         for i in reversed(range(len(group.out))):
             operands = (group.x[i], group.y[i]) if group.y else (group.x[i],)
-            actions = tuple("none" if k and only_first else self.action(slot) for k, slot in enumerate(operands))
+            passes = [cut != "True" and self.action.has_adjoint[group.out[i]] for cut in group.op.cuts]
+            actions = tuple(
+                "none" if not passes[k] or (k and only_first) else self.action(slot) for k, slot in enumerate(operands)
+            )
             if not runs or runs[-1][0] != actions:
                 runs.append((actions, []))
             receivers = [self.adjoint(slot) for slot, action in zip(operands, actions, strict=True) if action != "none"]
@@ -113,7 +117,7 @@ class Addressing(NamedTuple):
                 runs[-1][1].extend([*map(self.primal, (*operands, out)), self.adjoint(out), *receivers])
         for actions, fields in runs:
             if fields:
-                kernel = ElementwiseKernel(group.op, fixed_constant(group.op), self.lanes, kinds, actions)
+                kernel = ElementwiseKernel(group.op, fixed_constant(group.op), self.lanes, kinds, actions, self.careful)
                 stream.add(kernel, *self._counts(group.op, len(fields) // len(kernel.fields)), *fields)
 
 
@@ -121,16 +125,16 @@ class AccumulationPlan:
     """What becomes of each contribution to an adjoint. Contributions are asked about in the order in which they are computed.
 
     Args:
-        needs_adjoint: for each slot whether it has an adjoint at all.
+        has_adjoint: for each slot whether it has an adjoint at all.
         begun: the slots whose adjoints already hold a number.
     """
 
-    def __init__(self, needs_adjoint: Sequence[bool], begun: Iterable[int] = ()) -> None:
-        self._needs_adjoint, self._begun = needs_adjoint, set(begun)
+    def __init__(self, has_adjoint: Sequence[bool], begun: Iterable[int] = ()) -> None:
+        self.has_adjoint, self._begun = has_adjoint, set(begun)
 
     def __call__(self, slot: int) -> str:
         """ "none", "first" or "add" for the next contribution to the slot's adjoint."""
-        if not self._needs_adjoint[slot]:
+        if not self.has_adjoint[slot]:
             return "none"
         if slot in self._begun:
             return "add"
