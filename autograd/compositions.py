@@ -1,16 +1,19 @@
-"""Sums, inner products, softmax, and the choice between two sides: compositions of the table's operations."""
+"""Sums, inner products, lengths, softmax, and the choice between two sides: compositions of the table's operations."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import reduce
+from sys import float_info
 from typing import Any, TypeAlias, overload
 
-from autograd.functions import detach, exp, log, maximum, unless, when
+from autograd.functions import clip, detach, exp, log, maximum, sqrt, unless, when
 from autograd.hooks import is_traced
 from autograd.value import Condition, Operand, Value, as_condition
 
 Side: TypeAlias = Operand | Callable[[], Operand]
+
+LEAST = 1e-40
+"""Below the squares of all numbers that are not 0, relative to ``float_info.min``; its own root times that is 0."""
 
 
 @overload
@@ -50,6 +53,28 @@ def dot(xs: Iterable[Operand], ys: Iterable[Operand], start: Operand = 0) -> Any
     if len(xs) != len(ys):
         raise ValueError(f"dot needs two lists of one length, but got {len(xs)} and {len(ys)} numbers")
     return total((x * y for x, y in zip(xs, ys, strict=True)), start)
+
+
+def norm(xs: Iterable[Operand]) -> Any:
+    r"""The length of a vector, :math:`\sqrt{x_1^2 + x_2^2 + \dots}`, without overflow; its derivatives are :math:`x_i` over the length.
+
+    At the origin there is no derivative: there it is taken to be 0, and no gradient passes on. The numbers are divided by the
+    largest first, which is detached, and the length is multiplied by it.
+
+    Raises:
+        ValueError: if there are no numbers.
+
+    >>> norm([3.0, 4.0]), norm([1e200, 1e200]) / 1e200
+    (5.0, 1.4142135623730951)
+    >>> x, y = Value(0.0), Value(0.0)
+    >>> norm([x, y]).backward(); x.grad, y.grad
+    (0.0, 0.0)
+    """
+    numbers: list[Any] = list(xs)
+    largest = _largest("norm", [abs(x) for x in numbers])
+    scale = clip(largest, float_info.min, float_info.max)  # neither 0 nor inf, by which nothing can be divided
+    squares = total((x / scale) ** 2 for x in numbers)
+    return scale * sqrt(maximum(squares, LEAST))
 
 
 @overload
@@ -96,8 +121,7 @@ def logsumexp(xs: Iterable[Operand]) -> Any:
 def _largest(name: str, xs: list[Operand]) -> Any:
     if not xs:
         raise ValueError(f"{name} needs at least one number, but got an empty list")
-    largest: Any = reduce(maximum, xs)
-    return detach(largest)
+    return detach(maximum(xs))
 
 
 def where(condition: Condition | bool, a: Side, b: Side) -> Any:

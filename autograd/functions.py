@@ -6,10 +6,12 @@ can be evaluated on numbers, and recorded and differentiated on Values.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from autograd import ops
-from autograd.rules.numbers import Number
+from autograd.rules.numbers import Number, number
+from autograd.rules.op import Op
 from autograd.value import Operand, T, apply
 from autograd.value import Value as Value  # the examples use it
 
@@ -33,6 +35,16 @@ def exp(x: T) -> T:
     return apply(ops.EXP, x)
 
 
+def exp2(x: T) -> T:
+    r""":math:`2^x`; its derivative is :math:`2^x\ln 2`.
+
+    >>> y = exp2(Value(3.0))
+    >>> print(f"{exp2(3.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    8.0000 and 8.0000, derivative 5.5452
+    """
+    return apply(ops.EXP2, x)
+
+
 def expm1(x: T) -> T:
     r""":math:`e^x - 1` without loss of digits near 0.
 
@@ -43,14 +55,40 @@ def expm1(x: T) -> T:
     return apply(ops.EXPM1, x)
 
 
-def log(x: T) -> T:
-    r"""The natural logarithm; its derivative is :math:`1/x`. A ``DomainError`` unless x > 0.
+def log(x: Any, base: Any = None) -> Any:
+    r"""The natural logarithm, or :math:`\ln x / \ln base`; its derivative is :math:`1/x`. A ``DomainError`` unless x > 0.
 
     >>> y = log(Value(2.0))
     >>> print(f"{log(2.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.6931 and 0.6931, derivative 0.5000
+    >>> log(1000.0, 10), log(9.0, Value(3.0)).data
+    (3.0, 2.0)
     """
-    return apply(ops.LOG, x)
+    if base is None:
+        return apply(ops.LOG, x)
+    if not isinstance(base, Value) and base in (2, 10):  # then powers of the base have whole logarithms
+        return log2(x) if base == 2 else log10(x)
+    return apply(ops.LOG, x) / apply(ops.LOG, base)
+
+
+def log2(x: T) -> T:
+    r"""The logarithm to base 2; its derivative is :math:`1/(x\ln 2)`. A ``DomainError`` unless x > 0.
+
+    >>> y = log2(Value(8.0))
+    >>> print(f"{log2(8.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    3.0000 and 3.0000, derivative 0.1803
+    """
+    return apply(ops.LOG2, x)
+
+
+def log10(x: T) -> T:
+    r"""The logarithm to base 10; its derivative is :math:`1/(x\ln 10)`. A ``DomainError`` unless x > 0.
+
+    >>> y = log10(Value(1000.0))
+    >>> print(f"{log10(1000.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    3.0000 and 3.0000, derivative 0.0004
+    """
+    return apply(ops.LOG10, x)
 
 
 def log1p(x: T) -> T:
@@ -71,6 +109,27 @@ def sqrt(x: T) -> T:
     2.0000 and 2.0000, derivative 0.2500
     """
     return apply(ops.SQRT, x)
+
+
+def cbrt(x: T) -> T:
+    r"""The cube root, of negative numbers too; its derivative :math:`1/(3x^{2/3})` is inf at 0.
+
+    >>> y = cbrt(Value(-8.0))
+    >>> print(f"{cbrt(-8.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    -2.0000 and -2.0000, derivative 0.0833
+    """
+    return apply(ops.CBRT, x)
+
+
+def hypot(x: Operand, y: Operand) -> Any:
+    r"""The length :math:`\sqrt{x^2 + y^2}` without overflow; its derivatives are x and y over the length, and 0 at the origin.
+
+    At the origin there is no derivative, and 0 is the mean of all directions. The length of a longer vector is ``norm``.
+
+    >>> hypot(3.0, 4.0), hypot(Value(3.0), 4.0).partials
+    (5.0, (0.6, 0.8))
+    """
+    return apply(ops.HYPOT, x, y)
 
 
 def sin(x: T) -> T:
@@ -133,6 +192,18 @@ def atan(x: T) -> T:
     return apply(ops.ATAN, x)
 
 
+def atan2(y: Operand, x: Operand) -> Any:
+    r"""The angle of the point (x, y), from -π to π; its derivatives are :math:`x/(x^2 + y^2)` and :math:`-y/(x^2 + y^2)`.
+
+    At the origin the angle is 0, and its derivatives are nan. On the negative x axis it jumps from -π to π.
+
+    >>> angle = atan2(Value(1.0), -1.0)
+    >>> print(f"{atan2(1.0, -1.0):.4f} and {angle.data:.4f}, derivatives {angle.partials[0]:.2f} and {angle.partials[1]:.2f}")
+    2.3562 and 2.3562, derivatives -0.50 and -0.50
+    """
+    return apply(ops.ATAN2, y, x)
+
+
 def sinh(x: T) -> T:
     r"""The hyperbolic sine; its derivative is the hyperbolic cosine.
 
@@ -161,6 +232,36 @@ def tanh(x: T) -> T:
     0.7616 and 0.7616, derivative 0.4200
     """
     return apply(ops.TANH, x)
+
+
+def asinh(x: T) -> T:
+    r"""The inverse hyperbolic sine; its derivative is :math:`1/\sqrt{1 + x^2}`.
+
+    >>> y = asinh(Value(1.0))
+    >>> print(f"{asinh(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    0.8814 and 0.8814, derivative 0.7071
+    """
+    return apply(ops.ASINH, x)
+
+
+def acosh(x: T) -> T:
+    r"""The inverse hyperbolic cosine; its derivative is :math:`1/\sqrt{x^2 - 1}`. A ``DomainError`` unless x >= 1.
+
+    >>> y = acosh(Value(2.0))
+    >>> print(f"{acosh(2.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    1.3170 and 1.3170, derivative 0.5774
+    """
+    return apply(ops.ACOSH, x)
+
+
+def atanh(x: T) -> T:
+    r"""The inverse hyperbolic tangent; its derivative is :math:`1/(1 - x^2)`. A ``DomainError`` unless -1 < x < 1.
+
+    >>> y = atanh(Value(0.5))
+    >>> print(f"{atanh(0.5):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    0.5493 and 0.5493, derivative 1.3333
+    """
+    return apply(ops.ATANH, x)
 
 
 def erf(x: T) -> T:
@@ -203,6 +304,17 @@ def softplus(x: T) -> T:
     return apply(ops.SOFTPLUS, x)
 
 
+def logaddexp(x: Operand, y: Operand) -> Any:
+    r""":math:`\ln(e^x + e^y)` without overflow; its derivatives are :math:`\sigma(x - y)` and :math:`\sigma(y - x)`.
+
+    For more than two terms take ``logsumexp``.
+
+    >>> logaddexp(1000.0, 1000.0), logaddexp(Value(1.0), 1.0).partials
+    (1000.6931471805599, (0.5, 0.5))
+    """
+    return apply(ops.LOGADDEXP, x, y)
+
+
 def relu(x: T) -> T:
     r""":math:`\max(x, 0)`; its derivative at 0 is taken to be 0.
 
@@ -223,14 +335,29 @@ def silu(x: T) -> T:
     return apply(ops.SILU, x)
 
 
-def gelu(x: T) -> T:
-    r""":math:`x\,\Phi(x)` with the normal distribution function :math:`\Phi` (Hendrycks & Gimpel 2016), exact.
+def gelu(x: T, approximate: str = "none") -> T:
+    r""":math:`x\,\Phi(x)` with the normal distribution function :math:`\Phi` (Hendrycks & Gimpel 2016): exact, or "tanh", an approximation.
+
+    Raises:
+        ValueError: if ``approximate`` is neither "none" nor "tanh".
 
     >>> y = gelu(Value(1.0))
     >>> print(f"{gelu(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
     0.8413 and 0.8413, derivative 1.0833
     """
-    return apply(ops.GELU, x)
+    if approximate not in ("none", "tanh"):
+        raise ValueError(f'gelu is exact, approximate="none", or approximate="tanh", but got {approximate!r}')
+    return apply(ops.GELU_TANH if approximate == "tanh" else ops.GELU, x)
+
+
+def gelu_tanh(x: T) -> T:
+    r""":math:`\tfrac x2(1 + \tanh(\sqrt{2/\pi}(x + 0.044715x^3)))`, the approximation of ``gelu`` that GPT-2 uses (Hendrycks & Gimpel 2016).
+
+    >>> y = gelu_tanh(Value(1.0))
+    >>> print(f"{gelu_tanh(1.0):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}")
+    0.8412 and 0.8412, derivative 1.0830
+    """
+    return apply(ops.GELU_TANH, x)
 
 
 def leaky_relu(x: T, slope: Number | None = None) -> T:
@@ -251,22 +378,101 @@ def elu(x: T, alpha: Number | None = None) -> T:
     return apply(ops.ELU.at(alpha), x)
 
 
-def maximum(x: Operand, y: Operand) -> Any:
-    """The larger operand; in a tie each takes half of the gradient. NaN if either is.
+def maximum(*operands: Operand | Iterable[Operand]) -> Any:
+    """The largest operand, of several or of one list; NaN if one is.
 
-    >>> maximum(2, 3), maximum(Value(2.0), 3).partials
-    (3, (0.0, 1.0))
+    In a tie of two each takes half of the gradient. Several are compared from left to right, two at a time.
+
+    Raises:
+        ValueError: if there is none.
+
+    >>> maximum(2, 3), maximum(Value(2.0), 3).partials, maximum([1.0, 4.0, 2.0])
+    (3, (0.0, 1.0), 4.0)
     """
-    return apply(ops.MAXIMUM, x, y)
+    return _two_at_a_time(ops.MAXIMUM, operands)
 
 
-def minimum(x: Operand, y: Operand) -> Any:
-    """The smaller operand; in a tie each takes half of the gradient. NaN if either is.
+def minimum(*operands: Operand | Iterable[Operand]) -> Any:
+    """The smallest operand, of several or of one list; NaN if one is.
 
-    >>> minimum(2, 3), minimum(Value(2.0), 3).partials
-    (2, (1.0, 0.0))
+    In a tie of two each takes half of the gradient. Several are compared from left to right, two at a time.
+
+    Raises:
+        ValueError: if there is none.
+
+    >>> minimum(2, 3), minimum(Value(2.0), 3).partials, minimum([1.0, 4.0, 2.0])
+    (2, (1.0, 0.0), 1.0)
     """
-    return apply(ops.MINIMUM, x, y)
+    return _two_at_a_time(ops.MINIMUM, operands)
+
+
+def _two_at_a_time(op: Op, operands: Sequence[Any]) -> Any:
+    numbers = list(operands[0]) if len(operands) == 1 and hasattr(operands[0], "__iter__") else list(operands)
+    if not numbers:
+        raise ValueError(f"{op.name} needs at least one number, but got none")
+    result = numbers[0] if isinstance(numbers[0], Value) else number(numbers[0])
+    for other in numbers[1:]:
+        result = apply(op, result, other)
+    return result
+
+
+def clip(x: Any, low: Operand | None = None, high: Operand | None = None) -> Any:
+    """The nearest number from ``low`` to ``high``: ``minimum(maximum(x, low), high)``. A bound that is None does not bound.
+
+    The derivative is 1 between the bounds and 0 beyond them, where nothing passes on; at a bound it is 1/2.
+
+    Raises:
+        ValueError: if both bounds are numbers, and low is above high.
+
+    >>> clip(3.5, -1, 1), clip(Value(0.25), -1, 1).data, clip(-2.0, high=0)
+    (1.0, 0.25, -2.0)
+    """
+    if not (low is None or high is None or isinstance(low, Value) or isinstance(high, Value)) and low > high:
+        raise ValueError(f"clip needs a low bound that is at most the high one, but got {low!r} and {high!r}")
+    x = x if low is None else maximum(x, low)
+    return x if high is None else minimum(x, high)
+
+
+def floor(x: T) -> T:
+    """The largest whole number that is at most x; its derivative is 0.
+
+    >>> floor(-2.5), floor(Value(2.5)).data
+    (-3.0, 2.0)
+    """
+    return apply(ops.FLOOR, x)
+
+
+def rint(x: T) -> T:
+    """The nearest whole number, the even one of two that are as near; its derivative is 0.
+
+    >>> rint(2.5), rint(Value(-0.75)).data
+    (2.0, -1.0)
+    """
+    return apply(ops.RINT, x)
+
+
+def mod(x: Operand, y: Operand) -> Any:
+    """The remainder ``x % y``, with the sign of y as in Python; its derivatives are 1 and minus the whole quotient.
+
+    Raises:
+        PoleError: if y is 0.
+
+    >>> mod(-7, 2), mod(Value(7.5), 2.0).partials
+    (1, (1.0, -3.0))
+    """
+    return apply(ops.MOD, x, y)
+
+
+def floordiv(x: Operand, y: Operand) -> Any:
+    """The whole quotient ``x // y``, rounded down; its derivatives are 0.
+
+    Raises:
+        PoleError: if y is 0.
+
+    >>> floordiv(-7.0, 2.0), floordiv(Value(7.5), 2.0).data
+    (-4.0, 3.0)
+    """
+    return apply(ops.FLOORDIV, x, y)
 
 
 def less(x: Operand, y: Operand) -> Any:

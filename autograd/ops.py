@@ -63,6 +63,18 @@ EQUAL      = Op("equal",      "1 if x == y else 0", ("0", "0"), symbol="==", kin
 WHEN       = Op("when",       "0 if x == 0 else x * y",       ("y", "when(x, 1)"))
 UNLESS     = Op("unless",     "0 if x == 1 else (1 - x) * y", ("-y", "unless(x, 1)"))
 
+# Whole numbers. The remainder has the sign of y, as in Python; x is y times the whole quotient plus the remainder, also in floats.
+
+JUMPS = "the value jumps, and the derivative is that between the jumps"
+APART = "Keep the divisor away from 0."
+
+FLOOR    = Op("floor",    "floor(x)", ("0",), kinks={"x - rint(x)": JUMPS}, latex=r"\left\lfloor{x}\right\rfloor")
+RINT     = Op("rint",     "rint(x)",  ("0",), kinks={"2 * (x - floor(x)) - 1": JUMPS})
+FLOORDIV = Op("floordiv", "rint((x - fmod(x, y)) / y) - step(-fmod(x, y) * sign(y))",             ("0", "0"), symbol="//",
+              domain="y != 0", remedy=APART, kinks={"x - y * rint(x / y)": JUMPS}, samples=((-3.0, 3.0), (0.2, 3.0)))
+MOD      = Op("mod",      "fmod(x, y) + y if fmod(x, y) * sign(y) < 0 else fmod(x, y)", ("1", "-floordiv(x, y)"), symbol="%",
+              domain="y != 0", remedy=APART, kinks={"x - y * rint(x / y)": JUMPS}, samples=((-3.0, 3.0), (0.2, 3.0)))
+
 # Powers. If the exponent is a number c, the row is POW, which needs no log of x. At x = y = 0 the power is 1 and both
 # derivatives are 0. A negative base has powers for whole exponents only, so its derivative with respect to the exponent is nan.
 # (docs/accuracy.md says how rounding affects second derivatives at y = 0 with a tiny x, and whole exponents beyond 2**53.)
@@ -81,30 +93,58 @@ POWER    = Op("power",    "x ** y",                            ("power_dx(x, y)"
 
 # Exponentials and logarithms.
 
+POSITIVE = "Keep x above 0, for example by adding a small constant."
+
 EXP   = Op("exp",   "exp(x)",   ("out",),           latex=r"e^{{x}}")
+EXP2  = Op("exp2",  "2 ** x",   ("log(2) * out",),  latex=r"2^{{x}}")
 EXPM1 = Op("expm1", "expm1(x)", ("exp(x)",))
 LOG   = Op("log",   "log(x)",   ("1 / x",),         latex=r"\ln",        domain="x > 0",  samples=((0.1, 5.0),),
            remedy="If x is a probability, take the cross-entropy of the logits: it never takes the log of 0.")
+LOG2  = Op("log2",  "log2(x)",  ("1 / log(2) / x",),  latex=r"\log_2",    domain="x > 0", samples=((0.1, 5.0),), remedy=POSITIVE)
+LOG10 = Op("log10", "log10(x)", ("1 / log(10) / x",), latex=r"\log_{10}", domain="x > 0", samples=((0.1, 5.0),), remedy=POSITIVE)
 LOG1P = Op("log1p", "log1p(x)", ("1 / (1 + x)",),   domain="x > -1", samples=((-0.9, 5.0),),
            remedy="log1p(x) is log(1 + x): keep x above -1.")
 SQRT  = Op("sqrt",  "sqrt(x)",  ("1 / (2 * out)",), latex=r"\sqrt{{x}}", domain="x >= 0", samples=((0.1, 5.0),),
            remedy="Rounding can push a variance below 0: take the maximum with 0 first.")
+CBRT  = Op("cbrt",  "cbrt(x)",  ("out ** -2 / 3",), latex=r"\sqrt[3]{{x}}")
+
+# The length of the vector (x, y), and its angle: atan2(y, x), whose first operand is the height. At the origin the length takes
+# the derivatives 0, the mean of all directions; its second derivatives and those of the angle are nan there.
+
+HYPOT_DX = Op("hypot_dx", "x if hypot(x, y) == 0 else x / hypot(x, y)", ("hypot_dx(y, x) ** 2 / hypot(x, y)", "-out * hypot_dx(y, x) / hypot(x, y)"),
+              convention="x == 0 and y == 0")
+HYPOT    = Op("hypot",    "hypot(x, y)", ("hypot_dx(x, y)", "hypot_dx(y, x)"), latex=r"\sqrt{{x}^2 + {y}^2}",
+              kinks={"hypot(x, y)": "the derivatives are 0, the mean of all directions"})
+ATAN2    = Op("atan2",    "atan2(x, y)", ("hypot_dx(y, x) / hypot(x, y)", "-hypot_dx(x, y) / hypot(x, y)"))
 
 # Trigonometric and hyperbolic functions.
 
-CLIP = "Rounding can push a sine or cosine past 1: clip it with minimum and maximum first."
+CLIP = "Rounding can push a sine or cosine past 1: clip it first, clip(x, -1, 1)."
+
+ASIN_DX = Op("asin_dx", "1 / sqrt((1 - x) * (1 + x))", ("x * out ** 3",), domain="x > -1 and x < 1", remedy=CLIP, samples=((-0.95, 0.95),))
 
 SIN  = Op("sin",  "sin(x)",  ("cos(x)",),                       latex=r"\sin")
 COS  = Op("cos",  "cos(x)",  ("-sin(x)",),                      latex=r"\cos")
 TAN  = Op("tan",  "tan(x)",  ("1 + out * out",),                latex=r"\tan",    samples=((-1.4, 1.4),))
-ASIN = Op("asin", "asin(x)", ("1 / sqrt((1 - x) * (1 + x))",),  latex=r"\arcsin", samples=((-0.95, 0.95),), domain="x >= -1 and x <= 1", remedy=CLIP)
-ACOS = Op("acos", "acos(x)", ("-1 / sqrt((1 - x) * (1 + x))",), latex=r"\arccos", samples=((-0.95, 0.95),), domain="x >= -1 and x <= 1", remedy=CLIP)
-ATAN = Op("atan", "atan(x)", ("1 / (1 + x * x)",),              latex=r"\arctan")
+ASIN = Op("asin", "asin(x)", ("asin_dx(x)",),                   latex=r"\arcsin", samples=((-0.95, 0.95),), domain="x >= -1 and x <= 1", remedy=CLIP)
+ACOS = Op("acos", "acos(x)", ("-asin_dx(x)",),                  latex=r"\arccos", samples=((-0.95, 0.95),), domain="x >= -1 and x <= 1", remedy=CLIP)
+ATAN = Op("atan", "atan(x)", ("(1 / hypot(1, x)) ** 2",),       latex=r"\arctan")
 SINH = Op("sinh", "sinh(x)", ("cosh(x)",),                      latex=r"\sinh")
 COSH = Op("cosh", "cosh(x)", ("sinh(x)",),                      latex=r"\cosh")
 TANH = Op("tanh", "tanh(x)", ("(1 + out) * (1 - out)",),        latex=r"\tanh")   # 1 - out * out would round once more
-ERF  = Op("erf",  "erf(x)",  ("2 / sqrt(pi) * exp(-x ** 2)",))
-ERFC = Op("erfc", "erfc(x)", ("-2 / sqrt(pi) * exp(-x ** 2)",))
+
+ASINH = Op("asinh", "asinh(x)", ("1 / hypot(1, x)",))
+ACOSH = Op("acosh", "acosh(x)", ("1 / sqrt(x - 1) / sqrt(x + 1)",)  , samples=((1.05, 5.0),), domain="x >= 1",
+           remedy="Rounding can push a hyperbolic cosine below 1: take the maximum with 1 first.")
+ATANH = Op("atanh", "atanh(x)", ("1 / ((1 - x) * (1 + x))",),         samples=((-0.95, 0.95),), domain="x > -1 and x < 1",
+           remedy="Rounding can push a tanh to 1: atanh(x) needs x strictly between -1 and 1.")
+
+
+# Beyond 40 the bell curve has long become 0. There its formulas take 40 for x, so that no power of a large x meets that 0.
+
+BOUNDED = Op("bounded", "-40 if x < -40 else 40 if x > 40 else x", ("heaviside(40 - abs(x))",), kinks={"abs(x) - 40": "the derivative is 1/2"})
+ERF     = Op("erf",     "erf(x)",  ("2 / sqrt(pi) * exp(-bounded(x) ** 2)",))
+ERFC    = Op("erfc",    "erfc(x)", ("-2 / sqrt(pi) * exp(-bounded(x) ** 2)",))
 
 # Activations. Each stays finite where the textbook's formula overflows. Where tanh and sigmoid saturate, rounding leaves few
 # digits of 1 - out: the absolute error of their derivatives is at most 3e-16, and they become 0 near x = 19 and x = 37.
@@ -113,9 +153,14 @@ LEFT = "the derivative is {}, the left one"
 
 SIGMOID    = Op("sigmoid",    "1 / (1 + exp(-x)) if x >= 0 else exp(x) / (1 + exp(x))", ("out * (1 - out)",), latex=r"\sigma")
 SOFTPLUS   = Op("softplus",   "maximum(x, 0) + log1p(exp(-abs(x)))",                    ("sigmoid(x)",))
+LOGADDEXP  = Op("logaddexp", "x + log(2) if x == y else maximum(x, y) + log1p(exp(minimum(x, y) - maximum(x, y)))",
+                ("sigmoid(x - y)", "sigmoid(y - x)"))
 RELU       = Op("relu",       "0 if x <= 0 else x",            ("step(x)",),               kinks={"x": LEFT.format(0)}, symbol="ReLU")
 LEAKY_RELU = Op("leaky_relu", "c * x if x <= 0 else x",        ("step(x) + c * (1 - step(x))",), kinks={"x": LEFT.format("c")}, default=0.01)
 ELU        = Op("elu",        "c * expm1(x) if x <= 0 else x", ("step(x) + (1 - step(x)) * c * exp(minimum(x, 0))",),
                 kinks={"x": LEFT.format("c")}, default=1)
 SILU       = Op("silu",       "x * sigmoid(x)",                ("sigmoid(x) * (1 + x * sigmoid(-x))",))
-GELU       = Op("gelu",       "x / 2 * erfc(-x / sqrt(2))",    ("erfc(-x / sqrt(2)) / 2 + x * exp(-x ** 2 / 2) / sqrt(2 * pi)",))
+GELU       = Op("gelu",       "x / 2 * erfc(-x / sqrt(2))",    ("erfc(-x / sqrt(2)) / 2 + bounded(x) * exp(-bounded(x) ** 2 / 2) / sqrt(2 * pi)",))
+GELU_INNER = Op("gelu_inner", "sqrt(8 / pi) * (x + 44715 * x ** 3 / 1000000)", ("sqrt(8 / pi) * (1 + 134145 * x ** 2 / 1000000)",))
+GELU_TANH  = Op("gelu_tanh",  "x * sigmoid(gelu_inner(bounded(x)))",
+                ("sigmoid(gelu_inner(bounded(x))) * (1 + bounded(x) * sigmoid(-gelu_inner(bounded(x))) * sqrt(8 / pi) * (1 + 134145 * bounded(x) ** 2 / 1000000))",))

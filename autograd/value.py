@@ -1,6 +1,6 @@
 """Value: a number that remembers how it was made. The chain rule is in ``backward``, at the end of the class.
 
-The names of micrograd's programs (``_prev``, ``_backward``, ...) stand in ``micrograd.py``. Two names here are hooks:
+The names of micrograd's programs (``_prev``, ``_backward``, ...) stand in ``micrograd.py``, those of NumPy in ``numpy_names.py``. Two names here are hooks:
 ``new_node`` and ``current_scope`` are looked up at each operation, and ``hooks.py`` exchanges them while ``debug()`` or a trace
 is open.
 """
@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from functools import partial, reduce
 from typing import Any, TypeAlias, TypeVar, Union, overload
 
 from autograd import ops
 from autograd.graph import topological_order
 from autograd.micrograd import Closure, Micrograd, closure_of, step_back
+from autograd.numpy_names import NumpyNames, one_at_a_time
 from autograd.rules.cut import CUT
 from autograd.rules.evaluate import evaluate
 from autograd.rules.numbers import Number, number
@@ -26,7 +28,7 @@ Evaluate: TypeAlias = Callable[..., tuple[Any, ...]]
 T = TypeVar("T", "Value", float)  # a function of one scalar returns a Value for a Value, a number for a number
 
 
-class Value(Micrograd):
+class Value(Micrograd, NumpyNames):
     """A number in a computation graph, with its gradient.
 
     Arithmetic on ``Value`` objects computes and records: the result knows its operation, its inputs, and its local derivative
@@ -135,10 +137,19 @@ class Value(Micrograd):
     def __truediv__(self, other: Operand) -> Value: return apply2(ops.DIV, self, other)
     def __rtruediv__(self, other: Operand) -> Value: return apply2(ops.DIV, other, self)
     def __pow__(self, other: Operand) -> Value: return apply_power(self, other)
+    def __floordiv__(self, other: Operand) -> Value: return apply2(ops.FLOORDIV, self, other)
+    def __rfloordiv__(self, other: Operand) -> Value: return apply2(ops.FLOORDIV, other, self)
+    def __mod__(self, other: Operand) -> Value: return apply2(ops.MOD, self, other)
+    def __rmod__(self, other: Operand) -> Value: return apply2(ops.MOD, other, self)
+    def __divmod__(self, other: Operand) -> tuple[Value, Value]: return self // other, self % other
+    def __rdivmod__(self, other: Operand) -> tuple[Value, Value]: return other // self, other % self
     def __rpow__(self, other: Operand) -> Value: return apply2(ops.POWER, other, self)
     def __neg__(self) -> Value: return apply1(ops.NEG, self)
     def __pos__(self) -> Value: return self
     def __abs__(self) -> Value: return apply1(ops.ABS, self)
+    def __floor__(self) -> Value: return apply1(ops.FLOOR, self)
+    def __ceil__(self) -> Value: return -(-self).floor()
+    def __round__(self, digits: int = 0) -> Value: return (self * 10**digits).rint() / 10**digits if digits else self.rint()
 
     # --- the rows of the table by name ------------------------------------------------------------------------------
 
@@ -148,36 +159,51 @@ class Value(Micrograd):
     def heaviside(self) -> Value: return apply1(ops.HEAVISIDE, self)
     def detach(self) -> Value: return apply1(ops.DETACH, self)
     def identity(self) -> Value: return apply1(ops.IDENTITY, self)
-    def maximum(self, other: Operand) -> Value: return apply2(ops.MAXIMUM, self, as_value(other))
-    def minimum(self, other: Operand) -> Value: return apply2(ops.MINIMUM, self, as_value(other))
     def less(self, other: Operand) -> Condition: return condition(ops.LESS, self, other)
     def less_equal(self, other: Operand) -> Condition: return condition(ops.LESS_EQUAL, self, other)
     def equal(self, other: Operand) -> Condition: return condition(ops.EQUAL, self, other)
     def when(self, other: Operand) -> Value: return apply2(ops.WHEN, self, as_value(other))
     def unless(self, other: Operand) -> Value: return apply2(ops.UNLESS, self, as_value(other))
+    def maximum(self, *others: Operand) -> Value: return reduce(partial(apply2, ops.MAXIMUM), map(as_value, others), self)
+    def minimum(self, *others: Operand) -> Value: return reduce(partial(apply2, ops.MINIMUM), map(as_value, others), self)
+    def floor(self) -> Value: return apply1(ops.FLOOR, self)
+    def rint(self) -> Value: return apply1(ops.RINT, self)
+    def mod(self, other: Operand) -> Value: return apply2(ops.MOD, self, as_value(other))
+    def floordiv(self, other: Operand) -> Value: return apply2(ops.FLOORDIV, self, as_value(other))
     def exp(self) -> Value: return apply1(ops.EXP, self)
+    def exp2(self) -> Value: return apply1(ops.EXP2, self)
     def expm1(self) -> Value: return apply1(ops.EXPM1, self)
     def log(self) -> Value: return apply1(ops.LOG, self)
+    def log2(self) -> Value: return apply1(ops.LOG2, self)
+    def log10(self) -> Value: return apply1(ops.LOG10, self)
     def log1p(self) -> Value: return apply1(ops.LOG1P, self)
     def sqrt(self) -> Value: return apply1(ops.SQRT, self)
+    def cbrt(self) -> Value: return apply1(ops.CBRT, self)
+    def hypot(self, other: Operand) -> Value: return apply2(ops.HYPOT, self, as_value(other))
     def sin(self) -> Value: return apply1(ops.SIN, self)
     def cos(self) -> Value: return apply1(ops.COS, self)
     def tan(self) -> Value: return apply1(ops.TAN, self)
     def asin(self) -> Value: return apply1(ops.ASIN, self)
     def acos(self) -> Value: return apply1(ops.ACOS, self)
     def atan(self) -> Value: return apply1(ops.ATAN, self)
+    def atan2(self, x: Operand) -> Value: return apply2(ops.ATAN2, self, as_value(x))
     def sinh(self) -> Value: return apply1(ops.SINH, self)
     def cosh(self) -> Value: return apply1(ops.COSH, self)
     def tanh(self) -> Value: return apply1(ops.TANH, self)
+    def asinh(self) -> Value: return apply1(ops.ASINH, self)
+    def acosh(self) -> Value: return apply1(ops.ACOSH, self)
+    def atanh(self) -> Value: return apply1(ops.ATANH, self)
     def erf(self) -> Value: return apply1(ops.ERF, self)
     def erfc(self) -> Value: return apply1(ops.ERFC, self)
     def sigmoid(self) -> Value: return apply1(ops.SIGMOID, self)
     def softplus(self) -> Value: return apply1(ops.SOFTPLUS, self)
+    def logaddexp(self, other: Operand) -> Value: return apply2(ops.LOGADDEXP, self, as_value(other))
     def relu(self) -> Value: return apply1(ops.RELU, self)
     def leaky_relu(self, slope: Number | None = None) -> Value: return apply1(ops.LEAKY_RELU.at(slope), self)
     def elu(self, alpha: Number | None = None) -> Value: return apply1(ops.ELU.at(alpha), self)
     def silu(self) -> Value: return apply1(ops.SILU, self)
     def gelu(self) -> Value: return apply1(ops.GELU, self)
+    def gelu_tanh(self) -> Value: return apply1(ops.GELU_TANH, self)
 
     # --- comparisons go by value; == and hash by identity, so that a Value can be a key -------------------------------
 
@@ -376,9 +402,15 @@ def apply(op: Op, *operands: Operand, fallback: Evaluate = evaluate) -> Any:
         raise TypeError(f"{op.name} is an operation of {counted(op.arity, 'operand')}, but got {len(operands)}")
     if op.is_family and op.c is None:
         op = op.at()
-    if not any(isinstance(operand, Value) for operand in operands):
-        return fallback(op, *operands)[0]
-    x, *y = map(as_value, operands)
+    try:
+        if not any(isinstance(operand, Value) for operand in operands):
+            return fallback(op, *operands)[0]
+        x, *y = map(as_value, operands)
+    except TypeError:
+        for operand in operands:
+            if hasattr(operand, "__iter__") and not isinstance(operand, str):
+                raise TypeError(one_at_a_time(op, operand)) from None
+        raise
     return apply2(op, x, y[0], fallback, Condition if op.is_comparison else Value) if y else apply1(op, x, fallback)
 
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import click
 
 from autograd import OPS, Op
-from autograd.expressions.callable_rows import FUNCTIONS, closest
+from autograd.expressions.callable_rows import closest
 from autograd.rules.evaluate import evaluate
 from chainrule.terminal import show, table, titled
 
+ALIASES = {"max": "maximum", "min": "minimum"}
 HEADINGS = ["operation", "value", "∂out/∂x", "∂out/∂y", "needs", "kinks and constants"]
 
 
@@ -30,7 +31,7 @@ def ops(name: str | None) -> None:
     if name is None:
         show(table(map(_row, OPS.values()), HEADINGS))
         return
-    op = OPS.get(name) or FUNCTIONS.get(name) or next((op for op in OPS.values() if op.symbol == name), None)
+    op = OPS.get(ALIASES.get(name, name)) or next((op for op in OPS.values() if op.symbol == name), None)
     if op is None:
         raise click.UsageError(f"{name!r} is no operation of the table; {closest(name) or 'chainrule ops lists them'}")
     show(titled(op.name), table(_details(op)))

@@ -14,8 +14,10 @@ import mpmath
 from autograd import OPS
 from autograd.rules.evaluate import evaluate
 
+# Parts of partials, which are rows so that they can be differentiated too.
+HELPERS = {*["exceeds", "power_dx", "power_dy", "hypot_dx", "asin_dx", "bounded", "gelu_inner"]}
 POWERS = {"power", "power_dx", "power_dy"}
-HELPERS = {"power_dx", "power_dy", "exceeds"}  # what partials of other rows call; nobody else needs them
+DIVISIONS = {"mod", "floordiv"}
 CONSTANTS = {
     "pow": (2, -2, 0, 1, 3, 10, 0.5, -0.5, 1 / 3, 2.5),
     "leaky_relu": (0.01, 0.2),
@@ -66,6 +68,22 @@ def gauss(x):
     return E(-x * x / 2) / mp.sqrt(2 * mp.pi)
 
 
+def cube_root(x):
+    return mp.sign(x) * mp.cbrt(abs(x))
+
+
+def quotient(x, y):
+    return mp.floor(x / y)
+
+
+def gelu_inner(x):
+    return mp.sqrt(8 / mp.pi) * (x + mpf("0.044715") * x**3)
+
+
+def gelu_inner_slope(x):
+    return mp.sqrt(8 / mp.pi) * (1 + mpf("0.134145") * x**2)
+
+
 # The value and the partials of every row as functions of x, y and c, written from the textbook and not from the table.
 WITNESSES = {
     "step":       (lambda x: mpf(x > 0), const(0)),
@@ -87,33 +105,52 @@ WITNESSES = {
     "equal":      (lambda x, y: mpf(x == y), const(0), const(0)),
     "when":       (lambda x, y: x * y, lambda x, y: y, lambda x, y: x),
     "unless":     (lambda x, y: y - x * y, lambda x, y: -y, lambda x, y: 1 - x),
+    "floor":      (mp.floor, const(0)),
+    "rint":       (mp.nint, const(0)),
+    "floordiv":   (quotient, const(0), const(0)),
+    "mod":        (lambda x, y: x - y * quotient(x, y), const(1), lambda x, y: -quotient(x, y)),
     "pow":        (lambda x, c: x**c, lambda x, c: c * x ** (c - 1) if c else mpf(0)),
     "power":      (lambda x, y: x**y, lambda x, y: y * x ** (y - 1), lambda x, y: x**y * ln(x)),
     "power_dx":   (lambda x, y: y * x ** (y - 1), lambda x, y: y * (y - 1) * x ** (y - 2), lambda x, y: x ** (y - 1) * (1 + y * ln(x))),
     "power_dy":   (lambda x, y: x**y * ln(x), lambda x, y: x ** (y - 1) * (1 + y * ln(x)), lambda x, y: x**y * ln(x) ** 2),
     "exp":        (E, E),
+    "exp2":       (lambda x: mpf(2) ** x, lambda x: mp.ln2 * mpf(2) ** x),
     "expm1":      (mp.expm1, E),
     "log":        (mp.log, lambda x: 1 / x),
+    "log2":       (lambda x: mp.log(x) / mp.ln2, lambda x: 1 / (x * mp.ln2)),
+    "log10":      (lambda x: mp.log(x) / mp.ln10, lambda x: 1 / (x * mp.ln10)),
     "log1p":      (mp.log1p, lambda x: 1 / (1 + x)),
     "sqrt":       (mp.sqrt, lambda x: x ** mpf(-0.5) / 2),
+    "cbrt":       (cube_root, lambda x: 1 / (3 * cube_root(x) ** 2)),
+    "hypot_dx":   (lambda x, y: x / mp.hypot(x, y), lambda x, y: y**2 / mp.hypot(x, y) ** 3, lambda x, y: -x * y / mp.hypot(x, y) ** 3),
+    "hypot":      (mp.hypot, lambda x, y: x / mp.hypot(x, y), lambda x, y: y / mp.hypot(x, y)),
+    "atan2":      (mp.atan2, lambda x, y: y / (x**2 + y**2), lambda x, y: -x / (x**2 + y**2)),
     "sin":        (mp.sin, mp.cos),
     "cos":        (mp.cos, lambda x: -mp.sin(x)),
     "tan":        (mp.tan, lambda x: mp.sec(x) ** 2),
+    "asin_dx":    (lambda x: (1 - x**2) ** mpf(-0.5), lambda x: x * (1 - x**2) ** mpf(-1.5)),
     "asin":       (mp.asin, lambda x: (1 - x**2) ** mpf(-0.5)),
     "acos":       (mp.acos, lambda x: -((1 - x**2) ** mpf(-0.5))),
     "atan":       (mp.atan, lambda x: 1 / (1 + x**2)),
     "sinh":       (mp.sinh, mp.cosh),
     "cosh":       (mp.cosh, mp.sinh),
     "tanh":       (mp.tanh, lambda x: mp.sech(x) ** 2),
+    "asinh":      (mp.asinh, lambda x: 1 / mp.sqrt(1 + x**2)),
+    "acosh":      (mp.acosh, lambda x: 1 / mp.sqrt((x - 1) * (x + 1))),
+    "atanh":      (mp.atanh, lambda x: 1 / (1 - x**2)),
+    "bounded":    (lambda x: max(mpf(-40), min(x, mpf(40))), lambda x: mpf(-40 < x < 40)),
     "erf":        (mp.erf, lambda x: 2 / mp.sqrt(mp.pi) * E(-x * x)),
     "erfc":       (erfc, lambda x: -2 / mp.sqrt(mp.pi) * E(-x * x)),
     "sigmoid":    (logistic, bell),
     "softplus":   (lambda x: max(x, mpf(0)) + mp.log1p(E(-abs(x))), logistic),
+    "logaddexp":  (lambda x, y: max(x, y) + mp.log1p(E(-abs(x - y))), lambda x, y: logistic(x - y), lambda x, y: logistic(y - x)),
     "relu":       (lambda x: max(x, mpf(0)), lambda x: mpf(x > 0)),
     "leaky_relu": (lambda x, c: x if x > 0 else c * x, lambda x, c: mpf(1) if x > 0 else c),
     "elu":        (lambda x, c: x if x > 0 else c * mp.expm1(x), lambda x, c: mpf(1) if x > 0 else c * E(x)),
     "silu":       (lambda x: x * logistic(x), lambda x: logistic(x) + x * bell(x)),
     "gelu":       (lambda x: x * normal(x), lambda x: normal(x) + x * gauss(x)),
+    "gelu_inner": (gelu_inner, gelu_inner_slope),
+    "gelu_tanh":  (lambda x: x * logistic(gelu_inner(x)), lambda x: logistic(gelu_inner(x)) + x * bell(gelu_inner(x)) * gelu_inner_slope(x)),
 }  # fmt: skip
 
 
@@ -123,7 +160,9 @@ def arguments(op, point):
 
 
 def digits(op, point):
-    """The digits to compute with: fifty; for a power also those of its exponent before the point, to tell even from odd."""
+    """The digits to compute with: fifty; more where digits before the point tell even from odd, or remainders cancel."""
+    if op.name in DIVISIONS:
+        return DIGITS + max(0, int((math.frexp(point[0])[1] - math.frexp(point[1])[1]) * math.log10(2)))
     return DIGITS + (max(0, int(math.frexp(point[1])[1] * math.log10(2))) if op.name in POWERS else 0)
 
 
@@ -196,11 +235,30 @@ def power_dy_dy(x, y):
     return slope**2 * factor + slope * (1 + slope) * TINY + overflow(factor, factor * slope)
 
 
+def part_of_length(x, y):
+    return abs(x) / mp.hypot(x, y) + TINY / mp.hypot(x, y) + overflow(mp.hypot(x, y))
+
+
+def bend_across(x, y):
+    return y**2 / mp.hypot(x, y) ** 3 + TINY / mp.hypot(x, y) ** 2 + TINY / mp.hypot(x, y) + overflow(mp.hypot(x, y))
+
+
+def bend_along(x, y):
+    return abs(x * y) / mp.hypot(x, y) ** 3 + TINY / mp.hypot(x, y) ** 2 + TINY / mp.hypot(x, y) + overflow(mp.hypot(x, y))
+
+
+def gate(x):
+    return (1 + abs(gelu_inner(x))) * logistic(gelu_inner(x))
+
+
 CANCEL = "two terms cancel: the derivative is 0 at {}"
 EXPONENT = "{} is rounded, and the larger an exponent is, the more that costs"
 UNDERFLOW = "{} may underflow although the result does not"
 OVERFLOW = "{} may underflow or overflow although the result does not"
 SATURATED = "1 - out keeps only the digits that the rounding of out left"
+LENGTH = "the length r = hypot(x, y) may overflow or have few digits, below tiny, although the result has all"
+PART = "{} / r + tiny / r"
+GATE = "z, the operand of the sigmoid, is rounded, and the larger it is, the more that costs"
 POWER_DX = "|y x^(y-1)| (1 + |(y-1) ln x|) + |y| tiny"
 POWER_DX_DX = "|y (y-1) x^(y-2)| (1 + |(y-2) ln x|) + |y| (1 + |y-1|) tiny"
 POWER_DX_DY = "x^(y-1) (1 + |y ln x|) (1 + |(y-1) ln x|) + (1 + |y|) (1 + |ln x|) tiny"
@@ -218,7 +276,23 @@ WEAK = {
     ("power_dx", 2): Weak(power_dx_dy, POWER_DX_DY, CANCEL.format("y ln x = -1")),
     ("power", 1):    Weak(power_dx, POWER_DX, EXPONENT.format("y - 1")),
     ("power", 2):    Weak(power_dy, POWER_DY, OVERFLOW.format("x ** y")),
-    ("atan", 1):     Weak(lambda x: 1 / (1 + x * x) + overflow(x * x), "1 / (1 + x²)", "0 for at most 5.6e-309, where x * x overflows"),
+    ("hypot_dx", 0): Weak(part_of_length, PART.format("|x|"), LENGTH),
+    ("hypot_dx", 1): Weak(bend_across, "y² / r³ + (1 + 1/r) tiny / r", LENGTH),
+    ("hypot_dx", 2): Weak(bend_along, "|x y| / r³ + (1 + 1/r) tiny / r", LENGTH),
+    ("hypot", 1):    Weak(part_of_length, PART.format("|x|"), LENGTH),
+    ("hypot", 2):    Weak(lambda x, y: part_of_length(y, x), PART.format("|y|"), LENGTH),
+    ("atan2", 1):    Weak(lambda x, y: part_of_length(y, x) / mp.hypot(x, y) + TINY / mp.hypot(x, y), "|y| / r² + (1 + 1/r) tiny / r", LENGTH),
+    ("atan2", 2):    Weak(lambda x, y: part_of_length(x, y) / mp.hypot(x, y) + TINY / mp.hypot(x, y), "|x| / r² + (1 + 1/r) tiny / r", LENGTH),
+    ("asin_dx", 1):  Weak(lambda x: 3 * abs(x) * (1 - x**2) ** mpf(-1.5), "3 |x| / (1 - x²)^1.5", "the error of out counts three times"),
+    ("logaddexp", 0): Weak(lambda x, y: abs(max(x, y)) + mp.log1p(E(-abs(x - y))), "|max(x, y)| + ln(1 + exp(-|x - y|))",
+                           "two terms cancel: the value is 0 at exp(x) + exp(y) = 1"),
+    ("logaddexp", 1): Weak(lambda x, y: (1 + abs(x - y)) * logistic(x - y), "sigmoid(x - y) (1 + |x - y|)", EXPONENT.format("x - y")),
+    ("logaddexp", 2): Weak(lambda x, y: (1 + abs(x - y)) * logistic(y - x), "sigmoid(y - x) (1 + |x - y|)", EXPONENT.format("x - y")),
+    ("gelu_inner", 0): Weak(lambda x: abs(gelu_inner(x)) + overflow(44715 * x**3), "the value", "x³ may overflow although the result does not"),
+    ("gelu_inner", 1): Weak(lambda x: gelu_inner_slope(x) + overflow(134145 * x**2), "the derivative", "x² may overflow although the result does not"),
+    ("gelu_tanh", 0): Weak(lambda x: abs(x) * (gate(x) + TINY), "|gelu_tanh(x)| (1 + |z|) + |x| tiny", GATE),
+    ("gelu_tanh", 1): Weak(lambda x: gate(x) * (1 + abs(x) * logistic(-gelu_inner(x)) * gelu_inner_slope(x)) + (1 + abs(x) ** 3) * TINY,
+                           "sigmoid(z) (1 + |z|) (1 + |x z'| sigmoid(-z)) + (1 + |x|³) tiny", CANCEL.format("x = -0.753") + "; " + GATE),
     ("tanh", 1):     Weak(const(1), "1", SATURATED),
     ("erf", 1):      Weak(lambda x: (1 + x * x) * E(-x * x), "(1 + x²) exp(-x²)", EXPONENT.format("-x²")),
     ("erfc", 1):     Weak(lambda x: (1 + x * x) * E(-x * x), "(1 + x²) exp(-x²)", EXPONENT.format("-x²")),
@@ -271,9 +345,19 @@ INTERIOR = {
     "power_dx": lambda x, y: x > 0 or (x < 0 and y == math.floor(y)),
     "power_dy": lambda x, y: x > 0,
     "log": lambda x: x > 0,
+    "floordiv": lambda x, y: y != 0,
+    "mod": lambda x, y: y != 0,
+    "log2": lambda x: x > 0,
+    "log10": lambda x: x > 0,
     "log1p": lambda x: x > -1,
+    "cbrt": lambda x: x != 0,
+    "hypot_dx": lambda x, y: x != 0 or y != 0,
+    "atan2": lambda x, y: x != 0 or y > 0,
+    "acosh": lambda x: x > 1,
+    "atanh": lambda x: -1 < x < 1,
     "sqrt": lambda x: x > 0,
     "asin": lambda x: -1 < x < 1,
+    "asin_dx": lambda x: -1 < x < 1,
     "acos": lambda x: -1 < x < 1,
 }
 
@@ -284,8 +368,9 @@ def is_interior(op, operands):
 
 def is_regular(op, point):
     """Whether a point is finite, inside the domain, and not on a kink, where a convention takes the place of the derivative."""
-    on_kink = op.kinks and (point[0] == 0 if op.arity == 1 else point[0] == point[1])
-    return all(map(math.isfinite, point)) and not on_kink and is_interior(op, [*point, op.c] if op.is_family else point)
+    return (
+        all(map(math.isfinite, point)) and not op.is_kink(*point) and is_interior(op, [*point, op.c] if op.is_family else point)
+    )
 
 
 def ordinary(op):

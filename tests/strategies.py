@@ -137,7 +137,7 @@ def between(low: float, high: float, kind: type) -> st.SearchStrategy[Any]:
 
 NUMBERS = {kind: between(-3, 3, kind) for kind in DENOMINATORS}
 CONSTANTS = {float: st.integers(-2, 3) | NUMBERS[float], Fraction: st.integers(-2, 3)}
-HALVES = (Fraction(1, 2), Fraction(-1, 2))
+HALVES = (Fraction(1, 2), Fraction(-1, 2), Fraction(3, 2))  # each row is defined at one of them at least
 MORE = st.sampled_from([False] + 9 * [True])  # whether another operation follows
 CONSTANT = st.sampled_from([False, False, True])  # whether the second operand is a number
 LIMIT = 100  # of values and local derivatives, so that nothing overflows on a path of ten
@@ -146,7 +146,10 @@ LIMIT = 100  # of values and local derivatives, so that nothing overflows on a p
 def is_rational(op: Op) -> bool:
     """Whether a row returns Fractions for Fractions, so takes no root, exponential or the like."""
     member = op.at(2) if op.is_family else op
-    return all(type(number) in (Fraction, Cut) for x in HALVES for number in evaluate(member, *[x] * op.arity))
+    points = [[x] * op.arity for x in HALVES]
+    return all(
+        type(number) in (Fraction, Cut) for point in points if member.defined(*point) for number in evaluate(member, *point)
+    )
 
 
 # Rows of two operands stand here three times, so that paths meet, and first, because examples shrink towards the first.

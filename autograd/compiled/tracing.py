@@ -169,10 +169,8 @@ class Traced(Value):
     def __index__(self) -> int:
         _refuse(f"{_called(self)} was used as a whole number", CLASSES)
 
-    def _rounded(self, *_: Any) -> NoReturn:
-        _refuse(f"{_called(self)} was rounded", NUMBERS)
-
-    __round__ = __floor__ = __ceil__ = __trunc__ = _rounded
+    def __trunc__(self) -> NoReturn:
+        _refuse(f"{_called(self)} was cut to a whole number", NUMBERS)
 
     __add__, __radd__, __sub__, __rsub__, __mul__, __rmul__, __truediv__, __rtruediv__, __pow__, __rpow__ = map(
         _with_no_list, _OPERATIONS

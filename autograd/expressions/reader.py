@@ -17,7 +17,7 @@ from unicodedata import normalize
 
 from autograd.compositions import where
 from autograd.errors import DomainError
-from autograd.expressions.callable_rows import CALLABLE, FUNCTIONS, arguments, no_function
+from autograd.expressions.callable_rows import CALLABLE, FUNCTIONS, ROWS, Composition, arguments, no_function, takes
 from autograd.expressions.errors import ExpressionError, OutsideDomainError, Place
 from autograd.expressions.numerals import MAX_EXACT_BITS, MAX_EXACT_DIGITS, number
 from autograd.expressions.tokens import ALLOWED, check_tokens
@@ -28,8 +28,11 @@ from autograd.rules.numbers import Number
 from autograd.text import described, first_few, quoted
 from autograd.value import Condition, Operand, Value, apply, as_condition, data_of
 
-Compute: TypeAlias = Op | Callable[..., Any]  # what is applied to operands: a row, or how conditions are joined
+Compute: TypeAlias = (
+    Op | Callable[..., Any]
+)  # what is applied to operands: a row, a function made of rows, or how conditions are joined
 
+SIGNS = {**OPERATORS, ast.FloorDiv: "floordiv", ast.Mod: "mod"}
 MAX_PARTS = 300
 """Numbers, names and operations that an expression may have: enough for a small network."""
 
@@ -51,9 +54,9 @@ def expression(text: str, exact: bool = False) -> Expression:
     """Read a formula as a learner types it; the result makes its graph at any numbers.
 
     Args:
-        text: names, decimal numbers, ``+ - * / **``, unary minus, calls of the table's functions (``max`` and ``min`` are
-            ``maximum`` and ``minimum``), and choices ``where(x < y, a, b)``, whose conditions are comparisons, joined with ``and``,
-            ``or`` and ``not``; before the result, definitions such as ``u = w*x;``.
+        text: names, decimal numbers, ``+ - * / // % **``, unary minus, calls of the table's functions (``max`` and ``min`` are
+            ``maximum`` and ``minimum``), of ``clip``, ``norm`` and ``logsumexp``, and choices ``where(x < y, a, b)``, whose
+            conditions are comparisons, joined with ``and``, ``or`` and ``not``; before the result, definitions such as ``u = w*x;``.
         exact: whether decimals are Fractions instead of floats.
 
     Returns:
@@ -134,6 +137,7 @@ class Expression:
 
         The sides of a choice are functions, so that only the side that is taken is computed.
         """
+        function: Compute
         match node:
             case ast.Constant():
                 return self._number(node)
@@ -142,9 +146,9 @@ class Expression:
                     raise self._error(f"{word} is a function: call it, as {word}(x), or choose another name", node)
                 return name(node)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                op, operands = NEG, [operand]
-            case ast.BinOp(left=left, op=operator, right=right) if type(operator) in OPERATORS:
-                op, operands = OPS[OPERATORS[type(operator)]], [left, right]
+                function, operands = NEG, [operand]
+            case ast.BinOp(left=left, op=operator, right=right) if type(operator) in SIGNS:
+                function, operands = OPS[SIGNS[type(operator)]], [left, right]
             case ast.Call(func=ast.Name(id="where"), args=[condition, *sides], keywords=[]) if len(sides) == 2:
                 holds = self._condition(condition, name, apply)
                 return apply(where, [holds, *(partial(self._walk, side, name, apply) for side in sides)], node)
@@ -155,14 +159,15 @@ class Expression:
             case ast.Call(func=ast.Name(id=word) as called, args=operands, keywords=[]):
                 if word not in FUNCTIONS:
                     raise self._error(no_function(word), called)
-                op = FUNCTIONS[word]
-                if not op.arity <= len(operands) <= op.arity + op.is_family:
-                    raise self._error(f"{word} takes {arguments(op)}, but has {len(operands)}", node)
+                named = FUNCTIONS[word]
+                if not takes(named, len(operands)):
+                    raise self._error(f"{word} takes {arguments(named)}, but has {len(operands)}", node)
+                function = named.compute if isinstance(named, Composition) else named
             case ast.Tuple():
                 raise self._error("a comma separates the arguments of a function, and nothing else", node)
             case _:
                 raise self._error(f"this is not allowed; {ALLOWED}", node)
-        return apply(op, [self._walk(operand, name, apply) for operand in operands], node)
+        return apply(function, [self._walk(operand, name, apply) for operand in operands], node)
 
     def _condition(
         self, node: ast.expr, name: Callable[[ast.Name], Any], apply: Callable[[Compute, list[Any], ast.expr], Any]
@@ -182,7 +187,7 @@ class Expression:
                 return apply(_conjunction if isinstance(junction, ast.And) else _disjunction, parts, node)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return apply(_negation, [self._condition(operand, name, apply)], node)
-            case ast.Call(func=ast.Name(id=word)) if word in FUNCTIONS and FUNCTIONS[word].is_comparison:
+            case ast.Call(func=ast.Name(id=word)) if word in ROWS and ROWS[word].is_comparison:
                 return self._walk(node, name, apply)
         raise self._error(
             "the condition of where is a comparison, as in where(x < y, a, b); and, or and not join several", node
@@ -288,16 +293,17 @@ class Expression:
             raise self._error(f"{first_few(missing)} {need}; add for example {missing[0]}=1", first)
 
     def _applied(self, op: Compute, operands: Sequence[Operand], place: Place) -> Operand:
-        if not isinstance(op, Op):
-            chosen: Operand = op(*operands)
-            return chosen
         try:
-            op, operands = self._with_its_constant(op, operands, place)
-            result: Operand = apply(op, *operands)
+            if isinstance(op, Op):
+                row, operands = self._with_its_constant(op, operands, place)
+                op = partial(apply, row)
+            result: Operand = op(*operands)
             return result
+        except ExpressionError:
+            raise
         except DomainError as error:
             raise OutsideDomainError(str(error), self.text, place) from None
-        except OverflowError as error:
+        except (OverflowError, ValueError) as error:
             raise ExpressionError(str(error), self.text, place) from None
 
     def _with_its_constant(self, op: Op, operands: Sequence[Operand], place: Place) -> tuple[Op, Sequence[Operand]]:

@@ -16,7 +16,7 @@ MAX_PARENTHESES = 50
 """How deep parentheses may be nested."""
 
 ALLOWED = (
-    "allowed are names, numbers, + - * / **, parentheses, calls such as tanh(x), choices such as where(x < y, x, 2*y), "
+    "allowed are names, numbers, + - * / // % **, parentheses, calls such as tanh(x), choices such as where(x < y, x, 2*y), "
     "and definitions such as u = w*x; before the result"
 )
 CHOICE = "for a choice write where(x < y, a, b)"
@@ -38,7 +38,7 @@ _HINTS = {
     "²": "write **2",
     "³": "write **3",
 }
-_TOKEN = re.compile(rf" ?(?:(?P<number>{NUMERAL})|(?P<name>\w+)|(?P<sign>\*\*|[<>=!]=|[-+*/(),;=<>]))")
+_TOKEN = re.compile(rf" ?(?:(?P<number>{NUMERAL})|(?P<name>\w+)|(?P<sign>\*\*|//|[<>=!]=|[-+*/%(),;=<>]))")
 _WORDS = ("and", "or", "not")  # that are signs: they join comparisons
 
 

@@ -103,6 +103,7 @@ def _identifier(letters: str) -> str:
 # --- the LaTeX of a row -------------------------------------------------------------------------------------------------
 
 BACKSLASH = "\\"
+_DELIMITERS = {"\\lfloor": "⌊", "\\rfloor": "⌋"}
 _LATEX_TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\{[xy]\}|\d+|\S")
 
 
@@ -140,7 +141,11 @@ def _element(token: str, tokens: list[str], operands: Mapping[str, str]) -> str:
         case "{":
             return _row(_elements(tokens, operands, until="}"))
         case "\\left" | "\\right":
-            return f"<mo>{escape(tokens.pop().removeprefix(BACKSLASH))}</mo>"
+            return f"<mo>{_DELIMITERS.get(sign := tokens.pop(), escape(sign.removeprefix(BACKSLASH)))}</mo>"
+        case "\\sqrt" if tokens[-1:] == ["["]:
+            tokens.pop()
+            degree = _row(_elements(tokens, operands, until="]"))
+            return f"<mroot>{argument()}{degree}</mroot>"
         case "\\sqrt":
             return f"<msqrt>{argument()}</msqrt>"
         case "\\frac":

@@ -109,7 +109,8 @@ class Op:
         OPS[name] = self
 
     def _check(self) -> None:
-        calls = {**dict.fromkeys(primitives.PRIMITIVES, 1), **{op.name: op.arity for op in OPS.values() if not op.is_family}}
+        calls = {name: primitive.arity for name, primitive in primitives.PRIMITIVES.items()}
+        calls |= {op.name: op.arity for op in OPS.values() if not op.is_family}
         grammar.parse(self.value, (*self.operands, "c"), calls, f"the value of row {self.name!r}")
         names = (*self.operands, "c") if self.is_family else self.operands
         calls |= {} if self.is_family else {self.name: self.arity}
@@ -257,7 +258,15 @@ class Op:
 
     @cached_property
     def _kinks(self) -> tuple[Callable[..., Any], ...]:
-        return tuple(self._compiled(FLOATS, (kink,)) for kink in self.kinks)
+        return tuple(self._compiled(IEEE, (kink,)) for kink in self.kinks)
+
+    def kink_values(self, *operands: float) -> tuple[float, ...]:
+        """The values of the expressions that are 0 where the row has a kink.
+
+        >>> OPS["maximum"].kink_values(2.0, 5.0)
+        (-3.0,)
+        """
+        return tuple(kink(*operands) for kink in self._kinks)
 
     def is_kink(self, *operands: float) -> bool:
         """Whether the row has a kink at these operands, where its derivative is a convention.
@@ -265,7 +274,7 @@ class Op:
         >>> OPS["relu"].is_kink(0.0), OPS["maximum"].is_kink(2.0, 2.0), OPS["exp"].is_kink(0.0)
         (True, True, False)
         """
-        return any(kink(*operands) == 0 for kink in self._kinks)
+        return 0 in self.kink_values(*operands)
 
     def distance_from_kink(self, *operands: float) -> float:
         """How far the expression that is 0 at a kink of the row is from 0; inf for a row without kinks.

@@ -86,8 +86,9 @@ def test_samples_stay_inside_the_domain_and_reach_its_ends():
         points = [*islice(ordinary(op), 300), *islice(everywhere(op), 2000)]
         assert all(is_regular(op, point) and op.defined(*point) for point in points)
         sizes = [abs(point[0]) for point in points]
-        assert min(sizes) < 1e-307
-        assert max(sizes) > (0.999999 if op.name in ("asin", "acos") else 1e300)
+        ends = {**dict.fromkeys(("asin", "acos", "asin_dx", "atanh"), 0.999999), **dict.fromkeys(("floor", "rint"), 1e15)}
+        assert min(sizes) < (1 + 1e-6 if op.name == "acosh" else 1e-307)
+        assert max(sizes) > ends.get(op.name, 1e300)  # from 2 ** 52 on, every float is whole and so a jump
 
 
 @each(ROWS)
@@ -97,7 +98,7 @@ def test_more_digits_of_the_oracle_give_the_same(op, monkeypatch):
     monkeypatch.setattr("tests.oracle.DIGITS", 100)
     for want, better in zip(wanted, (error.want for point in points for error in errors(op, point)), strict=True):
         if not mp.isnan(better):  # beyond the floats the sign is enough
-            assert abs(clamped(want) - clamped(better)) <= abs(better) * mpf("1e-20")
+            assert abs(clamped(want) - clamped(better)) <= max(abs(better) * mpf("1e-20"), mpf("1e-1000"))  # which is 0 by far
 
 
 # --- the page -----------------------------------------------------------------------------------------------------------
@@ -129,8 +130,9 @@ def test_the_page_lists_each_row_and_each_result():
 
 def test_the_words_of_the_page_are_those_of_its_source(monkeypatch):
     def words(page):
-        """All but the numbers and what they were measured on."""
-        return re.sub(r"-?\d[\d.]*(e[+-]?\d+)?|nan|inf", "#", re.sub(r"^Measured with .*", "", page, flags=re.MULTILINE))
+        """All but the numbers, where they were found, and what they were measured on."""
+        without_places = re.sub(r"^Measured with .*|(x = [^|,]*(, y = [^|]*)?)(?= \|)", "", page, flags=re.MULTILINE)
+        return re.sub(r"-?\d[\d.]*(e[+-]?\d+)?|nan|inf", "#", without_places).replace("  ", " ")
 
     monkeypatch.setattr(accuracy, "FEW", 5)
     assert words(accuracy.page({op: accuracy.measured(op, 60) for op in ROWS})) == words(PAGE)

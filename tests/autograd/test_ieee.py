@@ -41,7 +41,9 @@ def test_power_is_numpys():
 NUMPYS = {
     "abs": np.abs, "exp": np.exp, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "sqrt": np.sqrt,
     "sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan,
-    "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
+    "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh,
+    "log2": np.log2, "log10": np.log10, "cbrt": np.cbrt, "floor": np.floor, "rint": np.rint,
+    "hypot": np.hypot, "atan2": np.arctan2, "fmod": np.fmod,
 }  # fmt: skip
 # NumPy has no error functions. Their values at the grid's special points:
 BY_HAND = {
@@ -56,9 +58,9 @@ def test_every_primitive_has_a_witness():
 
 @pytest.mark.parametrize("name", NUMPYS)
 def test_primitives_are_numpys(name):
-    for x in GRID:
+    for operands in itertools.product(GRID, repeat=PRIMITIVES[name].arity):
         # 4 ulp: NumPy's vector functions promise that much, and the C library 1
-        assert same(PRIMITIVES[name].ieee(x), float(NUMPYS[name](np.float64(x))), ulp=4), x
+        assert same(PRIMITIVES[name].ieee(*operands), float(NUMPYS[name](*map(np.float64, operands))), ulp=4), operands
 
 
 @pytest.mark.parametrize("name", BY_HAND)
@@ -68,13 +70,19 @@ def test_error_functions_at_special_points(name):
     assert same(PRIMITIVES["erf"].ieee(-0.0), -0.0)
 
 
+INSIDE = {"acosh": (1.25, 1.5, 3.0), **dict.fromkeys(("log", "log2", "log10", "sqrt"), (0.07, 0.5, 0.9))}
+
+
 @pytest.mark.parametrize("name", PRIMITIVES)
 def test_the_sympy_column_is_the_same_function(name):
-    expression = sp.sympify(PRIMITIVES[name].sympy)
-    assert {str(symbol) for symbol in expression.free_symbols} == {"x"}
-    for x in (0.07, 0.5, 0.9) if name in ("log", "sqrt") else (-0.9, -0.3, 0.07, 0.5, 0.9):
-        want = expression.subs(sp.Symbol("x"), sp.Rational(x)).evalf(30)
-        assert same(PRIMITIVES[name].function(x), float(want), ulp=2), x  # the C library is right to 1 ulp, or 2
+    expression, primitive = sp.sympify(PRIMITIVES[name].sympy), PRIMITIVES[name]
+    symbols = sp.symbols("x y")[: primitive.arity]
+    assert expression.free_symbols == {*symbols}
+    for operands in itertools.product(INSIDE.get(name, (-0.9, -0.3, 0.07, 0.51, 0.9)), repeat=primitive.arity):
+        want = expression.subs(dict(zip(symbols, map(sp.Rational, operands), strict=True))).evalf(30)
+        assert same(primitive.function(*operands) + 0.0, float(want), ulp=2), (
+            operands
+        )  # no sign before 0; the C library is right to 1 ulp, or 2
 
 
 def test_a_witness_can_disagree():

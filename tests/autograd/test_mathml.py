@@ -31,12 +31,12 @@ from tests.autograd.test_latex import LABELS, NUMBERS, ROWS
 from tests.strategies import for_all
 
 NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
-NUM_CHILDREN = {"msup": 2, "msub": 2, "msubsup": 3, "mfrac": 2, "mover": 2}
+NUM_CHILDREN = {"msup": 2, "msub": 2, "mroot": 2, "msubsup": 3, "mfrac": 2, "mover": 2}
 ANY_NUMBER_OF_CHILDREN = {"math", "mrow", "msqrt", "mtable", "mtr", "mtd"}
 TOKENS = {  # what each may hold
     "mn": r"\d+(\.\d+)?",
     "mi": r"[^\W\d]\w*|∞",
-    "mo": r"[+\N{MINUS SIGN}·=≈(),|<>≤≥≠\[\]→…∂\N{PRIME}^¯˙\u2061]|\+=",
+    "mo": r"[+\N{MINUS SIGN}·=≈(),|<>≤≥≠\[\]⌊⌋→…∂\N{PRIME}^¯˙\u2061]|\+=",
     "mtext": r"(?s:.+)",
     "mspace": "",
 }
@@ -142,8 +142,12 @@ def read(element):
             return f"(({numerator})/({denominator}))"
         case "msqrt", _:
             return f"sqrt({''.join(children)})"
+        case "mroot", [inside, "N('3')"]:
+            return f"cbrt({inside})"
         case _, ["|", inside, "|"]:
             return f"abs({inside})"
+        case _, ["⌊", inside, "⌋"]:
+            return f"floor({inside})"
         case "mn", _:
             return f"N('{element.text}')"
         case "mi", _:

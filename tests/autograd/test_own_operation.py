@@ -68,10 +68,10 @@ def test_a_row_has_its_domain_and_its_remedy():
 
 
 def test_a_row_of_two_operands_and_a_family():
-    hypot = Op("hypot", "sqrt(x * x + y * y)", ("x / out", "y / out"))
+    length = Op("length", "sqrt(x * x + y * y)", ("x / out", "y / out"))
     x, y = Value(3.0), Value(4.0)
-    assert grad(apply(hypot, x, y), [x, y]) == [0.6, 0.8]
-    assert apply(hypot, x, 4.0).data == apply(hypot, 3, 4) == 5.0
+    assert grad(apply(length, x, y), [x, y]) == [0.6, 0.8]
+    assert apply(length, x, 4.0).data == apply(length, 3, 4) == 5.0
     scaled = Op("scaled", "c * tanh(x)", ("c * (1 - tanh(x) * tanh(x))",), default=2)
     assert apply(scaled, 0.5) == apply(scaled.at(2), 0.5) == 2 * math.tanh(0.5)
     assert apply(scaled.at(3), Value(0.5)).data == 3 * math.tanh(0.5)

@@ -100,7 +100,7 @@ def own_error(op, index, at, want):
 
 
 def on_a_kink(op, point):
-    return bool(op.kinks) and abs(point[0] - (point[1] if op.arity == 2 else 0)) < MARGIN
+    return any(abs(value) < MARGIN for value in op.kink_values(*map(float, point)))
 
 
 @lru_cache(GRAPHS.sample)

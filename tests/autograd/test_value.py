@@ -378,12 +378,31 @@ def test_float_would_cut_the_graph():
         int(Value(2.0))
 
 
-@pytest.mark.parametrize(
-    "op", [operator.floordiv, operator.mod, divmod, operator.matmul, operator.and_], ids=lambda op: op.__name__
-)
+@pytest.mark.parametrize("op", [operator.matmul, operator.and_], ids=lambda op: op.__name__)
 def test_operations_without_a_derivative_do_not_exist(op):
     with pytest.raises(TypeError):
         op(Value(5.0), 2)
+
+
+DIVIDED = [(7.5, 2.0), (-7.5, 2.0), (7.5, -2.0), (1.0, 0.1), (7, -2), (Fraction(7, 3), Fraction(-1, 2)), (0.3, 3)]
+
+
+@pytest.mark.parametrize(("x", "y"), DIVIDED)
+def test_quotients_and_remainders_are_pythons(x, y):
+    for left, right in [(Value(x), y), (x, Value(y)), (Value(x), Value(y))]:
+        quotient, remainder = divmod(left, right)
+        assert (quotient.data, remainder.data) == divmod(x, y)
+        assert ((left // right).data, (left % right).data) == (x // y, x % y)
+        assert (quotient.partials, remainder.partials) == ((0, 0), (1, -(x // y)))
+
+
+@pytest.mark.parametrize("x", [2.5, -2.5, 3.5, 0.49999999999999994, -0.0, 1e300, 7, Fraction(-7, 2)])
+def test_rounding_is_pythons(x):
+    assert (math.floor(Value(x)).data, math.ceil(Value(x)).data) == (math.floor(x), math.ceil(x))
+    assert round(Value(x)).data == Value(x).rint().data == round(x)
+    assert math.floor(Value(x)).partials == (0,)
+    assert round(Value(123.456), 1).data == pytest.approx(123.5)
+    assert round(Value(123.456), -1).data == pytest.approx(120.0)
 
 
 # --- comparing, hashing, showing -------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import strategies as st
 
 from autograd.expressions import reader
-from autograd.expressions.callable_rows import FUNCTIONS
+from autograd.expressions.callable_rows import FUNCTIONS, Composition
 from autograd.expressions.errors import ExpressionError
 from autograd.expressions.numerals import MAX_EXPRESSION_CHARS
 from autograd.expressions.reader import Expression
@@ -108,7 +108,7 @@ def formulas(draw, depth=4):
         return f"-({draw(part)})"
     if kind == "binary":
         left, right = (draw(st.sampled_from(["{}", "({})"])).format(draw(part)) for _ in range(2))
-        return left + draw(st.sampled_from([" + ", "-", "*", "/", "**"])) + right
+        return left + draw(st.sampled_from([" + ", "-", "*", "/", " // ", "%", "**"])) + right
     if kind == "choice":
         comparisons = [
             draw(st.sampled_from(["{} {} {}", "not {} {} {}", "0 < {} {} {}"])).format(draw(part), draw(SIGNS), draw(part))
@@ -117,8 +117,12 @@ def formulas(draw, depth=4):
         condition = draw(st.sampled_from([" and ", " or "])).join(comparisons)
         return f"where({condition}, {draw(part)}, {draw(part)})"
     name = draw(st.sampled_from(list(FUNCTIONS)))
-    arguments = [draw(part) for _ in range(FUNCTIONS[name].arity)]
-    constant = [draw(st.sampled_from(EXTREME))] if FUNCTIONS[name].is_family and draw(st.booleans()) else []
+    called = FUNCTIONS[name]
+    if isinstance(called, Composition):
+        arguments, constant = [draw(part) for _ in range(draw(st.integers(called.least, called.most or 4)))], []
+    else:
+        arguments = [draw(part) for _ in range(called.arity)]
+        constant = [draw(st.sampled_from(EXTREME))] if called.is_family and draw(st.booleans()) else []
     return f"{name}({', '.join(arguments + constant)})"
 
 

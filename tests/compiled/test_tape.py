@@ -1,5 +1,7 @@
 """The tape as data, and as the textbook writes it."""
 
+import re
+
 import pytest
 
 import autograd
@@ -10,6 +12,7 @@ from autograd.compiled.tape import Instruction, Tape
 from autograd.compiled.tracing import trace
 from tests.autograd.test_latex import complaints, needs_node
 from tests.compiled.tapes import drawn
+from tests.oracle import HELPERS
 from tests.sweeps import sweep
 
 MUL, ADD, EXP, SIN = OPS["mul"], OPS["add"], OPS["exp"], OPS["sin"]
@@ -121,10 +124,9 @@ def run_as_python(function):
     names = {**vars(autograd), **{p.label: p.data for p in values}, "pi": 3.141592653589793}
     names |= {f"x_{k}_": number for k, number in enumerate(function.examples[0].tolist())}
     family = {name: lambda x, c, name=name: OPS[name].at(c).kernel(float(x))[0] for name in ("leaky_relu", "elu")}
-    rows = {
-        name: lambda x, y, name=name: OPS[name].kernel(float(x), float(y))[0] for name in ("power_dx", "power_dy", "exceeds")
-    }
-    lines = str(program).replace(".grad", "_grad").replace("·", "*").replace("[", "_").replace("]", "_").splitlines()
+    rows = {name: lambda *operands, name=name: OPS[name].kernel(*map(float, operands))[0] for name in HELPERS}
+    text = re.sub(r"(?<=\w)\[(\w+)\]", r"_\1_", str(program).replace(".grad", "_grad").replace("·", "*"))
+    lines = text.replace("[", "(").replace("]", ")").splitlines()  # Iverson's brackets are Python's conditions
     statements = [each.removeprefix("adjoints, from ") for each in lines if "=" in each]
     scope = {**names, **family, **rows, **{f"{p.label}_grad": 0.0 for p in values}}
     for statement in statements:

@@ -7,7 +7,6 @@ keeps one of them for each entry.
 from __future__ import annotations
 
 import ast
-import math
 from collections.abc import Callable
 from functools import lru_cache, reduce
 from typing import Any
@@ -55,9 +54,7 @@ def _power(x: Any, y: Any) -> Any:
 
 
 UFUNCS: dict[str, Callable[..., Any]] = {
-    name: getattr(np, {"asin": "arcsin", "acos": "arccos", "atan": "arctan"}.get(name, name))
-    for name in PRIMITIVES
-    if name not in ("erf", "erfc")
+    name: getattr(np, primitive.numpy or name) for name, primitive in PRIMITIVES.items() if primitive.numpy is not None
 }
 """NumPy's functions by their names in the table."""
 
@@ -67,8 +64,7 @@ ARRAYS = CallTable(
     Where,
     {
         **UFUNCS,
-        "erf": _one_by_one(math.erf),
-        "erfc": _one_by_one(math.erfc),
+        **{name: _one_by_one(primitive.function) for name, primitive in PRIMITIVES.items() if primitive.numpy is None},
         "pow": _power,
         **{name: getattr(np, name) for name in ("where", "logical_and", "logical_or", "logical_not")},
     },
@@ -102,7 +98,7 @@ def _ufunc(op: Op) -> Callable[..., Any] | None:
             return ARITHMETIC.get(OPERATORS[type(operator)])
         case ast.UnaryOp(operand=ast.Name(id="x")):
             return np.negative
-        case ast.Call(func=ast.Name(id=name), args=[ast.Name(id="x")]):
+        case ast.Call(func=ast.Name(id=name), args=[ast.Name(id="x")] | [ast.Name(id="x"), ast.Name(id="y")]):
             return UFUNCS.get(name)
     return None
 

@@ -44,14 +44,14 @@ def scalar_function(name: str) -> str:
 
 
 @cache
-def vector_function(name: str, lanes: int) -> VectorFunction | None:
-    """The function for vectors of ``lanes``, or None if the C library of this machine lacks it."""
+def vector_function(name: str, lanes: int, operands: int) -> VectorFunction | None:
+    """The function of so many operands for vectors of ``lanes``, or None if the C library of this machine lacks it."""
     machine = platform.machine()
     family = FAMILIES.get(machine, {}).get(lanes)
     library = _vector_library()
     if family is None or library is None:
         return None
-    symbol = f"_ZGV{family}N{lanes}{'vv' if name == 'pow' else 'v'}_{name}"
+    symbol = f"_ZGV{family}N{lanes}{'v' * operands}_{name}"
     if not hasattr(library, symbol):
         return None
     _publish(symbol, getattr(library, symbol))

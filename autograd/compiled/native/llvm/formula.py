@@ -139,7 +139,7 @@ class Formula:
             return code.call(scalar_function(name), *operands)
         if name in exp_tanh.FUNCTIONS:
             return exp_tanh.FUNCTIONS[name](code, *operands)
-        if code.lanes <= native_lanes() and (vector := vector_function(name, code.lanes)):
+        if code.lanes <= native_lanes() and (vector := vector_function(name, code.lanes, len(operands))):
             return code.call(vector.name, *operands, convention=vector.convention)
         return self._lane_by_lane(scalar_function(name), operands)
 
