@@ -30,6 +30,7 @@ class NumpyNames:
     def arcsinh(self: Any) -> Any: return self.asinh()
     def arccosh(self: Any) -> Any: return self.acosh()
     def arctanh(self: Any) -> Any: return self.atanh()
+    def fmod(self: Any, y: Operand) -> Any: return self.sign() * (abs(self) % abs(y))
     def fabs(self: Any) -> Any: return abs(self)
     def conjugate(self: Any) -> Any: return self
     def degrees(self: Any) -> Any: return self * (180 / math.pi)

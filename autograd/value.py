@@ -149,6 +149,7 @@ class Value(Micrograd, NumpyNames):
     def __abs__(self) -> Value: return apply1(ops.ABS, self)
     def __floor__(self) -> Value: return apply1(ops.FLOOR, self)
     def __ceil__(self) -> Value: return -(-self).floor()
+    def __trunc__(self) -> Value: return self.sign() * abs(self).floor()
     def __round__(self, digits: int = 0) -> Value: return (self * 10**digits).rint() / 10**digits if digits else self.rint()
 
     # --- the rows of the table by name ------------------------------------------------------------------------------
@@ -223,9 +224,12 @@ class Value(Micrograd, NumpyNames):
 
     def __float__(self) -> float:
         raise TypeError(
-            "float() would cut the graph: the derivative could not pass through it. For functions of a Value use "
+            "float() and int() would cut the graph: the derivative could not pass through it. For functions of a Value use "
             "autograd's (autograd.exp, not math.exp); for its number alone say .data"
         )
+
+    def __int__(self) -> int:
+        return int(float(self))
 
     # --- the chain rule ---------------------------------------------------------------------------------------------
 

@@ -169,9 +169,6 @@ class Traced(Value):
     def __index__(self) -> int:
         _refuse(f"{_called(self)} was used as a whole number", CLASSES)
 
-    def __trunc__(self) -> NoReturn:
-        _refuse(f"{_called(self)} was cut to a whole number", NUMBERS)
-
     __add__, __radd__, __sub__, __rsub__, __mul__, __rmul__, __truediv__, __rtruediv__, __pow__, __rpow__ = map(
         _with_no_list, _OPERATIONS
     )
