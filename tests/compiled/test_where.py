@@ -16,7 +16,7 @@ from tests.sweeps import sweep
 CHOOSING = sweep("random functions that choose", sample=60, full=2400)
 CLOSE = 1e-9  # relative to the numbers in a function, which are 50 at most
 
-executors = pytest.mark.parametrize("executor", EXECUTORS[:1])
+executors = pytest.mark.parametrize("executor", EXECUTORS)
 
 
 # --- random functions ---------------------------------------------------------------------------------------------------
