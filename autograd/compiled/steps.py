@@ -9,7 +9,8 @@ partial sums) and its products are used nowhere else. Chains that read the same 
 
 These are the equations of a layer (S4.79, S4.89), found although the user wrote only scalars.
 
-*Groups.* Instructions of one operation that do not read each other's results, such as the sixteen ``relu`` of a layer.
+*Groups.* Instructions of one operation that do not read each other's results, such as the sixteen ``relu`` of a layer. A choice,
+:math:`[c]\,a + [\text{not } c]\,b`, is three instructions of a tape, and one operation of a step: ``CHOICE``.
 
 All examples share the parameters. Steps that depend on no input run once per call, and the others are ordered by depth, which makes the
 largest groups. It takes time linear in the length of the tape.
@@ -22,16 +23,32 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from autograd.compiled.tape import Tape
-from autograd.ops import ADD, MUL
+from autograd.ops import ADD, MAXIMUM, MUL, SUB, UNLESS, WHEN
 from autograd.rules.op import Op
 
 
+class Choice(Op):
+    """``y`` where the condition ``x`` is 1, and ``z`` where it is 0: a row of three operands, which is not of the table."""
+
+    operands = ("x", "y", "z")
+
+    def __init__(self) -> None:
+        self.name = self.symbol = "where"
+        self.value, self.partials = (
+            "0 + (z if x == 0 else y)",
+            ("0", "when(x, 1)", "unless(x, 1)"),
+        )  # 0 + -0.0 is 0.0, as in sums
+        self.c = None
+
+
+CHOICE = Choice()
+
+
 class Group(NamedTuple):
-    """``out[i] = op(x[i], y[i])``, where no instruction reads the result of another. ``y`` is empty if op has one operand."""
+    """``out[i] = op(x[i], y[i])``, where no instruction reads the result of another; ``columns`` are x, and y if op reads it."""
 
     op: Op
-    x: list[int]
-    y: list[int]
+    columns: list[list[int]]
     out: list[int]
 
     def __str__(self) -> str:
@@ -167,12 +184,42 @@ def _link(
     ends[slot] = current
 
 
+# --- choices --------------------------------------------------------------------------------------------------------
+
+
+def _choices(tape: Tape) -> tuple[dict[int, tuple[int, int, int]], set[int]]:
+    """Each choice by the slot of its sum: the condition and the two sides; and the slots of the terms, which nothing else reads."""
+    is_condition = _conditions(tape)
+    choices: dict[int, tuple[int, int, int]] = {}
+    brackets: set[int] = set()
+    for slot, (op, *terms) in enumerate(tape.instructions, tape.first_slot):
+        if op is ADD and all(term >= tape.first_slot and tape.uses[term] == 1 for term in terms):
+            kept = {tape.instructions[term - tape.first_slot].op: tape.instructions[term - tape.first_slot] for term in terms}
+            if kept.keys() == {WHEN, UNLESS} and kept[WHEN].x == kept[UNLESS].x and is_condition[kept[WHEN].x]:
+                choices[slot] = (kept[WHEN].x, kept[WHEN].y, kept[UNLESS].y)
+                brackets.update(terms)
+    return choices, brackets
+
+
+def _conditions(tape: Tape) -> list[bool]:
+    """For each slot whether its number is always 1 or 0: a comparison, or conditions joined."""
+    found = [False] * tape.leaves + [constant in (0, 1) for constant in tape.constants]
+    for op, x, y in tape.instructions:
+        joined = op in (MUL, MAXIMUM) and found[x] and found[y]
+        negated = op is SUB and tape.leaves <= x < tape.first_slot and tape.constants[x - tape.leaves] == 1 and found[y]
+        found.append(op.is_comparison or joined or negated)
+    return found
+
+
 def _items(tape: Tape, chains: dict[int, _Chain]) -> Iterator[_Item]:
     """The chains, and the instructions that are in none, in the order of the tape."""
-    inside = {slot for found in chains.values() for slots in (found.products, found.links) for slot in slots}
+    choices, brackets = _choices(tape)
+    inside = {slot for found in chains.values() for slots in (found.products, found.links) for slot in slots} | brackets
     for slot, instruction in enumerate(tape.instructions, tape.first_slot):
         if slot in chains:
             yield chains[slot]
+        elif slot in choices:
+            yield _Single(slot, CHOICE, choices[slot])
         elif slot not in inside:
             yield _Single(slot, instruction.op, instruction.operands)
 
@@ -189,9 +236,9 @@ def _join(steps: list[Step], item: _Item) -> None:
             matrix.start.append(item.start)
     else:
         if not steps:
-            steps.append(Group(item.op, [], [], []))
+            steps.append(Group(item.op, [[] for _ in item.sources], []))
         group = steps[-1]
         assert isinstance(group, Group)
-        group.x.append(item.sources[0])
-        group.y.extend(item.sources[1:])
+        for column, source in zip(group.columns, item.sources, strict=True):
+            column.append(source)
     steps[-1].out.append(item.slot)

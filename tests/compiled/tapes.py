@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd import OPS, Op, Value, apply
+from autograd.rules.cut import CUT
 from autograd.rules.evaluate import evaluate
 
 LIMIT = 30.0  # of values
@@ -83,7 +84,7 @@ class Sketch:
             out, *local = evaluate(op, *data)
             if abs(out) > LIMIT or not all(abs(each) < STEEP for each in local):
                 return None
-            if not op.kinks and any(abs(each) < FLAT and text != "0" for each, text in zip(local, op.partials, strict=True)):
+            if not op.kinks and any(abs(each) < FLAT and each is not CUT for each in local):
                 return None  # where tanh saturates, its derivative is what rounding has left
             made.append(out)
             slopes.append(local)

@@ -167,7 +167,7 @@ def test_what_only_an_activation_reads_gets_no_memory():
     layout = BatchLayout(Arena(RESERVED_BYTES), tape, 8)
     relus = [step for unit in layout._forward for step in unit[1:]]
     assert len(relus) == 2
-    assert all(slot not in layout._primal for step in relus for slot in step.x)
+    assert all(slot not in layout._primal for step in relus for slot in step.columns[0])
     assert all(slot in layout._primal for step in relus for slot in step.out)
 
 

@@ -1,5 +1,6 @@
 """What the recogniser finds in a tape, what it must leave alone, and that no contribution is lost."""
 
+import math
 import random
 import sys
 from itertools import chain
@@ -7,10 +8,11 @@ from itertools import chain
 import pytest
 
 import autograd
-from autograd import OPS, Value, total
+from autograd import OPS, Value, equal, less, total, unless, when, where
 from autograd.compiled.steps import Group, Matrix, steps_by_level
 from autograd.compiled.tape import Instruction, Tape
 from autograd.ops import ADD, MUL
+from tests.compiled.oracle import EXECUTORS
 
 
 def traced(fn, parameters, *shapes):
@@ -139,6 +141,51 @@ def test_what_depends_on_no_input_is_shared():
     assert told(examples) == ["1 x *", "1 x +"]
 
 
+# --- choices ---------------------------------------------------------------------------------------------------------
+
+
+CHOICES = {
+    "a comparison": lambda x: where(x[0] < x[1], x[0] * x[1], x[2]),
+    "its terms the other way round": lambda x: unless(c := less(x[0], x[1]), x[2]) + when(c, x[0]),
+    "conditions joined": lambda x: where((x[0] < x[1]) & ~equal(x[0], 2) | (x[2] <= 0), x[0] * x[1], x[2]),
+    "a constant beside a number": lambda x: where(x[0] < x[1], 1.0, x[2]),
+    "one condition for two choices": lambda x: where(c := x[0] < x[1], x[0], x[2]) * where(c, x[1], x[0]),
+    "a choice in a choice": lambda x: where(x[0] < x[1], where(x[1] < x[2], x[0], x[1]), x[2]),
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_a_choice_is_one_step(name):
+    steps = told(steps_by_level(traced(CHOICES[name], [], (3,))).examples)
+    assert any(step.endswith(" x where") for step in steps)
+    assert not any(step.endswith((" x when", " x unless")) for step in steps)
+
+
+NO_CHOICES = {
+    "one side": lambda x: where(x[0] < x[1], x[0], 0.0),
+    "a term that is used again": lambda x: (kept := when(less(x[0], x[1]), x[0])) + unless(kept * 0 + 1, x[1]) + kept,
+    "two conditions": lambda x: when(less(x[0], x[1]), x[0]) + unless(less(x[0], x[2]), x[1]),
+    "a weight that is no condition": lambda x: when(x[2], x[0]) + unless(x[2], x[1]),
+    "a difference": lambda x: when(c := less(x[0], x[1]), x[0]) - unless(c, x[1]),
+    "the same side twice": lambda x: when(c := less(x[0], x[1]), x[0]) + when(c, x[1]),
+}
+
+
+@pytest.mark.parametrize("name", NO_CHOICES)
+def test_what_only_looks_like_a_choice_is_none(name):
+    assert not any("where" in step for step in told(steps_by_level(traced(NO_CHOICES[name], [], (3,))).examples))
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_a_choice_has_the_bits_of_its_formula(executor):
+    numbers = [-1.0, -0.0, 0.0, 1.0, math.inf, -math.inf, math.nan]
+    rows = [[x, y, z] for x in numbers for y in numbers for z in numbers]
+    function = CHOICES["a comparison"]
+    values = autograd.compile(function, executor=executor).per_example(rows).values
+    wanted = autograd.compile(function, executor="plain").per_example(rows).values
+    assert repr(values.tolist()) == repr(wanted.tolist())  # 0.0 and -0.0 are told apart, and nan is nan
+
+
 # --- groups and orders -----------------------------------------------------------------------------------------------
 
 
@@ -158,7 +205,7 @@ def ready(tape, steps, known):
     """Whether every step reads what is known, or what was computed before it, and all that is read is there."""
     known = set(known)
     for step in steps:
-        sources = (*step.x, *step.y) if isinstance(step, Group) else (*step.operands, *step.start, *chain(*step.weights))
+        sources = (*chain(*step.columns),) if isinstance(step, Group) else (*step.operands, *step.start, *chain(*step.weights))
         assert known.issuperset(sources)
         known.update(step.out)
     return known
@@ -175,7 +222,7 @@ def test_steps_stand_after_what_they_read(seed):
 def received(step):
     """The slots that get a contribution of the step in the backward pass, once for each."""
     if isinstance(step, Group):
-        return [*step.x, *step.y]
+        return [*chain(*step.columns)]
     return [*step.operands * len(step.out), *chain(*step.weights), *step.start]
 
 

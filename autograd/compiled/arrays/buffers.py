@@ -83,12 +83,14 @@ class Buffer:
 
     def _group(self, step: Group) -> Action:
         compute, out = ufuncs.value(step.op), self._computed(self.primals, step)
-        reads = [self._reader(slots) for slots in (step.x, step.y) if slots]
+        reads = [self._reader(slots) for slots in step.columns]
         if len(reads) == 1:
             [x] = reads
             return lambda: compute(x(), out)
-        x, y = reads
-        return lambda: compute(x(), y(), out)
+        if len(reads) == 2:
+            x, y = reads
+            return lambda: compute(x(), y(), out)
+        return lambda: compute(*(read() for read in reads), out)
 
     def _matrix(self, step: Matrix) -> Action:
         weights, x, out = self._weights(step)[0], self._reader(step.operands), self._computed(self.primals, step)
@@ -152,9 +154,9 @@ class Buffer:
 
     def _group_backward(self, step: Group) -> list[Action]:
         adjoint, out = self._computed(self.adjoints, step), self._computed(self.primals, step)
-        reads = [self._reader(slots) for slots in (step.x, step.y) if slots]
+        reads = [self._reader(slots) for slots in step.columns]
         actions = []
-        for index, slots in enumerate((step.x, step.y)[: len(reads)]):
+        for index, slots in enumerate(step.columns):
             constant = step.op.constant_partials[index]
             if step.op.cuts[index] == "True" or not self._carry_gradient(slots):
                 continue

@@ -35,7 +35,7 @@ def with_sums(tape: Tape, steps: Sequence[Step]) -> list[AnyStep]:
     >>> from autograd import OPS
     >>> from autograd.compiled.tape import Instruction
     >>> tape = Tape(4, 0, (), (Instruction(ADD, 0, 1), Instruction(ADD, 4, 2), Instruction(ADD, 5, 3)), (6,), num_differentiated=4)
-    >>> with_sums(tape, [Group(ADD, [0], [1], [4]), Group(ADD, [4], [2], [5]), Group(ADD, [5], [3], [6])])
+    >>> with_sums(tape, [Group(ADD, [[0], [1]], [4]), Group(ADD, [[4], [2]], [5]), Group(ADD, [[5], [3]], [6])])
     [Sum(terms=[0, 1, 2, 3], out=[6])]
     """
     ends = _chains(tape, steps)
@@ -48,7 +48,7 @@ def with_sums(tape: Tape, steps: Sequence[Step]) -> list[AnyStep]:
         kept = [k for k, slot in enumerate(step.out) if slot not in inner]
         alone = [k for k in kept if step.out[k] not in ends]
         if alone:
-            found.append(Group(ADD, *([column[k] for k in alone] for column in (step.x, step.y, step.out))))
+            found.append(Group(ADD, [[column[k] for k in alone] for column in step.columns], [step.out[k] for k in alone]))
         found += [Sum(ends[step.out[k]][1], [step.out[k]]) for k in kept if step.out[k] in ends]
     return found
 
@@ -58,7 +58,7 @@ def _chains(tape: Tape, steps: Sequence[Step]) -> dict[int, tuple[list[int], lis
     chains: dict[int, tuple[list[int], list[int]]] = {}
     for step in steps:
         if isinstance(step, Group) and step.op is ADD:
-            for x, y, out in zip(step.x, step.y, step.out, strict=True):
+            for x, y, out in zip(*step.columns, step.out, strict=True):
                 rest, term = (x, y) if _goes_on(tape, chains, x, out) else (y, x)
                 if _goes_on(tape, chains, rest, out):
                     links, terms = chains.pop(rest)

@@ -11,8 +11,8 @@ from autograd.rules.primitives import PRIMITIVES
 
 
 def read_backward(op: Op) -> set[str]:
-    """Which of x, y and out the local derivatives of an operation read. Those of a rectifier follow from the result alone."""
-    names = {name for text in op.partials for name in names_in(text)} & {"x", "y", "out"}
+    """Which of its operands and out the local derivatives of an operation read. Those of a rectifier follow from the result alone."""
+    names = {name for text in op.partials for name in names_in(text)} & {*op.operands, "out"}
     return {"out"} if names and op.is_rectifier else names
 
 

@@ -119,7 +119,7 @@ class BatchLayout:
         read = set(self.tape.outputs)
         for step in self._steps:
             if isinstance(step, Group):
-                read.update(step.x, step.y)
+                read.update(*step.columns)
             else:
                 read.update(step.start, () if self._reads_data(step) else step.operands)
         return [slot for slot in range(self.tape.parameters, self.tape.leaves) if slot in read]
@@ -136,7 +136,7 @@ class BatchLayout:
         slots: dict[int, None] = {}
         for step in self._steps:
             if isinstance(step, Group):
-                slots |= {slot: None for slot in (*step.x, *step.y) if tape.has_adjoint[slot] and not self._varies[slot]}
+                slots |= {slot: None for slot in chain(*step.columns) if tape.has_adjoint[slot] and not self._varies[slot]}
         return list(slots)
 
     def _row_bands(self, matrix: Matrix) -> list[RowBand]:
@@ -225,7 +225,7 @@ class BatchLayout:
             if not self.tape.has_adjoint[step.out[0]]:
                 continue
             if step.start and self._varies[step.start[0]]:
-                addressing.backward(stream, Group(ADD, step.start, step.start, step.out), only_first=True)
+                addressing.backward(stream, Group(ADD, [step.start, step.start], step.out), only_first=True)
             bands = self._bands[step.out[0]]
             for band in bands:
                 self._matrix_operands(stream, vectors, band, accumulation, activation if band is bands[-1] else [])
@@ -290,7 +290,7 @@ class BatchLayout:
     ) -> None:
         columns: list[list[int]] = []
         groups = [step for step in activation if isinstance(step, Group)]
-        activation_operand = {out: x for group in groups for x, out in zip(group.x, group.out, strict=True)}
+        activation_operand = {out: x for group in groups for x, out in zip(group.columns[0], group.out, strict=True)}
         for j, slot in enumerate(band.matrix.operands):
             action = accumulation(slot)
             if action == "none":

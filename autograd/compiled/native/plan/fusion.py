@@ -23,7 +23,7 @@ def forward_units(steps: Sequence[Step]) -> list[Unit]:
     units: list[Unit] = []
     computed_by: dict[tuple[int, ...], Unit] = {}
     for step in steps:
-        if isinstance(step, Group) and is_light(step.op) and (unit := computed_by.pop(tuple(step.x), None)):
+        if isinstance(step, Group) and is_light(step.op) and (unit := computed_by.pop(tuple(step.columns[0]), None)):
             unit.append(step)
             continue
         units.append([step])
@@ -59,6 +59,6 @@ def passing(tape: Tape, unit: Unit) -> frozenset[int]:
 def _nothing_else_reads(tape: Tape, varies: Sequence[bool], matrix: Step, activation: Group) -> bool:
     """Whether only the matrix reads the activation's results, and only the activation its operands, which have adjoints."""
     once = all(tape.uses[slot] == len(matrix.out) for slot in activation.out) and all(
-        tape.uses[slot] == 1 for slot in activation.x
+        tape.uses[slot] == 1 for slot in activation.columns[0]
     )
-    return once and all(tape.has_adjoint[slot] and varies[slot] for slot in activation.x)
+    return once and all(tape.has_adjoint[slot] and varies[slot] for slot in activation.columns[0])

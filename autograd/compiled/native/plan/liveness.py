@@ -8,6 +8,7 @@ that passes it on.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import TypeAlias
 
 from autograd.compiled.native.kernels.row_facts import read_backward
@@ -78,7 +79,7 @@ class SlotAllocator:
 
 
 def _sources(step: Step) -> list[int]:
-    return [*step.x, *step.y] if isinstance(step, Group) else [*step.operands, *step.start]
+    return [*chain(*step.columns)] if isinstance(step, Group) else [*step.operands, *step.start]
 
 
 def _read_backward(step: Step) -> list[int]:
@@ -86,4 +87,9 @@ def _read_backward(step: Step) -> list[int]:
     if isinstance(step, Matrix):
         return step.operands
     names = read_backward(step.op)
-    return [slot for name, slots in (("x", step.x), ("y", step.y), ("out", step.out)) if name in names for slot in slots]
+    return [
+        slot
+        for name, slots in zip((*step.op.operands, "out"), (*step.columns, step.out), strict=True)
+        if name in names
+        for slot in slots
+    ]

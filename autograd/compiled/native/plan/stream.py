@@ -90,9 +90,8 @@ class Addressing(NamedTuple):
         return [count, self.vectors, *([bits(float(op.c))] if in_stream and op.c is not None else [])]
 
     def forward(self, stream: Stream, group: Group) -> None:
-        kinds = "".join(self.kind(operands[0]) for operands in (group.x, group.y) if operands)
-        columns = [group.x, group.y, group.out] if group.y else [group.x, group.out]
-        fields = [self.primal(slot) for slots in zip(*columns, strict=True) for slot in slots]
+        kinds = "".join(self.kind(operands[0]) for operands in group.columns)
+        fields = [self.primal(slot) for slots in zip(*group.columns, group.out, strict=True) for slot in slots]
         kernel = ElementwiseKernel(group.op, fixed_constant(group.op), self.lanes, kinds, careful=self.careful)
         stream.add(kernel, *self._counts(group.op, len(group.out)), *fields)
 
@@ -101,10 +100,10 @@ class Addressing(NamedTuple):
 
         With ``only_first`` nothing is passed on to the second operand.
         """
-        kinds = "".join(self.kind(operands[0]) for operands in (group.x, group.y) if operands)
+        kinds = "".join(self.kind(operands[0]) for operands in group.columns)
         runs: list[tuple[tuple[str, ...], list[int]]] = []
         for i in reversed(range(len(group.out))):
-            operands = (group.x[i], group.y[i]) if group.y else (group.x[i],)
+            operands = tuple(column[i] for column in group.columns)
             passes = [cut != "True" and self.action.has_adjoint[group.out[i]] for cut in group.op.cuts]
             actions = tuple(
                 "none" if not passes[k] or (k and only_first) else self.action(slot) for k, slot in enumerate(operands)
