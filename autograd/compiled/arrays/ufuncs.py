@@ -47,10 +47,11 @@ def _one_by_one(function: Callable[[float], float]) -> Callable[[Any], Any]:
 
 
 def _power(x: Any, y: Any) -> Any:
-    """C's ``pow``. If y is 1/2, NumPy takes the square root, which is nan at -inf."""
+    """C's ``pow``. If y is 1/2, NumPy may take the square root, which is nan at -inf, and -0.0 at -0.0."""
+    power = np.power(x, y)
     if isinstance(y, float) and y != 0.5:
-        return np.power(x, y)
-    return np.where((y == 0.5) & (x == -np.inf), np.inf, np.power(x, y))
+        return power
+    return np.where(y == 0.5, np.where(x == -np.inf, np.inf, power + 0.0), power)
 
 
 UFUNCS: dict[str, Callable[..., Any]] = {
