@@ -219,6 +219,14 @@ def test_far_starts_in_compiled_code(name):
     assert program.per_example([1.0]).values == pytest.approx([solution], rel=1e-12, abs=1e-15)
 
 
+@pytest.mark.parametrize("executor", ["plain", "numpy", "auto"])
+def test_a_step_that_leaves_the_domain_is_cut_from_the_derivative(executor):
+    """From 20, Newton's first step goes below 0, where the root and its derivative are nan: it is not taken."""
+    program = autograd.compile(lambda t: solve(lambda x: autograd.sqrt(x) - t, 20.0), executor=executor)
+    assert program.per_example([1.0, 1.5]).values == pytest.approx([1.0, 2.25], rel=1e-14)
+    assert program.input_gradients([1.0])[0] == pytest.approx([2.0], rel=1e-14)
+
+
 @pytest.mark.parametrize("eccentricity", [0.1, 0.9, 0.999])
 def test_keplers_equation_everywhere(eccentricity):
     means = np.linspace(0.01, 6.27, 50)
