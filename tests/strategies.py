@@ -241,7 +241,8 @@ def questions(draw: st.DrawFn, kind: type = float) -> Question:
 def nested_programs(draw: st.DrawFn, budget: int = 3) -> tuple[str, str]:
     """A polynomial program of nested derivatives, as the text of an expression: in our functions, and in SymPy's.
 
-    An inner derivative has a variable of its own, reads all outer ones, and is taken at an expression of them.
+    An inner derivative has a variable of its own, reads all outer ones, and is taken at an expression of them, or at a number
+    plus ``zero(x0)``. That is 0, or 0 * x0 so that the result is a Value even if no call around it differentiates x0.
     """
     names = [f"x{k}" for k in range(4)]
 
@@ -259,6 +260,7 @@ def nested_programs(draw: st.DrawFn, budget: int = 3) -> tuple[str, str]:
             return f"({a} {sign} {b})", f"({a_} {sign} {b_})"
         (body, body_), (at, at_) = expression(level + 1, budget - 1), expression(level, budget - 1)
         inner = names[level + 1]
+        at = at if "x" in at else f"{at} + zero(x0)"
         return f"D(lambda {inner}: {body} + 0*{inner})({at})", f"diff({body_} + 0*{inner}, {inner}).subs({inner}, {at_})"
 
     return expression(0, budget)

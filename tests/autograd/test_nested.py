@@ -310,14 +310,14 @@ def test_derivatives_of_any_order_of_polynomials(coefficients, order, x, D):
 def test_programs_of_nested_derivatives_are_those_of_sympy(program, x, D):
     """Perturbations are never confused: SymPy substitutes, and has none. Numbers, graphs and jvp give one answer, in Fractions."""
     ours, theirs = program
-    f = eval(f"lambda x0: {ours} + 0*x0", {"D": D})
+    f, g = (eval(f"lambda x0: {ours} + 0*x0", {"D": D, "zero": zero}) for zero in (lambda x: 0, lambda x: 0 * x))
     x0, *inner = sympy.symbols("x0:4")
     names = {f"x{k}": symbol for k, symbol in enumerate([x0, *inner])}
     closed = sympy.sympify(eval(theirs, {"diff": lambda body, name: sympy.diff(sympy.sympify(body), name), **names}))
     point = sympy.Rational(x.numerator, x.denominator)
     expected = [F(str(sympy.diff(closed, x0, order).subs(x0, point))) for order in range(3)]
     variable = Value(x)
-    y = f(variable)
+    y = g(variable)
     [slope] = grad(y, [variable], create_graph=True)
     assert [y.data, slope.data, grad(slope, [variable])[0]] == expected
     assert jvp([y], [variable], [1]) == [expected[1]]
