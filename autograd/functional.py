@@ -14,7 +14,7 @@ from typing import Any
 
 from autograd.derivatives import jacobian
 from autograd.graph import topological_order
-from autograd.hooks import is_traced
+from autograd.hooks import is_traced, is_tracing
 from autograd.ops import IDENTITY
 from autograd.text import described
 from autograd.value import Constant, Value, apply1, as_value
@@ -172,6 +172,8 @@ def _differentiated(
 
 def _is_differentiated_outside(outputs: Sequence[Value]) -> bool:
     """Whether the results depend on a variable of an enclosing call, or on a ``Value`` of a function that is being compiled."""
+    if not _open_variables and not is_tracing():
+        return False
     order = topological_order(*outputs)
     return not _open_variables.isdisjoint(order) or any(map(is_traced, order))
 

@@ -10,6 +10,7 @@ ask would make every program slower; a name that is looked up anyway costs nothi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import RLock
@@ -74,3 +75,16 @@ def is_traced(x: object) -> bool:
     (2.0, 2.5)
     """
     return isinstance(x, value.Value) and bool(getattr(x, "_is_traced", False))
+
+
+def is_tracing() -> bool:
+    """Whether ``autograd.compile`` is tracing a function in this thread: then new nodes without a number are traced.
+
+    >>> from autograd import compile
+    >>> seen = []
+    >>> compile(lambda x: seen.append(is_tracing()) or 2 * x).value([1.0]), seen, is_tracing()
+    (2.0, [True], False)
+    """
+    node = value.new_node(value.Value)
+    value.Value.__init__(node, math.nan)
+    return is_traced(node)

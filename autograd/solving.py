@@ -11,7 +11,7 @@ from autograd.derivatives import jacobian
 from autograd.errors import DomainError, SolutionError
 from autograd.functional import argument_names, is_list, like, list_of_results, one_result, require_function
 from autograd.graph import topological_order
-from autograd.hooks import is_traced
+from autograd.hooks import is_tracing
 from autograd.implicit import Equations, linear_solutions, read, unknown
 from autograd.rules.numbers import number
 from autograd.text import counted, four_digits, listed
@@ -80,7 +80,7 @@ def solve(residual: Callable[..., Any], start: Any, *args: Any) -> Any:
         _require_equations(residual, unknowns, residuals)
         return read(unknowns, residuals, start_at or numbers, stands_for)
 
-    if is_traced(unknown(math.nan)):
+    if is_tracing():
         traced_start = [entry.detach() if isinstance(entry, Value) else float(number(entry)) for entry in begin]
         equations, inputs = at([math.nan] * len(begin), traced_start)
     else:
