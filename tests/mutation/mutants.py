@@ -43,7 +43,7 @@ BOUNDS = (ast.Lt, ast.LtE, ast.GtE, ast.Gt)
 PAIRS = (
     "exp expm1", "log log1p", "sin cos", "asin acos", "sinh cosh", "tan tanh", "atan tanh", "erf erfc", "step heaviside",
     "sign step", "power_dx power_dy", "minimum maximum", "min max", "any all", "add sub", "mul div", "sigmoid tanh", "silu gelu",
-    "relu softplus", "_x _y", "_dx _dy", "x y", "left right",
+    "relu softplus", "less less_equal", "when unless", "_x _y", "_dx _dy", "x y", "left right",
 )  # fmt: skip
 SIBLING = {a: b for pair in PAIRS for a, b in [pair.split(), pair.split()[::-1]]}
 UNORDERED = ("maximum", "minimum", "max", "min", "isinstance", "hasattr")  # no use in swapping their arguments

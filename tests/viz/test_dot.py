@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import viz
 import viz.dot.draw
-from autograd import Constant, Value, scope, sin, tanh
+from autograd import Constant, Value, scope, sin, tanh, where
 from tests.strategies import for_all
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -547,3 +547,8 @@ def test_the_ranks_crossed_counts_ranks():
     c = b * a  # b one, a two
     assert viz.dot.draw._ranks_crossed([x, y, a, b, c]) == 1 + 1 + 1 + 2 + 1 + 2
     assert viz.dot.draw._ranks_crossed([x]) == 0
+
+
+def test_a_comparison_is_drawn_by_its_sign():
+    x, y = Value(2.0, "x"), Value(3.0, "y")
+    assert '<FONT POINT-SIZE="15">&lt;=</FONT>' in viz.draw(where(x.less_equal(y), x, y)).source
