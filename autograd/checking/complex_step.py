@@ -18,9 +18,10 @@ from typing import Any, NamedTuple
 
 from autograd.checking.rounding import EPSILON
 from autograd.rules.complex_primitives import COMPLEX_PRIMITIVES, complex_power
+from autograd.rules.cut import CUT
 from autograd.rules.grammar import Floats
 from autograd.rules.numbers import Guest
-from autograd.rules.op import CallTable, Op
+from autograd.rules.op import FLOATS, CallTable, Op
 
 NORMAL = 2.0**-1022  # below it, floats have fewer digits
 SHORTEST = NORMAL * 2.0**-30  # a step below has too few digits itself
@@ -135,7 +136,14 @@ def _partial(op: Op, place: int) -> Callable[..., complex]:
     return op.compile_partial(_COMPLEX, place)
 
 
-def _local(op: Op, place: int, operands: Sequence[complex], out: complex) -> Analytic:
+@lru_cache(maxsize=4096)
+def _is_cut(op: Op, place: int) -> Callable[..., bool]:
+    return op.compile_cut(FLOATS, place)
+
+
+def _local(op: Op, place: int, operands: Sequence[complex], out: complex) -> Any:
+    if op.cuts[place] and _is_cut(op, place)(*(operand.real for operand in operands)):
+        return CUT
     try:
         return Analytic(complex(_partial(op, place)(*operands, out)))
     except (ArithmeticError, ValueError):

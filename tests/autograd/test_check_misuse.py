@@ -366,6 +366,16 @@ def test_values_of_a_class_of_the_users_are_checked_too():
     assert type(p) is Parameter
 
 
+def test_a_derivative_inside_passes_nothing_through_what_is_cut():
+    def f(x):
+        [slope] = grad(autograd.maximum(x, 0).sqrt() + x * x, [x], create_graph=True)
+        return slope * x
+
+    assert check_gradients(f, -0.5)  # where maximum cuts, and sqrt has the derivative inf
+    [inner] = check_gradients(lambda x: grad(autograd.maximum(x, 0).sqrt() + x * x, [x])[0] * x, -0.5).inputs
+    assert (inner.backward, inner.complex_step) == (-1.0, pytest.approx(-2.0))
+
+
 def test_what_f_remembers_is_of_its_own_inputs():
     seen = []
 

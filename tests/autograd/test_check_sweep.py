@@ -28,7 +28,8 @@ CHECKED = [op for op in ROWS if not op.detaches]  # whose derivative is 0 by des
 
 def close(tried, counts):
     """What both sweeps hold to, written into the table."""
-    for name in ("derivatives", "unclear", "falsely accused"):
+    assert counts[""] >= tried.count
+    for name in ("", "derivatives", "unclear", "falsely accused"):
         tried.tally(name, counts[name])
     for kind in FAULTS:
         for name in ("", ", accused", ", falsely agreed"):
@@ -66,13 +67,18 @@ def is_right(op, place, point, derivative):
 
 
 def points(op):
-    """Points where the row has a value and derivatives; of a sample every so many, since those of ``everywhere`` begin at the ends."""
-    count, stride = POINTS.full // len(CHECKED) // 2, POINTS.full // POINTS.count
+    """Points where the row has a value and derivatives: half of its own range, half of its whole domain.
+
+    A sample takes every so many of them, since those of the whole domain begin at its ends.
+    """
+    half, stride = -(-POINTS.full // len(CHECKED) // 2), POINTS.full // POINTS.count
     for drawn_points in (ordinary(op), everywhere(op)):
-        for point in islice(drawn_points, POINTS.seed, POINTS.seed + count, stride):
-            node = apply(op, *map(Value, point))
-            if all(map(math.isfinite, (node.data, *node.partials))):
-                yield point
+        regular = (point for point in drawn_points if is_finite(apply(op, *map(Value, point))))
+        yield from islice(regular, POINTS.seed, POINTS.seed + half, stride)
+
+
+def is_finite(node):
+    return all(map(math.isfinite, (node.data, *node.partials)))
 
 
 def with_fault(op, place, factor):
@@ -81,10 +87,10 @@ def with_fault(op, place, factor):
 
 
 def test_points_of_every_row(monkeypatch):
-    POINTS.take()
     counts = Counter()
     for op in CHECKED:
         for number, point in enumerate(points(op)):
+            counts[""] += 1
             judged(
                 counts,
                 check_gradients(lambda *operands, op=op: apply(op, *operands), list(point)),
@@ -139,7 +145,6 @@ def gradient_and_paths(f, at):
 
 def graphs():
     """Random graphs without a detach, which is a cut by design."""
-    COMPOSITIONS.take()
     found, case = 0, DEPTH.seed * 1_000_000
     while found < COMPOSITIONS.count:
         nodes = drawn(case)
@@ -152,6 +157,7 @@ def graphs():
 def test_random_compositions():
     counts = Counter()
     for case, nodes in graphs():
+        counts[""] += 1
         rng = random.Random(case)
         leaves = len(nodes[0].slopes)
         at = [float(node.value) for node in nodes[:leaves]]
