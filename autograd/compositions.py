@@ -8,6 +8,7 @@ from typing import Any, TypeAlias, overload
 
 from autograd.functions import clip, detach, exp, log, maximum, sqrt, unless, when
 from autograd.hooks import is_traced
+from autograd.text import described
 from autograd.value import Condition, Operand, Value, as_condition
 
 Side: TypeAlias = Operand | Callable[[], Operand]
@@ -137,7 +138,7 @@ def where(condition: Condition | bool, a: Side, b: Side) -> Any:
             if its side is chosen. While tracing both are called, since examples choose differently.
 
     Raises:
-        TypeError: if the condition is none.
+        TypeError: if the condition is none, or a side of a recorded choice is no number.
 
     Source: Iverson, *A Programming Language* (1962); Knuth, *Two notes on notation* (1992).
 
@@ -155,6 +156,12 @@ def where(condition: Condition | bool, a: Side, b: Side) -> Any:
     both = is_traced(holds)
     brackets = ((when, a, both or bool(holds)), (unless, b, both or not holds))
     terms = [(bracket, _taken(side)) for bracket, side, may_be_taken in brackets if may_be_taken or not callable(side)]
+    for _, side in terms:
+        if hasattr(side, "__iter__"):
+            raise TypeError(
+                f"where chooses between two numbers or Values, but a side is {described(side)}; "
+                "choose for each pair: [where(condition, x, y) for x, y in zip(xs, ys)]"
+            )
     kept = [(bracket, side) for bracket, side in terms if isinstance(side, Value) or side != 0] or terms[:1]
     first, *rest = (bracket(holds, side) for bracket, side in kept)
     return total(rest, start=first)

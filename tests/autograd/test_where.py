@@ -164,8 +164,9 @@ REFUSED = [
         lambda: where(np.array([True, False]), [x, x], [y, y]),
         "np.where(conditions, a, b), whose a and b may be arrays of Values",
     ),
-    (lambda: where(less(x, y), [x], [y]), "a Value holds a real number"),
-    (lambda: where(less(x, y), "x", y), "a Value holds a real number"),
+    (lambda: where(less(x, y), [x], [y]), "choose for each pair: [where(condition, x, y) for x, y in zip(xs, ys)]"),
+    (lambda: where(less(x, y), lambda: "x", y), "but a side is 'x' of type str"),
+    (lambda: where(less(x, y), None, y), "a Value holds a real number"),
 ]
 
 

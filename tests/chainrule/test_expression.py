@@ -361,7 +361,7 @@ REFUSED = [
     ("where(x ≤ y, x, y)", "        ^", "write <="),
     ("and x", "^^^", "a name or a number is missing before 'and'"),
     ("x.y", " ^ ", "'.' is not allowed; allowed are names, numbers"),
-    ("x & 2", "  ^  ", "'&' is not allowed; allowed are names, numbers"),
+    ("x & 2", "  ^  ", "'&' is not allowed; between comparisons write and"),
     ("'x'", "^  ", "is not allowed"),
     ("x # y", "  ^  ", "'#' is not allowed"),
     ("x\0", " ^", r"'\x00' is not allowed"),
