@@ -30,11 +30,12 @@ def never(*operands):
 
 # For each row that does not choose its operands everywhere, by hand: whether it leaves out x, and whether y.
 LEFT_OUT = {
-    **dict.fromkeys(("step", "sign", "heaviside", "detach"), (always,)),
-    **dict.fromkeys(("exceeds", "less", "less_equal", "equal"), (always, always)),
+    **dict.fromkeys(("step", "sign", "heaviside", "detach", "floor", "rint"), (always,)),
+    **dict.fromkeys(("exceeds", "less", "less_equal", "equal", "floordiv"), (always, always)),
     "maximum": (lambda x, y: x < y, lambda x, y: y < x),
     "minimum": (lambda x, y: x > y, lambda x, y: y > x),
     "relu": (lambda x: x <= 0,),
+    "bounded": (lambda x: abs(x) > 40,),
     "when": (never, lambda x, y: x == 0),
     "unless": (never, lambda x, y: x == 1),
     "power": (lambda x, y: y == 0, lambda x, y: x == 0),

@@ -32,11 +32,12 @@ INF, NAN = math.inf, math.nan
 # --- where rows are cut --------------------------------------------------------------------------------------------------
 
 CONDITIONS = {
-    **dict.fromkeys(("step", "sign", "heaviside", "detach"), ("True",)),
-    **dict.fromkeys(("exceeds", "less", "less_equal", "equal"), ("True", "True")),
+    **dict.fromkeys(("step", "sign", "heaviside", "detach", "floor", "rint"), ("True",)),
+    **dict.fromkeys(("exceeds", "less", "less_equal", "equal", "floordiv"), ("True", "True")),
     "maximum": ("x < y", "y < x"),
     "minimum": ("y < x", "x < y"),
     "relu": ("x <= 0",),
+    "bounded": ("40 - abs(x) < 0",),
     "when": ("", "x == 0"),
     "unless": ("", "x == 1"),
     "power": ("y == 0", "x == 0"),
@@ -313,8 +314,8 @@ def test_random_tapes_are_what_they_are_said_to_be():
         cut += any(None in local for local in partials)
         without = [tuple(0.0 if partial is None else partial for partial in local) for local in partials]
         strong += bits(cut_tapes.reverse(case.tape, without)) != bits(cut_tapes.reverse(case.tape, partials))
-    assert cut > 200  # tapes in which an operand is cut
-    assert strong > 50  # tapes in which it matters
+    assert cut > 150  # tapes in which an operand is cut
+    assert strong > 30  # tapes in which it matters
     finite = [g for g in gradients if math.isfinite(g)]
     assert len(finite) > 0.5 * len(gradients)
     assert sum(g != 0 for g in finite) > 50
