@@ -105,6 +105,10 @@ class Differences:
             return None
         return min((side for side in self.sides() if side), key=lambda side: side.error, default=None)
 
+    def resolution(self) -> float:
+        """The derivative that rounding alone may be, if f changes on the scale of x or of 1."""
+        return ROOM * EPSILON * abs(self.at(self.x)) / max(1.0, abs(self.x))
+
     def jumps(self) -> bool:
         """Whether f changes as much over a small h as over one ten times as large."""
         h = JUMP * (abs(self.x) or 1.0)

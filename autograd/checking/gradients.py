@@ -6,11 +6,12 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, NamedTuple
 
 from autograd.checking import suspects
 from autograd.checking.complex_step import Analytic, Witness, complex_step
-from autograd.checking.differences import SAFETY, Differences
+from autograd.checking.differences import JUMP, SAFETY, Differences
 from autograd.checking.report import DIFFERS, GradientReport, InputCheck
 from autograd.checking.rounding import EPSILON, bounds
 from autograd.checking.verdicts import FIRST_ORDER, SECOND_ORDER, Column, Surroundings, Tolerance, judge
@@ -18,6 +19,7 @@ from autograd.checking.watching import Read, watched
 from autograd.derivatives import hessian
 from autograd.functional import argument_names, leaves, scalar, wrapped
 from autograd.graph import names, topological_order
+from autograd.rules.evaluate import evaluate_ieee
 from autograd.rules.op import Op
 from autograd.value import Constant, Value, as_value, data_of
 
@@ -177,16 +179,24 @@ def _surroundings(nodes: Sequence[Value], reads: Sequence[Read], are_sums: bool)
     points = [(node.op, [float(source.data) for source in node.inputs]) for node in nodes if isinstance(node.op, Op)]
     return Surroundings(
         near_kink=any(op.kinks and _is_near_kink(op, operands) for op, operands in points),
+        at_kink=any(op.is_kink(*operands) and not _jumps(op, operands) for op, operands in points),
         by_convention=any(op.is_convention(*operands) for op, operands in points),
         reads_numbers=bool(reads),
         all_rows=all(isinstance(node.op, Op) for node in nodes if node.op),
-        rows_hold=lambda: are_sums and not reads and suspects.rows_hold(nodes),
+        rows_hold=cache(lambda: are_sums and not reads and suspects.rows_hold(nodes)),
     )
 
 
 def _is_near_kink(op: Op, operands: Sequence[float]) -> bool:
     reach = NEAR * max(map(abs, operands)) if len(operands) > 1 else 0.0
     return op.distance_from_kink(*operands) <= max(reach, NEAREST)
+
+
+def _jumps(op: Op, operands: Sequence[float]) -> bool:
+    """Whether the value of a row jumps where it has a kink."""
+    x, *others = operands
+    below, above = (float(evaluate_ieee(op, x + side * JUMP * max(1.0, abs(x)), *others)[0]) for side in (-1, 1))
+    return not abs(above - below) <= NEAR * max(1.0, abs(x))
 
 
 def _gradient(output: Value, order: list[Value], inputs: list[Value]) -> list[float]:
@@ -315,8 +325,9 @@ def _check_by_hand(
     if len(stated) != len(inputs):
         raise ValueError(f"the gradient has {len(stated)} numbers, but f has {len(inputs)} scalar inputs")
     name = names(inputs, inputs)
+    by_hand = Surroundings(all_rows=False)
     checked = [
-        Moved(source, run, 0.0).check(name[source], Column(number, 4 * EPSILON * abs(number), abs(number)), Surroundings())
+        Moved(source, run, 0.0).check(name[source], Column(number, 4 * EPSILON * abs(number), abs(number)), by_hand)
         for source, number in zip(inputs, stated, strict=True)
     ]
     remarks = [f"{one.entry.name}: {one.remark}." for one in checked if one.remark]

@@ -51,6 +51,7 @@ class Surroundings(NamedTuple):
 
     Attributes:
         near_kink: whether an operation is so close to its kink that floats hardly tell the sides apart.
+        at_kink: whether one is at a kink where its value does not jump.
         by_convention: whether the derivatives of an operation are a convention here.
         reads_numbers: whether f takes numbers out of its graph, by which it may choose.
         all_rows: whether all operations are rows.
@@ -59,6 +60,7 @@ class Surroundings(NamedTuple):
     """
 
     near_kink: bool = False
+    at_kink: bool = False
     by_convention: bool = False
     reads_numbers: bool = False
     all_rows: bool = True
@@ -150,28 +152,28 @@ class _Case:
             return UNCLEAR, NO_DIGITS
         if self.torn and self._is_numeric():
             return UNCLEAR, CONTRADICTION
+        if self.by_complex and self.difference <= self.differences.resolution():
+            return UNCLEAR, NO_DIGITS  # inside a row terms may cancel, of which the complex step keeps no more digits
         return (DIFFERS, "") if self.difference > NEGLIGIBLE else (UNCLEAR, NO_DIGITS)
 
     def _torn(self) -> tuple[str, str]:
         """If the complex step agrees, and the differences do not. Where f is smooth, it follows the branches that are taken."""
         if self._is_one_sided() or (self.about.near_kink and not self._is_smooth()):
             return KINK, ""
-        return (DIFFERS, "") if self.about.near_kink and not self._is_numeric() else (UNCLEAR, CONTRADICTION)
+        return (DIFFERS, "") if self.about.at_kink and not self._is_numeric() else (UNCLEAR, CONTRADICTION)
 
     def _in_favour(self) -> tuple[str, str]:
         """If the witnesses agree: whether they know enough to confirm."""
         if self.about.near_kink and self._between_sides() == KINK:
             return KINK, ""
-        if self.error == self.difference == 0:
-            return AGREES, ""
+        if self.size == 0 and self.error <= NEGLIGIBLE:
+            return (AGREES, "") if not self.rounding_is_known or self.about.rows_hold() else (UNCLEAR, NO_DIGITS)
         if self.difference + self.error <= self.tolerance.doubt * max(self.column.path, self.size):
             return AGREES, ""
         if self.about.by_convention:
             return UNCLEAR, CONVENTION
         if self.error <= max(self.column.rounding, TINY) and math.isfinite(self.column.rounding) and self.about.rows_hold():
             return AGREES, FEW_DIGITS if self.difference else ""
-        if self.size == 0 and self.error <= NEGLIGIBLE and not self.rounding_is_known:
-            return AGREES, ""
         return UNCLEAR, NO_DIGITS
 
     # --- what values say ----------------------------------------------------------------------------------------------

@@ -71,8 +71,53 @@ def _error_function(real: Callable[[float], float], sign: int) -> Callable[[comp
     return function
 
 
+def _log2(z: complex) -> complex:
+    return cmath.log(z) / math.log(2)
+
+
+def _cbrt(z: complex) -> complex:
+    if z.real == 0 and z.imag:
+        raise NotAnalyticError
+    return -complex_power(-z, 1 / 3) if z.real < 0 else complex_power(z, 1 / 3)
+
+
+def _hypot(x: complex, y: complex) -> complex:
+    size = max(abs(x.real), abs(y.real))
+    if size == 0:
+        raise NotAnalyticError
+    return size * cmath.sqrt((x / size) ** 2 + (y / size) ** 2)
+
+
+def _atan2(x: complex, y: complex) -> complex:
+    size = max(abs(x.real), abs(y.real))
+    if size == 0:
+        raise NotAnalyticError
+    a, b = x.real / size, y.real / size
+    return complex(math.atan2(x.real, y.real), (b * (x.imag / size) - a * (y.imag / size)) / (a * a + b * b))
+
+
+def _staircase(real: Callable[[float], float]) -> Callable[[complex], complex]:
+    def function(z: complex) -> complex:
+        """A constant, except where a step is."""
+        if z.imag and not real(math.nextafter(z.real, -math.inf)) == real(z.real) == real(math.nextafter(z.real, math.inf)):
+            raise NotAnalyticError
+        return complex(real(z.real))
+
+    return function
+
+
+def _fmod(x: complex, y: complex) -> complex:
+    """x minus a whole number of y; beside a whole quotient that number jumps."""
+    rest = PRIMITIVES["fmod"].function(x.real, y.real)
+    if rest == 0:
+        raise NotAnalyticError
+    return complex(rest, x.imag - (x.real - rest) / y.real * y.imag)
+
+
 COMPLEX_PRIMITIVES: Mapping[str, Callable[..., complex]] = {
     **{name: getattr(cmath, name, _refuse) for name in PRIMITIVES},
-    "abs": _abs, "pow": complex_power, "expm1": _expm1, "log1p": _log1p, "tanh": _tanh,
+    "abs": _abs, "pow": complex_power, "expm1": _expm1, "log1p": _log1p, "log2": _log2, "tanh": _tanh,
+    "cbrt": _cbrt, "hypot": _hypot, "atan2": _atan2, "fmod": _fmod,
+    **{name: _staircase(PRIMITIVES[name].function) for name in ("floor", "rint")},
     "erf": _error_function(math.erf, 1), "erfc": _error_function(math.erfc, -1),
 }  # fmt: skip
