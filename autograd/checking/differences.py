@@ -107,7 +107,7 @@ class Differences:
 
     def resolution(self) -> float:
         """The derivative that rounding alone may be, if f changes on the scale of x or of 1."""
-        return ROOM * EPSILON * abs(self.at(self.x)) / max(1.0, abs(self.x))
+        return ROOM * EPSILON * abs(self.at(self.x)) / min(1.0, abs(self.x) or 1.0)
 
     def jumps(self) -> bool:
         """Whether f changes as much over a small h as over one ten times as large."""

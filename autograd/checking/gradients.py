@@ -180,7 +180,7 @@ def _surroundings(nodes: Sequence[Value], reads: Sequence[Read], are_sums: bool)
     return Surroundings(
         near_kink=any(op.kinks and _is_near_kink(op, operands) for op, operands in points),
         at_kink=any(op.is_kink(*operands) and not _jumps(op, operands) for op, operands in points),
-        by_convention=any(op.is_convention(*operands) for op, operands in points),
+        by_convention=any(op.is_convention(*operands) or _is_finer_than_floats(op, operands) for op, operands in points),
         reads_numbers=bool(reads),
         all_rows=all(isinstance(node.op, Op) for node in nodes if node.op),
         rows_hold=cache(lambda: are_sums and not reads and suspects.rows_hold(nodes)),
@@ -190,6 +190,19 @@ def _surroundings(nodes: Sequence[Value], reads: Sequence[Read], are_sums: bool)
 def _is_near_kink(op: Op, operands: Sequence[float]) -> bool:
     reach = NEAR * max(map(abs, operands)) if len(operands) > 1 else 0.0
     return op.distance_from_kink(*operands) <= max(reach, NEAREST)
+
+
+def _is_finer_than_floats(op: Op, operands: Sequence[float]) -> bool:
+    """Whether a row of steps, as floor, takes another one at the next float: its derivative 0 is then none of the values'."""
+    if op.detaches or any(op.constant_partials) or None in op.constant_partials:
+        return False
+    value = evaluate_ieee(op, *operands)[0]
+    beside = (
+        evaluate_ieee(op, *operands[:place], math.nextafter(operands[place], end), *operands[place + 1 :])[0]
+        for place in range(op.arity)
+        for end in (-math.inf, math.inf)
+    )
+    return any(other != value for other in beside)
 
 
 def _jumps(op: Op, operands: Sequence[float]) -> bool:

@@ -152,7 +152,7 @@ class _Case:
             return UNCLEAR, NO_DIGITS
         if self.torn and self._is_numeric():
             return UNCLEAR, CONTRADICTION
-        if self.by_complex and self.difference <= self.differences.resolution():
+        if self.by_complex and self.difference <= self.differences.resolution() and (not self.numeric or self._is_numeric()):
             return UNCLEAR, NO_DIGITS  # inside a row terms may cancel, of which the complex step keeps no more digits
         return (DIFFERS, "") if self.difference > NEGLIGIBLE else (UNCLEAR, NO_DIGITS)
 
