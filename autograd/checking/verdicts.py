@@ -152,7 +152,7 @@ class _Case:
             return UNCLEAR, NO_DIGITS
         if self.torn and self._is_numeric():
             return UNCLEAR, CONTRADICTION
-        if self.by_complex and self.difference <= self.differences.resolution() and (not self.numeric or self._is_numeric()):
+        if self.by_complex and self.difference <= self.differences.resolution() and not self._differences_accuse():
             return UNCLEAR, NO_DIGITS  # inside a row terms may cancel, of which the complex step keeps no more digits
         return (DIFFERS, "") if self.difference > NEGLIGIBLE else (UNCLEAR, NO_DIGITS)
 
@@ -189,6 +189,12 @@ class _Case:
     def _is_numeric(self) -> bool:
         """Whether the differences agree with the derivative under test."""
         return self.numeric is not None and self._is_close(self.numeric, Witness(self.backward, 0.0))
+
+    def _differences_accuse(self) -> bool:
+        """Whether the differences have digits, and are against the derivative under test."""
+        if self.numeric is None or SAFETY * self.numeric.error > UNRESOLVED * abs(self.numeric.derivative):
+            return False
+        return not self._is_numeric()
 
     def _within_differences(self) -> bool:
         """Whether all three columns are the same within the error of the differences."""
