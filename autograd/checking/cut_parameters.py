@@ -139,9 +139,7 @@ def _where(subject: Subject, parameter: Value, order: Sequence[Value]) -> str:
         if changed:
             return _reading(subject, changed, order)
     passing_nothing = [
-        node
-        for node in subject.order
-        if isinstance(node.op, Op) and 0 in node.op.constant_partials and _depends(node, parameter)
+        node for node in subject.order if isinstance(node.op, Op) and "True" in node.op.cuts and _depends(node, parameter)
     ]
     if passing_nothing:
         return f"It is cut at {listed(passing_nothing, subject.path_and_formula)}, whose derivative is 0 everywhere."
