@@ -150,6 +150,8 @@ class _Case:
             return UNCLEAR, CONVENTION
         if self.by_complex and not self.rounding_is_known and self._within_differences():
             return UNCLEAR, NO_DIGITS
+        if not self.by_complex and self.differences.are_coarse():
+            return UNCLEAR, NO_DIGITS
         if self.torn and self._is_numeric():
             return UNCLEAR, CONTRADICTION
         if self.by_complex and self.difference <= self.differences.resolution() and not self._differences_accuse():
