@@ -105,10 +105,6 @@ class Differences:
             return None
         return min((side for side in self.sides() if side), key=lambda side: side.error, default=None)
 
-    def are_coarse(self) -> bool:
-        """Whether x is so small that no h is as small: what f does on the scale of x is not seen."""
-        return 0 < abs(self.x) < min(self.hs(), default=math.inf)
-
     def resolution(self) -> float:
         """The derivative that rounding alone may be, if f changes on the scale of x or of 1."""
         return ROOM * EPSILON * abs(self.at(self.x)) / min(1.0, abs(self.x) or 1.0)

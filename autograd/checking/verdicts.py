@@ -150,12 +150,10 @@ class _Case:
             return UNCLEAR, CONVENTION
         if self.by_complex and not self.rounding_is_known and self._within_differences():
             return UNCLEAR, NO_DIGITS
-        if not self.by_complex and self.differences.are_coarse():
-            return UNCLEAR, NO_DIGITS
         if self.torn and self._is_numeric():
             return UNCLEAR, CONTRADICTION
-        if self.by_complex and self.difference <= self.differences.resolution() and not self._differences_accuse():
-            return UNCLEAR, NO_DIGITS  # inside a row terms may cancel, of which the complex step keeps no more digits
+        if self.difference <= self.differences.resolution() and not (self.by_complex and self._differences_accuse()):
+            return UNCLEAR, NO_DIGITS  # on the scale of x rounding hides as much, from either witness
         return (DIFFERS, "") if self.difference > NEGLIGIBLE else (UNCLEAR, NO_DIGITS)
 
     def _torn(self) -> tuple[str, str]:
