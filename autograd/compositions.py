@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import inf
 from sys import float_info
 from typing import Any, TypeAlias, overload
 
-from autograd.functions import clip, detach, exp, log, maximum, sqrt, unless, when
+from autograd.functions import clip, detach, exp, maximum, sqrt, unless, when
 from autograd.hooks import is_traced
+from autograd.ops import LOG
+from autograd.rules.evaluate import evaluate_ieee
 from autograd.text import described
-from autograd.value import Condition, Operand, Value, as_condition
+from autograd.value import Condition, Operand, Value, apply, as_condition
 
 Side: TypeAlias = Operand | Callable[[], Operand]
 
@@ -88,6 +91,9 @@ def softmax(xs: Iterable[Operand]) -> list[Any]:
     The largest logit is subtracted first: the result is the same, and no exponential overflows. This shift is detached, so that
     the graph differentiates the formula and not the shift.
 
+    A logit -inf, such as a mask, has the probability 0 and takes the derivative 0. If all logits are -inf, or one is inf, no formula
+    says what the probabilities are, and they are nan, as in PyTorch.
+
     Raises:
         ValueError: if there are no logits.
 
@@ -108,21 +114,33 @@ def logsumexp(xs: Iterable[Operand]) -> Any: ...
 def logsumexp(xs: Iterable[Operand]) -> Any:
     r"""The logarithm of a sum of exponentials, :math:`\ln\sum_j e^{x_j}`, without overflow.
 
+    A term -inf, such as a mask, adds nothing and takes the derivative 0. If all terms are -inf, the result is -inf; if one is inf, it is
+    inf. The derivatives with respect to infinite terms are nan then, as in PyTorch.
+
     Raises:
         ValueError: if there are no terms.
 
     >>> logsumexp([1000.0, 1000.0])          # 1000 + ln 2
     1000.6931471805599
+    >>> from math import inf
+    >>> logsumexp([-inf, 0.0]), logsumexp([-inf, -inf]), logsumexp([inf, 0.0])
+    (0.0, -inf, inf)
     """
     xs = list(xs)
-    shift = _largest("logsumexp", xs)
-    return log(total(exp(x - shift) for x in xs)) + shift
+    shift = _largest("logsumexp", xs, instead_of_infinity=0.0)
+    exponentials = total(exp(x - shift) for x in xs)
+    return (
+        apply(LOG, exponentials, fallback=evaluate_ieee) + shift
+    )  # the sum is 0, and its logarithm -inf, if all terms are -inf
 
 
-def _largest(name: str, xs: list[Operand]) -> Any:
+def _largest(name: str, xs: list[Operand], instead_of_infinity: float | None = None) -> Any:
     if not xs:
         raise ValueError(f"{name} needs at least one number, but got an empty list")
-    return detach(maximum(xs))
+    largest = maximum(xs)
+    if instead_of_infinity is not None:
+        largest = where(abs(largest) < inf, largest, instead_of_infinity)
+    return detach(largest)
 
 
 def where(condition: Condition | bool, a: Side, b: Side) -> Any:

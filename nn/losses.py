@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from autograd import Value, is_traced, log, logsumexp, relu, sign, total
+from autograd import Value, is_traced, log, logsumexp, relu, sign, total, when
 from autograd.rules.numbers import number
 from autograd.value import Operand, as_value, data_of
 
@@ -108,7 +108,8 @@ def cross_entropy(probabilities: Outputs, target: Target) -> Value:
 def cross_entropy_logits(logits: Outputs, target: Target) -> Value:
     r""":math:`-\sum_c y_c\ln\mathrm{softmax}(z)_c`, of logits: for a label l it is :math:`\ln\sum_j e^{z_j} - z_l`.
 
-    It is finite for logits of any size, and its derivative with respect to the logits is :math:`p - y` (S4.45).
+    It is finite for logits of any size, and its derivative with respect to the logits is :math:`p - y` (S4.45). A class with
+    :math:`y_c = 0` does not count, so its logit may be -inf.
 
     Raises:
         ValueError: if the target does not fit the logits.
@@ -118,7 +119,7 @@ def cross_entropy_logits(logits: Outputs, target: Target) -> Value:
     """
     pairs = _pairs("cross_entropy_logits", logits, target, classes=True)
     log_sum = logsumexp([z for z, _ in pairs])
-    terms = [log_sum - z if _is_number(y, 1) else y * (log_sum - z) for z, y in pairs if not _is_number(y, 0)]
+    terms = [log_sum - z if _is_number(y, 1) else _weighted(y, log_sum - z) for z, y in pairs if not _is_number(y, 0)]
     return as_value(total(terms))
 
 
@@ -161,6 +162,11 @@ def _pairs(name: str, outputs: Outputs, target: Target, classes: bool = False) -
     if len(targets) != len(outputs):
         raise ValueError(f"{name} needs one target for each output, but got {len(outputs)} outputs and {len(targets)} targets")
     return list(zip(outputs, targets, strict=True))
+
+
+def _weighted(y: Any, loss: Value) -> Any:
+    """``y * loss``; but a target that is 0, and known only when the program runs, weighs an infinite loss 0 too."""
+    return when(y, loss) if isinstance(y, Value) else y * loss
 
 
 def _index(label: Any) -> int:

@@ -349,7 +349,7 @@ LOSSES: dict[str, tuple[Callable[[Array, Array], Array], Callable[[Array, Array]
         lambda y, t: -t / _where_wanted(y, t),  # S4.31 with its indicator, S4.35
     ),
     "cross_entropy_logits": (
-        lambda y, t: -(t * _log_softmax(y)).sum(axis=1),
+        lambda y, t: -np.where(t == 0, 0, t * _log_softmax(y)).sum(axis=1),
         lambda y, t: t.sum(axis=1, keepdims=True) * _softmax(y) - t,  # S4.45, S4.86, whose rows of t sum to 1
     ),
     "hinge": (
