@@ -328,12 +328,14 @@ def test_threads_are_careful_too(executor, monkeypatch):
 @pytest.mark.parametrize("name", [*ufuncs.UFUNCS, "power"])
 def test_numpy_notes_what_becomes_infinite_or_nan(name):
     """On it rests that fast code is trusted."""
-    for number, exponent, size in itertools.product(EXTREME, (-1.0, 0.5, 3.0) if name == "power" else (1.0,), (1, 8, 33)):
+    function = np.power if name == "power" else ufuncs.UFUNCS[name]
+    seconds = (-1.0, 0.5, 3.0, 0.0, 1e300) if function.nin == 2 else (1.0,)
+    for number, second, size in itertools.product(EXTREME, seconds, (1, 8, 33)):
         x, fast = np.full(size, 0.5), arithmetic.Fast()
         x[0] = number
         with fast.flags():
-            found = np.power(x, exponent) if name == "power" else ufuncs.UFUNCS[name](x)
-        assert fast.doubt or math.isfinite(found[0]), number
+            found = function(*[x, second][: function.nin])
+        assert fast.doubt or math.isfinite(found[0]), (number, second)
 
 
 @pytest.mark.parametrize("executor", EXECUTORS[2:])
@@ -348,6 +350,13 @@ def test_native_code_notes_what_becomes_infinite_or_nan(executor, lanes):
             x[0] = number
             found, raised = Native(tape, lanes=lanes).bind(x)._batch.fast.outputs(np.zeros(0))
             assert raised or np.isfinite(found).all(), (op, number)
+    for op in (OPS[name] for name in ("hypot", "atan2", "mod", "floordiv", "logaddexp", "power")):
+        tape = Tape(0, 2, (), (Instruction(op, 0, 1),), (2,), 0)
+        for numbers in itertools.product(EXTREME, EXTREME):
+            x = np.full((lanes, 2), 0.5)
+            x[0] = numbers
+            found, raised = Native(tape, lanes=lanes).bind(x)._batch.fast.outputs(np.zeros(0))
+            assert raised or np.isfinite(found).all(), (op, numbers)
 
 
 EXTREME = [0.0, -0.0, 0.5, 1.0, -1.0, 1.5, -2.0, 20.0, 300.0, -300.0, 709.0, 710.0, -710.0, 1e5, -1e5, 1e300, -1e300]
