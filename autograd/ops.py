@@ -68,7 +68,7 @@ UNLESS     = Op("unless",     "0 if x == 1 else (1 - x) * y", ("-y", "unless(x, 
 JUMPS = "the value jumps, and the derivative is that between the jumps"
 APART = "Keep the divisor away from 0."
 
-FLOOR    = Op("floor",    "floor(x)", ("0",), kinks={"x - rint(x)": JUMPS}, latex=r"\left\lfloor{x}\right\rfloor")
+FLOOR    = Op("floor",    "floor(x)", ("0",), kinks={"x - rint(x)": JUMPS}, latex=r"\left\lfloor {x}\right\rfloor")
 RINT     = Op("rint",     "rint(x)",  ("0",), kinks={"2 * (x - floor(x)) - 1": JUMPS})
 FLOORDIV = Op("floordiv", "rint((x - fmod(x, y)) / y) - step(-fmod(x, y) * sign(y))",             ("0", "0"), symbol="//",
               domain="y != 0", remedy=APART, kinks={"x - y * rint(x / y)": JUMPS}, samples=((-3.0, 3.0), (0.2, 3.0)))

@@ -74,7 +74,7 @@ def test_functions_written_out_at_the_edges(lanes):
 
 
 def test_without_vector_functions_lanes_go_one_by_one(monkeypatch):
-    monkeypatch.setattr(formula, "vector_function", lambda name, lanes: None)
+    monkeypatch.setattr(formula, "vector_function", lambda name, lanes, operands: None)
     fresh = jit.Library()
     monkeypatch.setattr(machine, "library", lambda: fresh)
     tape, theta = network("sigmoid")
