@@ -25,6 +25,7 @@ from autograd.rules.op import FLOATS, CallTable, Op
 
 NORMAL = 2.0**-1022  # below it, floats have fewer digits
 SHORTEST = NORMAL * 2.0**-30  # a step below has too few digits itself
+BESIDE = -34  # as a power of 2, the longest step that is tiny beside x
 CONVERGED = 1e-6  # of a derivative: two complex steps that differ by more tell nothing
 RESIDUE = 1e-50  # what tiny steps give in place of a derivative 0 where a function is not analytic, as x ** 1.5 at 0
 
@@ -190,13 +191,14 @@ def complex_step(f: Callable[[Analytic], Any], x: float) -> Witness | None:
             error *= 0  # no step, however long, changes anything
     except Exception:
         pass  # f may do whatever it likes with numbers that it was not written for
-    return Witness(0.0, error) if error < math.inf else None
+    too_small = 0 < abs(x) * 2.0**BESIDE <= SHORTEST  # to have steps beside it: longer ones may pass over what f does there
+    return Witness(0.0, error) if error < math.inf and not too_small else None
 
 
 def _steps(x: float) -> list[tuple[float, float]]:
     """Pairs of steps, the tiniest first: beside x, then beside 1 or a larger x, then of length 1."""
     size, unit = min(abs(x) or 2.0**-300, 1.0), max(abs(x), 1.0)
-    pairs = [(size, -100, -108), (size, -30, -34), (unit, -40, -42), (1.0, 0, -1.4)]
+    pairs = [(size, -100, -108), (size, -30, BESIDE), (unit, -40, -42), (1.0, 0, -1.4)]
     steps = [(length * 2.0**long, length * 2.0**short) for length, long, short in pairs]
     return [(long, short) for long, short in steps if short > SHORTEST]
 
