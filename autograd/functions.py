@@ -234,6 +234,18 @@ def tanh(x: T) -> T:
     return apply(ops.TANH, x)
 
 
+def sinc(x: T) -> T:
+    r""":math:`\sin(\pi x)/(\pi x)`, and 1 at 0, as in NumPy; its derivative is :math:`(\cos(\pi x) - \mathrm{sinc}\,x)/x`, and 0 at 0.
+
+    Derivatives up to the eighth are accurate at 0 and near it too. At inf and -inf the value is nan, since the sine is.
+
+    >>> y = sinc(Value(0.5))
+    >>> print(f"{sinc(0.5):.4f} and {y.data:.4f}, derivative {y.partials[0]:.4f}; at 0 {sinc(Value(0.0)).partials[0]}")
+    0.6366 and 0.6366, derivative -1.2732; at 0 0.0
+    """
+    return apply(ops.SINC, x)
+
+
 def asinh(x: T) -> T:
     r"""The inverse hyperbolic sine; its derivative is :math:`1/\sqrt{1 + x^2}`.
 

@@ -133,6 +133,17 @@ SINH = Op("sinh", "sinh(x)", ("cosh(x)",),                      latex=r"\sinh")
 COSH = Op("cosh", "cosh(x)", ("sinh(x)",),                      latex=r"\cosh")
 TANH = Op("tanh", "tanh(x)", ("(1 + out) * (1 - out)",),        latex=r"\tanh")   # 1 - out * out would round once more
 
+# NumPy's sinc. Its slope (cos(pi * x) - sinc(x)) / x cancels near 0, and at 0 it is nan. Where 2 |x| < 1 the value is the series at 0
+# to x**24, and the slope to x**23, which are right to rounding; docs/accuracy.md says how right the derivatives of the slope are.
+
+def sinc_series(n: int, terms: int) -> str:
+    """1 - z**2 / (2 * (2 + n)) * (1 - z**2 / (4 * (4 + n)) * (...)) with z = pi * x: sin(z) / z if n is 1, and if n is 3 its slope over -z / 3."""
+    return "".join(f"(1 - (pi * x) ** 2 / {2 * k * (2 * k + n)} * " for k in range(1, terms)) + "1" + ")" * (terms - 1)
+
+SINC = Op("sinc", f"{sinc_series(1, terms=13)} if 4 * x * x < 1 else sin(pi * x) / (pi * x)",
+          (f"when(less(4 * x * x, 1), -(pi ** 2) * x / 3 * {sinc_series(3, terms=12)}) + unless(less(4 * x * x, 1), (cos(pi * x) - out) / x)",),
+          latex=r"\operatorname{sinc}")
+
 ASINH = Op("asinh", "asinh(x)", ("1 / hypot(1, x)",))
 ACOSH = Op("acosh", "acosh(x)", ("1 / sqrt(x - 1) / sqrt(x + 1)",)  , samples=((1.05, 5.0),), domain="x >= 1",
            remedy="Rounding can push a hyperbolic cosine below 1: take the maximum with 1 first.")

@@ -188,6 +188,7 @@ class Value(Micrograd, NumpyNames):
     def acos(self) -> Value: return apply1(ops.ACOS, self)
     def atan(self) -> Value: return apply1(ops.ATAN, self)
     def atan2(self, x: Operand) -> Value: return apply2(ops.ATAN2, self, as_value(x))
+    def sinc(self) -> Value: return apply1(ops.SINC, self)
     def sinh(self) -> Value: return apply1(ops.SINH, self)
     def cosh(self) -> Value: return apply1(ops.COSH, self)
     def tanh(self) -> Value: return apply1(ops.TANH, self)

@@ -72,6 +72,11 @@ def cube_root(x):
     return mp.sign(x) * mp.cbrt(abs(x))
 
 
+def sinc_slope(x):  # near 0, where the difference cancels, the spherical Bessel function -pi j1(pi x)
+    bessel = -(mp.pi**2) * x / 3 * mp.hyp0f1(mpf("2.5"), -((mp.pi * min(abs(x), 1) / 2) ** 2))
+    return bessel if abs(x) < 1 else (mp.cospi(x) - mp.sincpi(x)) / x
+
+
 def quotient(x, y):
     return mp.floor(x / y)
 
@@ -135,6 +140,7 @@ WITNESSES = {
     "sinh":       (mp.sinh, mp.cosh),
     "cosh":       (mp.cosh, mp.sinh),
     "tanh":       (mp.tanh, lambda x: mp.sech(x) ** 2),
+    "sinc":       (mp.sincpi, sinc_slope),
     "asinh":      (mp.asinh, lambda x: 1 / mp.sqrt(1 + x**2)),
     "acosh":      (mp.acosh, lambda x: 1 / mp.sqrt((x - 1) * (x + 1))),
     "atanh":      (mp.atanh, lambda x: 1 / (1 - x**2)),
@@ -256,6 +262,7 @@ EXPONENT = "{} is rounded, and the larger an exponent is, the more that costs"
 UNDERFLOW = "{} may underflow although the result does not"
 OVERFLOW = "{} may underflow or overflow although the result does not"
 SATURATED = "1 - out keeps only the digits that the rounding of out left"
+TURNS = "π x is rounded, and the larger it is, the more that costs"
 LENGTH = "the length r = hypot(x, y) may overflow or have few digits, below tiny, although the result has all"
 PART = "{} / r + tiny / r"
 GATE = "z, the operand of the sigmoid, is rounded, and the larger it is, the more that costs"
@@ -293,6 +300,8 @@ WEAK = {
     ("gelu_tanh", 0): Weak(lambda x: abs(x) * (gate(x) + TINY), "|gelu_tanh(x)| (1 + |z|) + |x| tiny", GATE),
     ("gelu_tanh", 1): Weak(lambda x: gate(x) * (1 + abs(x) * logistic(-gelu_inner(x)) * gelu_inner_slope(x)) + (1 + abs(x) ** 3) * TINY,
                            "sigmoid(z) (1 + |z|) (1 + |x z'| sigmoid(-z)) + (1 + |x|³) tiny", CANCEL.format("x = -0.753") + "; " + GATE),
+    ("sinc", 0):     Weak(lambda x: 1 + overflow(mp.pi * x), "1", TURNS),
+    ("sinc", 1):     Weak(lambda x: mp.pi * min(abs(x), 1) + overflow(mp.pi * x), "π min(|x|, 1)", TURNS),
     ("tanh", 1):     Weak(const(1), "1", SATURATED),
     ("erf", 1):      Weak(lambda x: (1 + x * x) * E(-x * x), "(1 + x²) exp(-x²)", EXPONENT.format("-x²")),
     ("erfc", 1):     Weak(lambda x: (1 + x * x) * E(-x * x), "(1 + x²) exp(-x²)", EXPONENT.format("-x²")),

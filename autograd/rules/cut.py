@@ -107,7 +107,13 @@ class _Reading:
         return False
 
     def _holds(self, test: ast.expr) -> Condition:
-        """A comparison; if it reads numbers alone, whether it holds."""
+        """A comparison; if it reads numbers alone, whether it holds. ``less(x, y) == 1`` is ``x < y``, and with 0 it is ``not x < y``."""
+        match test:
+            case ast.Compare(ast.Call(ast.Name(id=name), arguments), [ast.Eq()], [ast.Constant(value=0 | 1 as value)]):
+                if name in self._rows and self._rows[name].is_comparison:
+                    row = self._rows[name]
+                    choice = _Substitute(row.operands, arguments).visit(ast.parse(row.value, mode="eval").body)
+                    return choice.test if value else _not(choice.test)
         known = {} if self._c is None else {"c": self._c}
         if any(isinstance(part, ast.Name) and part.id not in known for part in ast.walk(test)):
             return test
@@ -136,7 +142,13 @@ def _both(a: Condition, b: Condition) -> Condition:
         return a is not False and b is not False and (b if a is True else a)
     if ast.unparse(a) == ast.unparse(b):
         return a
+    if _is_negation(a, b) or _is_negation(b, a):
+        return False  # the two sides of one choice
     return ast.BoolOp(ast.And(), [a, b])
+
+
+def _is_negation(a: ast.expr, b: ast.expr) -> bool:
+    return ast.unparse(ast.UnaryOp(ast.Not(), a)) == ast.unparse(b)
 
 
 def _not(a: Condition) -> Condition:

@@ -114,6 +114,14 @@ def test_a_partial_that_only_rounds_to_0_is_not_cut():
     assert Value(1000.0).tanh().cuts == (False,)
 
 
+def test_the_two_sides_of_a_choice_are_never_both_cut(own):
+    blend = own(
+        "blend", "x * y", ("when(less(x, y), y) + unless(less(x, y), y)", "when(equal(x, 0), 0) + unless(equal(x, 0), x)")
+    )
+    assert blend.cuts == ("", "x == 0")
+    assert ops.SINC.cuts == ("",)
+
+
 def test_conditions_are_read_when_they_are_asked_for():
     """Importing does not pay: no row has its conditions until its kernel is compiled."""
     code = "import autograd; print(any('cuts' in vars(op) for op in autograd.OPS.values()))"

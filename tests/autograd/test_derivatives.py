@@ -193,6 +193,35 @@ def test_four_derivatives_against_mpmath(name):
     assert derivatives(recorded, at, 4) == pytest.approx(expected, rel=1e-11, abs=1e-12)  # hundreds of roundings
 
 
+def nth_of_sinc(n, x):
+    """The nth derivative of the integral of cos(pi x t) for t from 0 to 1, by its series; beyond 1, by Leibniz's rule."""
+
+    def wave(k, x):  # the kth derivative of sin(pi x)
+        return (-1) ** (k // 2) * mpmath.pi**k * (mpmath.cospi(x) if k % 2 else mpmath.sinpi(x))
+
+    if abs(x) <= 1:
+        powers = range(n + n % 2, 80, 2)  # of t in the series of cos(pi x t), those that n derivatives leave
+        return sum(wave(m + 1, 0) * x ** (m - n) / ((m + 1) * mpmath.factorial(m - n)) for m in powers) / mpmath.pi
+    poles = [(-1) ** k * mpmath.factorial(k) / x ** (k + 1) for k in range(n + 1)]
+    return sum(mpmath.binomial(n, k) * wave(n - k, x) * poles[k] for k in range(n + 1)) / mpmath.pi
+
+
+NEAR_HALF = [math.nextafter(0.5, 0), 0.5, math.nextafter(0.5, 1), 0.51]
+
+
+@pytest.mark.parametrize("x", [0.0, 5e-324, 1e-155, 1e-20, 1e-8, 1e-3, 0.25, 0.49, *NEAR_HALF, 1.0, 1.43, 3.0, 1e3, 1e8, 1e155])
+def test_eight_derivatives_of_sinc_at_0_near_it_and_far_away(x):
+    allowed = [5e-15] * 5 + [5e-14, 2e-13, 6e-13, 2e-12]  # relative to the largest that a derivative is
+    orders = 8 if x in (0.0, 0.49, 0.5) else 4
+    for at in (x, -x):
+        with mpmath.workdps(50):
+            expected = [nth_of_sinc(n, mpmath.mpf(at)) for n in range(orders + 1)]
+        for n, (got, want) in enumerate(zip(derivatives(autograd.sinc, at, orders), expected, strict=True)):
+            assert abs(got - want) <= allowed[n] * math.pi**n / (n + 1)
+            if 0 < x < 1e-3 and n % 2:  # an odd one is small where x is small
+                assert abs(got - want) <= 1e-14 * abs(want) + 5e-323
+
+
 def test_mixed_second_partials_of_a_power():
     x, y = Value(1.7), Value(2.3)
     dx, dy = grad(x**y, [x, y], create_graph=True)

@@ -31,6 +31,7 @@ ELEMENTARY = {
     "step": lambda x: float(x > 0), "heaviside": lambda x: ((x > 0) - (x < 0) + 1) / 2,
     "leaky_relu": lambda x: max(x, 0.0) + 0.01 * min(x, 0.0),
     "log2": math.log2, "log10": math.log10, "asinh": math.asinh, "acosh": math.acosh, "atanh": math.atanh,
+    "sinc": lambda x: math.sin(math.pi * x) / (math.pi * x) if x else 1.0,
     "exp2": lambda x: 2.0**x, "floor": lambda x: float(math.floor(x)), "rint": lambda x: float(round(x)),
 }  # fmt: skip
 DEFINED = {

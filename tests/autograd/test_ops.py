@@ -73,6 +73,7 @@ SIDES = [(sp.Symbol("x", positive=True), HALF), (sp.Symbol("x", negative=True), 
 POSITIVE, NEGATIVE = SIDES
 ABOVE, BELOW, WHOLE = sp.Symbol("y", positive=True), sp.Symbol("y", negative=True), sp.Symbol("n", integer=True)
 ABOVE_ONE = (1 + sp.Symbol("x", positive=True), 1 + HALF)
+BEYOND_HALF = [(HALF + POSITIVE[0], 1), (NEGATIVE[0] - HALF, -1)]
 LINE = [(side,) for side in SIDES]
 PLANE = [
     *[(POSITIVE, y) for y in [(ABOVE, 2 * THIRD), (ABOVE, THIRD), (BELOW, -HALF)]],
@@ -95,11 +96,13 @@ WHOLE_PARTS = {
 def regions_of(op):
     if op is ops.ACOSH:
         return [(ABOVE_ONE,)]
+    if op is ops.SINC:  # nearer to 0 its slope is a part of a series: see the next test
+        return [(side,) for side in BEYOND_HALF]
     return LINE if op.arity == 1 else PLANE + WHOLE_EXPONENTS if op.name in POWERS else PLANE
 
 
-# Remainders are proved between two jumps, and all others are like it; what calls ``bounded``, up to 40, where all else has vanished.
-NARROW = {*DIVISIONS, "bounded", "erf", "erfc", "gelu", "gelu_tanh"}
+# Remainders are proved between two jumps, and all others are like it; sinc on either side of 1/2; what calls ``bounded``, up to 40, where all else has vanished.
+NARROW = {*DIVISIONS, "sinc", "bounded", "erf", "erfc", "gelu", "gelu_tanh"}
 
 
 class Point(dict):
@@ -180,6 +183,16 @@ def unproved(op):
 @each([op for op in [*ROWS, *FAMILIES] if op is not ops.DETACH])
 def test_sympy_proves_every_partial(op):
     assert unproved(op) == []
+
+
+def test_sinc_near_0_and_its_slope_are_the_beginnings_of_their_series():
+    x = sp.Symbol("x", positive=True)
+    point = Point({x: THIRD})
+    point.is_narrow = True
+    series = sum((-1) ** k * (sp.pi * x) ** (2 * k) / sp.factorial(2 * k + 1) for k in range(13))
+    out = expression(ops.SINC.value, {"x": x}, point)
+    assert sp.expand(out - series) == 0
+    assert sp.expand(expression(ops.SINC.partials[0], {"x": x, "out": out}, point) - sp.diff(series, x)) == 0
 
 
 def test_detach_alone_is_not_the_derivative():
@@ -320,6 +333,13 @@ SPECIAL = [
     ("asin",      (INF,),          (NAN, NAN)),
     ("atan",      (INF,),          (math.pi / 2, 0)),
     ("atan",      (-INF,),         (-math.pi / 2, 0)),
+    ("sinc",      (0.0,),          (1, 0.0)),
+    ("sinc",      (-0.0,),         (1, 0.0)),
+    ("sinc",      (TINY,),         (1, -3 * TINY)),
+    ("sinc",      (1.0,),          (math.sin(math.pi) / math.pi, -1)),  # the sine of the float next to π, as in NumPy
+    ("sinc",      (-1.0,),         (math.sin(math.pi) / math.pi, 1)),
+    ("sinc",      (INF,),          (NAN, NAN)),
+    ("sinc",      (-INF,),         (NAN, NAN)),
     ("sinh",      (1000.0,),       (INF, INF)),
     ("sinh",      (-1000.0,),      (-INF, INF)),
     ("cosh",      (1000.0,),       (INF, INF)),

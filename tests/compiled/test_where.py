@@ -97,6 +97,10 @@ GUARDED = {
                          lambda x: 2 * x if x < 1 else 0.5 / math.sqrt(x - 1) if x > 1 else math.inf),
     "quotient": (lambda x: where(equal(x, 0), 1.0, autograd.sin(x) / x), lambda x: math.sin(x) / x if x else 1.0,
                  lambda x: (math.cos(x) - math.sin(x) / x) / x if x else 0.0),
+    "the slope of sinc": (lambda x: grad(autograd.sinc(x / 2), [x], create_graph=True)[0],
+                          lambda x: (math.cos(math.pi * x / 2) - autograd.sinc(x / 2)) / x if x else 0.0,
+                          lambda x: -((math.pi / 2) ** 2) * autograd.sinc(x / 2)
+                          - 2 * (math.cos(math.pi * x / 2) - autograd.sinc(x / 2)) / x**2 if x else -((math.pi / 2) ** 2) / 3),
     "clipped": (lambda x: where(~((x >= -1) & (x <= 1)), 0.0, autograd.asin(x / 2)), lambda x: math.asin(x / 2) if abs(x) <= 1 else 0.0,
                 lambda x: 1 / math.sqrt(4 - x * x) if abs(x) <= 1 else 0.0),
     "overflow": (lambda x: where(x < 2, autograd.exp(x), autograd.exp(400 * x) - autograd.exp(400 * x)),
