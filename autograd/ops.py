@@ -77,16 +77,22 @@ MOD      = Op("mod",      "fmod(x, y) + y if fmod(x, y) * sign(y) < 0 else fmod(
 
 # Powers. If the exponent is a number c, the row is POW, which needs no log of x. At x = y = 0 the power is 1 and both
 # derivatives are 0. A negative base has powers for whole exponents only, so its derivative with respect to the exponent is nan.
+# At base 0 derivatives are limits from the right; beyond the second, those of the derivative with respect to the exponent are 0.
+# (Where a text says x for 0, that 0 has a derivative with respect to the other operand, and is not cut.)
 # (docs/accuracy.md says how rounding affects second derivatives at y = 0 with a tiny x, and whole exponents beyond 2**53.)
 
 REAL = "A negative base has only whole powers, and 0 has none below 0."
 BASE = ((0.1, 5.0), (-3.0, 3.0))
 
+# The second derivative with respect to x and y. The root is 1, but nan for a negative base.
+MIXED = "sqrt(1 - 2 * step(-x)) * vanish(x ** (y - 1), 1 + vanish(y, log(x)))"
+
+VANISH   = Op("vanish",   "x if x == 0 else x * y",            ("y", "x"))  # the product, but 0 times inf is 0
 POW      = Op("pow",      "x ** c",                            ("c * x ** (c - 1) if c != 0 else 0",), symbol="**{c}", default=2,
               domain="x > 0 or x == 0 and c >= 0 or x < 0 and whole(c)", remedy=REAL, samples=((0.1, 5.0),))
-POWER_DY = Op("power_dy", "0 if x == 0 else x ** y * log(x)",  ("y * power_dy(x, y - 1) + x ** (y - 1)", "power_dy(x, y) * log(x)"),
+POWER_DY = Op("power_dy", "x if x == 0 else x ** y * log(x)",  (MIXED, "when(abs(sign(x)), power_dy(x, y) * log(x))"),
               domain="x > 0 or x == 0 and y >= 0",                       remedy=REAL, samples=BASE, convention="x == 0")
-POWER_DX = Op("power_dx", "0 if y == 0 else y * x ** (y - 1)", ("y * power_dx(x, y - 1)", "x ** (y - 1) + y * power_dy(x, y - 1)"),
+POWER_DX = Op("power_dx", "0 if abs(x) + abs(y) == 0 else y if y == 0 else y * x ** (y - 1)", ("when(sign(abs(x) + abs(y)), y * power_dx(x, y - 1))", MIXED),
               domain="x > 0 or x == 0 and y >= 1 or x < 0 and whole(y)", remedy=REAL, samples=BASE, convention="x == 0")
 POWER    = Op("power",    "x ** y",                            ("power_dx(x, y)", "power_dy(x, y)"), symbol="**",
               domain="x > 0 or x == 0 and y >= 0 or x < 0 and whole(y)", remedy=REAL, samples=BASE, convention="x == 0")

@@ -18,6 +18,7 @@ from autograd.micrograd import Closure, Micrograd, closure_of, step_back
 from autograd.numpy_names import NumpyNames, one_at_a_time
 from autograd.rules.cut import CUT
 from autograd.rules.evaluate import evaluate
+from autograd.rules.exact_powers import base_of_power
 from autograd.rules.numbers import Number, number
 from autograd.rules.op import Op
 from autograd.scopes import Scope, current_scope
@@ -143,7 +144,7 @@ class Value(Micrograd, NumpyNames):
     def __rmod__(self, other: Operand) -> Value: return apply2(ops.MOD, other, self)
     def __divmod__(self, other: Operand) -> tuple[Value, Value]: return self // other, self % other
     def __rdivmod__(self, other: Operand) -> tuple[Value, Value]: return other // self, other % self
-    def __rpow__(self, other: Operand) -> Value: return apply2(ops.POWER, other, self)
+    def __rpow__(self, other: Operand) -> Value: return apply2(ops.POWER, base_of_power(other), self)
     def __neg__(self) -> Value: return apply1(ops.NEG, self)
     def __pos__(self) -> Value: return self
     def __abs__(self) -> Value: return apply1(ops.ABS, self)

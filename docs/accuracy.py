@@ -58,6 +58,12 @@ becomes even. An int or a Fraction as base gives the exact result there.
 the second to the fourth is at most 5e-15, at 0 and near it too. From the fifth on it grows near |x| = 1/2, to 2e-12 in the eighth.
 Nothing is promised beyond the eighth, because where |x| < 1/2 the slope is a series of 12 terms.
 
+**At the ends of domains** derivatives of any order are the limits from inside, inf included, or nan where terms of the limit have
+two signs. The tests hold up to the fourth derivative: `x ** c` and `x ** y` at base 0, `asin` and `acos` at -1 and 1, `acosh` at 1, `sqrt`
+and `cbrt` at 0. nan or a convention remain where the limit depends on the way: the second derivatives of `hypot` and those of `atan2` at
+the origin; mixed third derivatives of `x ** y` at base 0, of which those of the derivative with respect to y are taken to be 0; and the
+derivatives of `x ** x` at 0, where both first ones are 0 by convention.
+
 ## Every row
 
 The worst error found, in ulp, and where. 0 means that every result was the true one. A star leads to the next section.

@@ -38,8 +38,8 @@ LEFT_OUT = {
     "bounded": (lambda x: abs(x) > 40,),
     "when": (never, lambda x, y: x == 0),
     "unless": (never, lambda x, y: x == 1),
-    "power": (lambda x, y: y == 0, lambda x, y: x == 0),
-    "power_dx": (lambda x, y: y == 1, never),
+    "power": (lambda x, y: x == y == 0, never),
+    "power_dx": (lambda x, y: x == 0 and y in (0, 1), never),
     "power_dy": (never, lambda x, y: x == 0),
 }
 LEFT_OUT_MEMBERS = {("pow", 0): (always,), ("leaky_relu", 0): (lambda x: x <= 0,), ("elu", 0): (lambda x: x <= 0,)}

@@ -15,7 +15,7 @@ from autograd import OPS
 from autograd.rules.evaluate import evaluate
 
 # Parts of partials, which are rows so that they can be differentiated too.
-HELPERS = {*["exceeds", "power_dx", "power_dy", "hypot_dx", "asin_dx", "bounded", "gelu_inner"]}
+HELPERS = {*["exceeds", "vanish", "power_dx", "power_dy", "hypot_dx", "asin_dx", "bounded", "gelu_inner"]}
 POWERS = {"power", "power_dx", "power_dy"}
 DIVISIONS = {"mod", "floordiv"}
 CONSTANTS = {
@@ -116,6 +116,7 @@ WITNESSES = {
     "mod":        (lambda x, y: x - y * quotient(x, y), const(1), lambda x, y: -quotient(x, y)),
     "pow":        (lambda x, c: x**c, lambda x, c: c * x ** (c - 1) if c else mpf(0)),
     "power":      (lambda x, y: x**y, lambda x, y: y * x ** (y - 1), lambda x, y: x**y * ln(x)),
+    "vanish":     (lambda x, y: x * y, lambda x, y: y, lambda x, y: x),
     "power_dx":   (lambda x, y: y * x ** (y - 1), lambda x, y: y * (y - 1) * x ** (y - 2), lambda x, y: x ** (y - 1) * (1 + y * ln(x))),
     "power_dy":   (lambda x, y: x**y * ln(x), lambda x, y: x ** (y - 1) * (1 + y * ln(x)), lambda x, y: x**y * ln(x) ** 2),
     "exp":        (E, E),

@@ -1,14 +1,15 @@
 """Evaluating a row at any numbers: exact and mixed ones, those that overflow, and those at the edges of the domain."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from autograd.errors import DomainError, ExactPowerError, PoleError
 from autograd.rules.cut import CUT
 from autograd.rules.numbers import Guest, Number, is_finite, number
-from autograd.rules.op import Op
+from autograd.rules.op import EXACT, Op
 
 
 def evaluate(op: Op, *operands: Number, labels: Sequence[str] = ()) -> tuple[Any, ...]:
@@ -16,7 +17,8 @@ def evaluate(op: Op, *operands: Number, labels: Sequence[str] = ()) -> tuple[Any
 
     Kinds of numbers mix as in Python: beside a float all become floats, beside a Fraction all become Fractions. If the
     arithmetic fails, there are two cases. If the operands are finite and outside the row's domain, that is an error. Else the
-    row is evaluated again by the rules of IEEE 754: ``exp(1000)`` is inf, and so is the derivative of ``sqrt`` at 0.
+    row is evaluated again by the rules of IEEE 754: ``exp(1000)`` is inf, and so is the derivative of ``sqrt`` at 0. What is exact
+    stays exact.
 
     Args:
         op: the row.
@@ -53,7 +55,7 @@ def evaluate(op: Op, *operands: Number, labels: Sequence[str] = ()) -> tuple[Any
         pole = isinstance(error, ZeroDivisionError)
     if all(map(is_finite, data)) and not op.defined(*data):
         raise _domain_error(op, data, labels, PoleError if pole or _is_pole(op, data) else DomainError)
-    return _ieee(op, data)
+    return _ieee(op, data) if float in kinds else _exact_where_possible(op, data)
 
 
 def evaluate_ieee(op: Op, *operands: Number, labels: Sequence[str] = ()) -> tuple[Any, ...]:
@@ -71,6 +73,27 @@ def evaluate_ieee(op: Op, *operands: Number, labels: Sequence[str] = ()) -> tupl
 
 def _ieee(op: Op, data: Sequence[Number]) -> tuple[float, ...]:
     return floats(op.ieee(*_floats(op, data)))
+
+
+def _exact_where_possible(op: Op, data: Sequence[Number]) -> tuple[Any, ...]:
+    """For exact numbers at which a formula fails: a power of -1/3 is a Fraction, although its derivative with the log of -1/3 is nan."""
+    results: list[Any] = []
+    for compute, rounded in zip(_separately(op), _ieee(op, data), strict=True):
+        try:
+            result = compute(*data, *results[:1])
+        except (ArithmeticError, ValueError):
+            result = rounded
+        exact = rounded is not CUT and isinstance(result, int | Fraction)
+        results.append(
+            Fraction(result) if exact and any(isinstance(x, Fraction) for x in data) else result if exact else rounded
+        )
+    return tuple(results)
+
+
+@lru_cache(maxsize=1024)
+def _separately(op: Op) -> tuple[Callable[..., Any], ...]:
+    """The value and the partials as functions of exact numbers, each on its own."""
+    return op.compile_value(EXACT), *(op.compile_partial(EXACT, index) for index in range(op.arity))
 
 
 def floats(results: Sequence[Number]) -> tuple[float, ...]:

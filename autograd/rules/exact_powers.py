@@ -1,6 +1,8 @@
 """The size of exact numbers, which Python does not bound; and powers, the one operation that makes a huge number at once."""
 
+import sys
 from fractions import Fraction
+from types import CodeType
 from typing import Any
 
 from autograd.errors import ExactPowerError
@@ -25,6 +27,24 @@ def power(x: Number, y: Number) -> Any:
             f"{MAX_POWER_DIGITS} digits; take a smaller exponent, or a float for x, whose powers are rounded"
         )
     return x**y
+
+
+_FRACTIONS_POWER: CodeType = Fraction.__pow__.__code__
+
+
+def base_of_power(base: Any) -> Any:
+    """The base of a power whose exponent was asked to compute it, as ``__rpow__``; call it from there.
+
+    Before Python 3.13 a Fraction makes a float of itself first. Then the method of Fraction that did so still holds it.
+
+    >>> class Exponent:
+    ...     def __rpow__(self, base):
+    ...         return base_of_power(base)
+    >>> Fraction(1, 3) ** Exponent(), 0.5 ** Exponent()
+    (Fraction(1, 3), 0.5)
+    """
+    caller = sys._getframe(2) if type(base) is float and sys.version_info < (3, 13) else None
+    return caller.f_locals["a"] if caller and caller.f_code is _FRACTIONS_POWER else base
 
 
 def bits(number: object) -> int:

@@ -211,9 +211,11 @@ def _substituted(tree: ast.expr, formulas: Mapping[str, Formula]) -> Formula:
             if bracket := _bracket(OPS[name], written):
                 return bracket
             match _parsed(OPS[name].value):
-                case ast.IfExp(test=ast.Compare(ops=[ast.Eq()]), orelse=general):  # a formula everywhere but at one point
-                    return _substituted(general, dict(zip(OPS[name].operands, written, strict=True)))
+                case ast.IfExp(test=ast.Compare(ops=[ast.Eq()])) as formula:  # everywhere but at some points
+                    return _substituted(formula, dict(zip(OPS[name].operands, written, strict=True)))
             return Call(name, tuple(written))
+        case ast.IfExp(test=ast.Compare(ops=[ast.Eq()]), orelse=general):
+            return _substituted(general, formulas)
     raise TypeError(f"a value with a choice is written by its name, not as {ast.unparse(tree)!r}")
 
 

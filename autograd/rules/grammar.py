@@ -169,7 +169,8 @@ class Calls(ast.NodeTransformer):
         return _call(OPERATORS[type(node.op)], self.visit(node.left), self.visit(node.right))
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
-        return _call(OPERATORS[type(node.op)], self.visit(node.operand))
+        operand = self.visit(node.operand)
+        return ast.UnaryOp(node.op, operand) if isinstance(node.op, ast.Not) else _call("neg", operand)
 
 
 class Conditions(Calls):

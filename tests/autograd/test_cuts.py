@@ -40,9 +40,9 @@ CONDITIONS = {
     "bounded": ("40 - abs(x) < 0",),
     "when": ("", "x == 0"),
     "unless": ("", "x == 1"),
-    "power": ("y == 0", "x == 0"),
-    "power_dx": ("y - 1 == 0", ""),
-    "power_dy": ("", "x == 0"),
+    "power": ("abs(x) + abs(y) == 0", ""),
+    "power_dx": ("sign(abs(x) + abs(y)) == 0 or abs(x) + abs(y - 1) == 0", ""),
+    "power_dy": ("", "abs(sign(x)) == 0"),
 }
 
 

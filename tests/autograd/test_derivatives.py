@@ -1,6 +1,7 @@
 """grad: derivatives of any node in any other, of any order, against oracles that share no code with the engine."""
 
 import cmath
+import itertools
 import math
 from fractions import Fraction
 from types import SimpleNamespace
@@ -241,6 +242,93 @@ def test_at_the_edge_of_the_domain_derivatives_follow_ieee_and_raise_nothing():
     [of_power] = grad(x**0.5, [x], create_graph=True)
     assert of_power.data == math.inf
     assert grad(of_power, [x]) == [-math.inf]
+
+
+INF = math.inf
+# d^n x^c / dx^n at 0 from the right, for n = 0, 1, 2, ...
+AT_BASE_0 = {
+    0.5: [0, INF, -INF, INF, -INF],
+    1.5: [0, 0, INF, -INF, INF],
+    2.0: [0, 0, 2, 0, 0],
+    2.5: [0, 0, 0, INF, -INF],
+    3.0: [0, 0, 0, 6, 0],
+    4.0: [0, 0, 0, 0, 24],
+}
+
+
+@pytest.mark.parametrize("c", AT_BASE_0)
+def test_the_derivatives_of_powers_at_base_0(c):
+    assert derivatives(lambda x: x**c, 0.0, 4) == derivatives(lambda x: x ** Value(c), 0.0, 4) == AT_BASE_0[c]
+    assert derivatives(lambda p: 0.0**p, c, 4) == [0.0] * 5
+
+
+@pytest.mark.parametrize(
+    ("p", "hessian"),
+    [  # p (p - 1) x^(p-2), x^(p-1) (1 + p ln x), x^p ln² x, as x falls to 0
+        (0.5, [[-INF, -INF], [-INF, 0]]),
+        (1.0, [[0, -INF], [-INF, 0]]),
+        (1.5, [[INF, 0], [0, 0]]),
+        (2.0, [[2, 0], [0, 0]]),
+        (3.0, [[0, 0], [0, 0]]),
+    ],
+)
+def test_the_hessian_of_a_power_at_base_0(p, hessian):
+    x, y = Value(0.0), Value(p)
+    assert autograd.hessian(x**y, [x, y]) == hessian
+
+
+@pytest.mark.parametrize("point", [(2.0, 0.0), (1.0, 3.0), (1.0, 0.0), (0.5, 1.0), (3.0, 2.0), (1.4, 1.4)], ids=str)
+def test_all_mixed_derivatives_of_a_power(point):
+    """Where y, y - 1 or ln x is 0 a factor vanishes, and its derivative does not."""
+    for order in (2, 3, 4):
+        for which in itertools.product((0, 1), repeat=order):
+            leaves = [Value(each) for each in point]
+            node = leaves[0] ** leaves[1]
+            for index in which:
+                [node] = grad(node, [leaves[index]], create_graph=True)
+            with mpmath.workdps(60):
+                counts = (which.count(0), which.count(1))
+                want = float(mpmath.diff(lambda a, b: a**b, tuple(map(mpmath.mpf, point)), counts))
+            assert node.data == pytest.approx(want, rel=1e-11, abs=1e-11), which
+
+
+def test_a_negative_base_has_no_derivatives_with_respect_to_the_exponent():
+    x, y = Value(-2.0), Value(3.0)
+    (dxx, dxy), (dyx, dyy) = autograd.hessian(x**y, [x, y])
+    assert dxx == -12.0
+    assert all(map(math.isnan, (dxy, dyx, dyy)))
+
+
+EDGES = {
+    # asin'' = x / (1 - x²)^1.5 and so on: all terms have one sign
+    "asin at 1": (autograd.asin, 1.0, [math.pi / 2, INF, INF, INF, INF]),
+    "asin at -1": (autograd.asin, -1.0, [-math.pi / 2, INF, -INF, INF, -INF]),
+    "acos at 1": (autograd.acos, 1.0, [0, -INF, -INF, -INF, -INF]),
+    "acos at -1": (autograd.acos, -1.0, [math.pi, -INF, INF, -INF, INF]),
+    "acosh at 1": (autograd.acosh, 1.0, [0, INF, -INF, INF, -INF]),
+    "cbrt at 0": (autograd.cbrt, 0.0, [0, INF, -INF, INF, -INF]),
+    "cbrt at -0": (autograd.cbrt, -0.0, [0, INF, INF, INF, INF]),
+    **{
+        f"{name} at {x:g}": (getattr(autograd, name), x, [value, slope, 0, 0, 0])
+        for x in (1e155, -1e155, 1e300, -1e300)
+        for name, value, slope in [
+            ("erf", math.copysign(1, x), 0),
+            ("erfc", 1 - math.copysign(1, x), 0),
+            ("gelu", max(x, 0), float(x > 0)),
+            ("gelu_tanh", max(x, 0), float(x > 0)),
+            ("silu", max(x, 0), float(x > 0)),
+            ("atan", math.copysign(math.pi / 2, x), 1e-310 if abs(x) == 1e155 else 0),
+            ("asinh", math.copysign(math.log(2 * abs(x) / 1e100) + 100 * math.log(10), x), 1 / abs(x)),
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_four_derivatives_at_the_ends_of_domains_and_far_out(name):
+    f, at, expected = EDGES[name]
+    # below 1e-300 is 0: the second derivative of asinh at 1e155 is -1e-310
+    assert derivatives(f, at, 4) == pytest.approx(expected, rel=1e-12, abs=1e-300)
 
 
 def test_a_kink_has_second_derivative_zero():

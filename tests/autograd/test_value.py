@@ -384,6 +384,22 @@ def test_operations_without_a_derivative_do_not_exist(op):
         op(Value(5.0), 2)
 
 
+@pytest.mark.parametrize(
+    ("base", "exponent"), [(Fraction(3, 2), 2), (Fraction(1, 3), Fraction(-3)), (Fraction(-1, 3), 2), (Fraction(-1, 3), 0)]
+)
+def test_a_power_of_a_fraction_is_exact_whatever_stands_left(base, exponent):
+    expected = Fraction(base) ** int(exponent)
+    for power in (
+        base ** Value(Fraction(exponent)),
+        Value(base) ** Fraction(exponent),
+        Value(base) ** Value(Fraction(exponent)),
+    ):
+        assert (power.data, type(power.data)) == (expected, Fraction)
+        assert power.partials[0] == exponent * Fraction(base) ** (int(exponent) - 1)
+    assert type((0.5 ** Value(Fraction(2))).data) is float
+    assert (Fraction(1, 4) ** Value(0.5)).data == 0.5
+
+
 DIVIDED = [(7.5, 2.0), (-7.5, 2.0), (7.5, -2.0), (1.0, 0.1), (7, -2), (Fraction(7, 3), Fraction(-1, 2)), (0.3, 3)]
 
 
