@@ -191,7 +191,7 @@ def complex_step(f: Callable[[Analytic], Any], x: float) -> Witness | None:
             error *= 0  # no step, however long, changes anything
     except Exception:
         pass  # f may do whatever it likes with numbers that it was not written for
-    too_small = 0 < abs(x) * 2.0**BESIDE <= SHORTEST  # to have steps beside it: longer ones may pass over what f does there
+    too_small = 0 < abs(x) <= SHORTEST * 2.0**-BESIDE  # to have steps beside it: longer ones may pass over what f does there
     return Witness(0.0, error) if error < math.inf and not too_small else None
 
 

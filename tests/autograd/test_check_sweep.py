@@ -12,7 +12,7 @@ from itertools import islice
 
 import pytest
 
-from autograd import Value, apply, check_gradients, topological_order
+from autograd import OPS, Value, apply, check_gradients, topological_order
 from tests.autograd.test_random_graphs import drawn, spelled
 from tests.oracle import EPS, ROWS, WITNESSES, arguments, digits, everywhere, mp, ordinary, scale
 from tests.sweeps import DEPTH, sweep
@@ -216,3 +216,9 @@ SPELLED = {
 def test_where_f_changes_on_another_scale_than_x_it_is_confirmed(name):
     f, at = SPELLED[name] if name in SPELLED else (lambda x: getattr(x, name)(), ACCUSED_ONCE[name])
     assert {check_gradients(f, x).inputs[0].verdict for x in at} == {"agrees"}
+
+
+def test_beside_a_subnormal_number_there_is_no_step():
+    report = check_gradients(lambda *operands: apply(OPS["hypot_dx"], *operands), [5e-324, 9.999999999999998e-21])
+    assert report.inputs[0].verdict != "DIFFERS"
+    assert report.inputs[0].complex_step is None
