@@ -212,9 +212,10 @@ def require_function(who: str, f: Any, on_nodes: str) -> None:
 def _flat(who: str, x: Any) -> Any:
     if not is_list(x):
         raise TypeError(f"{who}(f) takes a list of scalars, but got {described(x)}; for one scalar there is derivative(f)")
-    if any(map(is_list, x)):
+    entries = x if hasattr(x, "__len__") else list(x)  # a generator is read once
+    if any(map(is_list, entries)):
         raise TypeError(f"{who}(f) takes a flat list, but got {described(x)}; for lists of lists there is value_and_grad(f)")
-    return x
+    return entries
 
 
 def one_result(f: Function, result: Any) -> list[Value]:

@@ -390,3 +390,8 @@ def test_a_closure_that_is_cut_would_be_found(monkeypatch):
     monkeypatch.setattr("autograd.functional._is_differentiated_outside", lambda outputs: False)
     with pytest.raises((AssertionError, TypeError)):
         test_nested_derivatives_in_numbers(derivative, "numbers inside")
+
+
+def test_a_generator_is_an_argument_as_a_list_is():
+    assert gradient(lambda v: v[0] * v[1])(float(n) for n in (2, 3)) == [3.0, 2.0]
+    assert jacobian_of(lambda v: [v[0] * v[1]])(float(n) for n in (2, 3)) == [[3.0, 2.0]]
