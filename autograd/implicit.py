@@ -158,7 +158,8 @@ class Equations:
         verdict.label = "1 where solve has arrived, else -1"
         x = [detach(old - move) for old, move in zip(x, step, strict=True)]
         step, _ = step_at(x)
-        return [where(arrived, old - move, verdict**0.5) for old, move in zip(x, step, strict=True)]
+        nothing = verdict**0.5 * total(inputs)  # nan where it counts, and so is its derivative with respect to every input
+        return [where(arrived, old - move, nothing) for old, move in zip(x, step, strict=True)]
 
 
 def _detached(step_and_size: tuple[list[Value], Value]) -> tuple[list[Value], Value]:
@@ -224,7 +225,9 @@ def in_rows(outputs: Sequence[Value]) -> list[Value]:
     solved: dict[tuple[Any, ...], list[Value]] = {}  # so that unknowns of the same equations share the steps
     for node in order:
         inputs = [instead.get(source, source) for source in node.inputs]
-        if isinstance(node.op, Solution):
+        if isinstance(node.op, Solution) and not is_traced(node):
+            instead[node] = Constant(node.data)  # the same for all examples, and solved when the function was traced
+        elif isinstance(node.op, Solution):
             key = (node.op.equations, *inputs)
             if key not in solved:
                 solved[key] = node.op.equations.in_rows(inputs)

@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 
 from autograd.derivatives import jacobian
 from autograd.errors import DomainError, SolutionError
-from autograd.functional import argument_names, is_list, like, list_of_results, one_result, require_function
+from autograd.functional import argument_names, is_list, like, list_of_results, one_result
 from autograd.graph import topological_order
-from autograd.hooks import is_tracing
+from autograd.hooks import is_traced, is_tracing
 from autograd.implicit import Equations, linear_solutions, read, unknown
 from autograd.rules.numbers import number
-from autograd.text import counted, four_digits, listed
+from autograd.text import counted, described, four_digits, listed
 from autograd.value import Constant, Value, data_of
 
 Numbers: TypeAlias = list[float]
@@ -64,7 +64,9 @@ def solve(residual: Callable[..., Any], start: Any, *args: Any) -> Any:
     >>> print(f"{x:.12f} {y:.12f}")
     3.000000000000 2.000000000000
     """
-    require_function("solve", residual, "what it solves: solve(residual, start)")
+    if not callable(residual):
+        kind = "a Value" if isinstance(residual, Value) else described(residual)
+        raise TypeError(f"solve takes a function whose zero it finds, solve(residual, start), but got {kind}")
     several = is_list(start)
     begin = list(start) if several else [start]
     [name] = argument_names(residual, 1)
@@ -80,10 +82,11 @@ def solve(residual: Callable[..., Any], start: Any, *args: Any) -> Any:
         _require_equations(residual, unknowns, residuals)
         return read(unknowns, residuals, start_at or numbers, stands_for)
 
+    inputs: tuple[Value, ...] = ()
     if is_tracing():
         traced_start = [entry.detach() if isinstance(entry, Value) else float(number(entry)) for entry in begin]
         equations, inputs = at([math.nan] * len(begin), traced_start)
-    else:
+    if not any(map(is_traced, inputs)):  # else every example has a solution of its own
         numbers = _newton(lambda x: _evaluated(at(x)[0]), [float(number(data_of(entry))) for entry in begin])
         equations, inputs = at(numbers)
         if not inputs:

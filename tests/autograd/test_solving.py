@@ -269,6 +269,7 @@ def test_linear_equations_are_as_accurate_as_their_condition_allows():
         (lambda: solve(lambda x: [x], 0.0), TypeError, "must return one scalar"),
         (lambda: solve(lambda v: v[0], [0.0]), TypeError, "must return a list"),
         (lambda: solve(Value(2.0), 1.0), TypeError, "solve takes a function"),
+        (lambda: solve("x", 1.0), TypeError, r"a function whose zero it finds, solve\(residual, start\), but got 'x' of type str"),
         (lambda: solve(lambda x: x, "1"), TypeError, "real number"),
         (lambda: solve(lambda x: Value(x.data, (x,), "f"), 1.0), ClosureError, "closure"),
         (lambda: solve(lambda x: Value(x.data, (x,), (1.0,)) - Value(2.0), 1.0), ClosureError, "solve needs it at other numbers"),
@@ -286,6 +287,42 @@ def test_in_compiled_code_what_does_not_arrive_is_nan_and_check_names_the_exampl
         autograd.compile(lambda a: solve(lambda x: x * x - a, 1.0), check=True).per_example([4.0, -1.0])
     with pytest.raises(DomainError, match=r"example 0, .*1 where solve has arrived"):
         autograd.compile(lambda a: solve(lambda x: x**3 - 2 * x + a, 0.1), check=True).per_example([2.0])
+
+
+NO_SOLUTION_AT_0 = {  # functions of b
+    "over the axis": lambda b: solve(lambda x: x * x + 1 + b, 1.0),
+    "a triple root": lambda b: solve(lambda x: x**3 - b, 1.0),
+    "flat": lambda b: solve(lambda x: autograd.relu(x - b) + 1, 2.0),
+    "two unknowns": lambda b: solve(lambda v: [v[0] ** 2 + 1 + b, v[1] - v[0]], [1.0, 1.0])[1],
+}
+
+
+@pytest.mark.parametrize("executor", ["plain", "numpy", "auto"])
+@pytest.mark.parametrize("name", NO_SOLUTION_AT_0)
+def test_in_compiled_code_what_does_not_arrive_has_the_derivative_nan(name, executor):
+    f = NO_SOLUTION_AT_0[name]
+    program = autograd.compile(f, executor=executor)
+    assert np.isnan(program.per_example([0.0]).values).all()
+    assert np.isnan(program.input_gradients([0.0, 0.0])[0]).all()
+    assert np.isnan(autograd.compile(derivative(f), executor=executor).per_example([0.0]).values).all()
+    w = Value(0.0, "w")
+    of_parameter = autograd.compile(lambda t: t * f(w), [w], executor=executor)
+    assert np.isnan(of_parameter([1.0]).gradients).all()
+    assert np.isnan(of_parameter.jacobian([1.0])).all()
+    chosen = autograd.compile(
+        lambda b: autograd.where(b > 1, f(b), 3 * b), executor=executor
+    )  # a side that is not taken is cut
+    assert chosen.input_gradients([0.0])[0].tolist() == [3.0]
+
+
+def test_in_compiled_code_an_equation_that_is_the_same_for_all_examples_is_solved_as_in_eager_code():
+    c = Value(2.0, "c")
+    assert autograd.compile(lambda b: b * solve(lambda x: x * x - 2, 1.0)).per_example([3.0]).values == pytest.approx([18**0.5])
+    slope = autograd.compile(lambda b: b * grad(solve(lambda x: x * x - c, 1.0), [c], create_graph=True)[0])
+    assert slope.per_example([1.0]).values == pytest.approx([8**-0.5])
+    for no_solution in (lambda x: x * x + 1, lambda x: x * x + c):
+        with pytest.raises(SolutionError, match="solve started at 1 and found no solution"):
+            autograd.compile(lambda b, r=no_solution: b + solve(r, 1.0)).per_example([1.0])
 
 
 # --- properties -----------------------------------------------------------------------------------------------------------
