@@ -55,7 +55,7 @@ def _recorded_partial(node: Value, op: Op, index: int) -> Any:
     slope = _recorder(op, index)(*node.inputs, node)
     if not op.cuts[index]:
         return slope
-    return Reached(slope, _record(SUB, 1, _cut_recorder(op, index)(*node.inputs)))
+    return Reached(slope, _record(SUB, 1, _cut_recorder(op, index)(*node.inputs, node)))
 
 
 def _recorded_by_closure(node: Value) -> Sequence[Any]:

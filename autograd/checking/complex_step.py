@@ -143,7 +143,7 @@ def _is_cut(op: Op, place: int) -> Callable[..., bool]:
 
 
 def _local(op: Op, place: int, operands: Sequence[complex], out: complex) -> Any:
-    if op.cuts[place] and _is_cut(op, place)(*(operand.real for operand in operands)):
+    if op.cuts[place] and _is_cut(op, place)(*(number.real for number in (*operands, out))):
         return CUT
     try:
         return Analytic(complex(_partial(op, place)(*operands, out)))

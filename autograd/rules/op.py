@@ -303,12 +303,12 @@ class Op:
         return self._compiled(functions, (self.partials[index],), (*self.operands, "out"))
 
     def compile_cut(self, functions: "CallTable", index: int) -> Callable[..., Any]:
-        """The function that computes from the operands whether partial ``index`` is cut, by calling ``functions``.
+        """The function that computes from ``(*operands, out)`` whether partial ``index`` is cut, by calling ``functions``.
 
-        >>> OPS["relu"].compile_cut(FLOATS, 0)(-1.0)
+        >>> OPS["relu"].compile_cut(FLOATS, 0)(-1.0, 0.0)
         True
         """
-        return self._compiled(functions, (self.cuts[index],))
+        return self._compiled(functions, (self.cuts[index],), (*self.operands, "out"))
 
     @property
     def _texts(self) -> tuple[str, ...]:

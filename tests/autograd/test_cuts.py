@@ -15,10 +15,12 @@ import pytest
 import autograd
 import nn
 from autograd import OPS, Op, Value, apply, asin, grad, hessian, hvp, jacobian, jvp, maximum, minimum, ops, relu, sqrt, vjp
+from autograd.checking.complex_step import complex_step
 from autograd.compiled.plain import Plain
 from autograd.rules.cut import CUT
 from autograd.rules.grammar import Exact, compiled
 from tests import cut_tapes
+from tests.compiled.oracle import EXECUTORS
 from tests.cut_tapes import NUMBERS, by_hand, drawn, left_out, same
 from tests.oracle import FAMILIES, ROWS, row_id
 from tests.sweeps import sweep
@@ -386,6 +388,40 @@ def test_every_kind_of_condition_is_recorded_while_tracing(own):
         for at, got in zip(points, found, strict=True):
             x, b = Value(at), Value(0.0)
             assert same(got, grad(apply(op, x + sqrt(b)), [b])[0]), (op.name, at)
+
+
+RECORDED_DERIVATIVES = {
+    "grad": lambda y, x: grad(y, [x], create_graph=True)[0],
+    "jvp": lambda y, x: jvp([y], [x], [1.0], create_graph=True)[0],
+    "hessian": lambda y, x: hessian(y, [x], create_graph=True)[0][0],
+}
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_a_cut_may_read_the_result(own, executor):
+    """Where relu is cut its result is 0; the root before it has an infinite slope at 0, and a nan on the left."""
+    rectifier = own("rectifier", "x if x > 0 else 0", ("step(out)",))
+    smaller = own("smaller", "x if x < y else y", ("step(y - out)", "step(x - out)"))
+    assert (rectifier.cuts, smaller.cuts) == (("out <= 0",), ("y - out <= 0", "x - out <= 0"))
+    for function, points in [
+        (lambda x: apply(rectifier, sqrt(x) * x), [4.0, 0.0, 9.0]),
+        (lambda x: sqrt(apply(rectifier, x)), [4.0, -1.0, 0.25]),
+        (lambda x: apply(smaller, sqrt(x), x + 1) + apply(smaller, x - 4, sqrt(x)), [4.0, 0.0, 0.25]),
+    ]:
+        [found] = autograd.compile(function, executor=executor, reduction="sum").input_gradients(points)
+        leaves = [Value(at) for at in points]
+        np.testing.assert_allclose(found, [grad(function(x), [x])[0] for x in leaves], rtol=1e-12)
+        for derivative in RECORDED_DERIVATIVES.values():
+            program = autograd.compile(lambda x, f=function, d=derivative: d(f(x), x), executor=executor)
+            found = program.per_example(points).values
+            np.testing.assert_allclose(found, [derivative(function(x), x).data for x in leaves], rtol=1e-12)
+
+
+def test_the_complex_step_of_a_derivative_asks_where_a_result_is_cut(own):
+    rectifier = own("rectifier", "x if x > 0 else 0", ("step(out)",))
+    for at, slope in ((2.0, 12.0), (-2.0, 0.0)):
+        found = complex_step(lambda z: grad(apply(rectifier, (x := Value(z)) * x * x), [x])[0], at)
+        assert found.derivative == pytest.approx(slope, rel=1e-12)
 
 
 def test_a_slope_beyond_1e16_leaves_the_1_of_the_other_side():

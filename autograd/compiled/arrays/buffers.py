@@ -176,7 +176,7 @@ class Buffer:
 
         def act() -> None:
             operands = [read() for read in reads]
-            accumulate(passed_on(partial(*operands, out), adjoint, cut(*operands)))
+            accumulate(passed_on(partial(*operands, out), adjoint, cut(*operands, out)))
 
         return act
 

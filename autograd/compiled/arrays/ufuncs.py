@@ -117,10 +117,10 @@ def partial(op: Op, index: int) -> Callable[..., Any]:
 
 @lru_cache(maxsize=4096)
 def cut(op: Op, index: int) -> Callable[..., Any]:
-    """Where operand ``index`` of a row is cut, from the arrays of its operands.
+    """Where operand ``index`` of a row is cut, from the arrays of its operands and its result.
 
     >>> from autograd import OPS
-    >>> cut(OPS["relu"], 0)(np.array([-1.0, 2.0]))
+    >>> cut(OPS["relu"], 0)(np.array([-1.0, 2.0]), np.array([0.0, 2.0]))
     array([ True, False])
     """
     return op.compile_cut(ARRAYS, index) if op.cuts[index] else lambda *arrays: False
