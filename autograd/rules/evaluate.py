@@ -129,4 +129,4 @@ def _domain_error(op: Op, data: Sequence[Number], labels: Sequence[str], kind: t
     names = [f" ({label!r})" if label else "" for label in labels] or [""] * len(data)
     given = [f"{operand} = {x!r}{name}" for operand, x, name in zip(op.operands, data, names, strict=True)]
     constant = [f"c = {op.c!r}"] if op.is_family else []
-    return kind(f"{op.value} needs {op.domain}, but {', '.join(given + constant)}. {op.remedy}")
+    return kind(f"{op.formula} needs {op.domain}, but {', '.join(given + constant)}. {op.remedy}")

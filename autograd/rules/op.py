@@ -143,6 +143,19 @@ class Op:
         """The names of the operands in the row's texts."""
         return ("x", "y")[: self.arity]
 
+    @property
+    def formula(self) -> str:
+        """The operation as messages write it.
+
+        >>> OPS["mod"].formula, OPS["atan2"].formula, OPS["pow"].formula
+        ('x % y', 'atan2(x, y)', 'x ** c')
+        """
+        if self.is_family:
+            return self.value
+        return (
+            f"{self.name}({', '.join(self.operands)})" if self.arity == 1 or self.symbol == self.name else f"x {self.symbol} y"
+        )
+
     @cached_property
     def is_family(self) -> bool:
         """Whether the row reads a constant c; ``at`` gives it one."""

@@ -21,6 +21,17 @@ def test_below_the_domain_by_more_than_a_float_can_say_is_no_pole():
         evaluate(ops.LOG, 0)
 
 
+@pytest.mark.parametrize(
+    ("op", "formula"),
+    [(ops.MOD, "x % y"), (ops.FLOORDIV, "x // y"), (ops.DIV, "x / y"), (ops.LOG, "log(x)"), (ops.ASIN_DX, "asin_dx(x)")],
+)
+def test_an_error_writes_the_operation_as_it_is_called(op, formula):
+    operands = [1.0, 0.0] if op.arity == 2 else [-3.0]
+    with pytest.raises(DomainError) as caught:
+        evaluate(op, *operands)
+    assert str(caught.value).startswith(f"{formula} needs {op.domain}, but x = {operands[0]}")
+
+
 def test_a_value_that_is_no_real_number_is_nan_though_its_derivatives_are_real():
     root = Op("root_of_my_own", "x ** c", ("c * x",), default=Fraction(1, 2))  # no domain keeps x = -4 out
     assert evaluate(root.at(), 4) == (2, 2)

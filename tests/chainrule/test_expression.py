@@ -514,7 +514,7 @@ def test_a_parser_that_gives_up_is_an_error_too(error, monkeypatch):
         ("1 + log(w - 2*x)", {"x": 1.0, "w": 1.0}, "    ^^^^^^^^^^^^", "log(x) needs x > 0, but x = -1.0"),
         ("w*(1/x)", {"x": 0.0, "w": 1.0}, "   ^^^", "x / y needs y != 0, but x = 1.0, y = 0.0 ('x')"),
         ("x + clip(x, 1, 0)", {"x": 0.0}, "    ^^^^^^^^^^^^^", "clip needs a low bound that is at most the high one"),
-        ("x % 0", {"x": 1.0}, "^^^^^", "needs y != 0, but x = 1.0 ('x'), y = 0.0"),
+        ("x % 0", {"x": 1.0}, "^^^^^", "x % y needs y != 0, but x = 1.0 ('x'), y = 0.0"),
         ("u = x - 1; sqrt(u)", {"x": 0.0}, "           ^^^^^^^", "sqrt(x) needs x >= 0, but x = -1.0 ('u')"),
         ("x*(1/0)", {"x": 0.0}, "   ^^^", "x / y needs y != 0, but x = 1.0, y = 0.0"),
         ("x**(1/2)", {"x": -8.0}, "^^^^^^^^", "x ** c needs"),
