@@ -488,30 +488,35 @@ def floordiv(x: Operand, y: Operand) -> Any:
 
 
 def less(x: Operand, y: Operand) -> Any:
-    """The comparison x < y as a number, 1 or 0; of Values it is a ``Condition``. With nan it is 0, and its derivatives are 0.
+    """The comparison x < y: True or False of numbers, a ``Condition`` of Values. With nan it is false; its derivatives are 0.
 
     >>> less(1.0, 2.0), less(Value(2.0), 2.0).data
-    (1.0, 0.0)
+    (True, 0.0)
     """
-    return apply(ops.LESS, x, y)
+    return _compared(ops.LESS, x, y)
 
 
 def less_equal(x: Operand, y: Operand) -> Any:
-    """The comparison x <= y as a number, 1 or 0; of Values it is a ``Condition``. With nan it is 0, and its derivatives are 0.
+    """The comparison x <= y: True or False of numbers, a ``Condition`` of Values. With nan it is false; its derivatives are 0.
 
     >>> less_equal(3.0, 2.0), less_equal(Value(2.0), 2.0).data
-    (0.0, 1.0)
+    (False, 1.0)
     """
-    return apply(ops.LESS_EQUAL, x, y)
+    return _compared(ops.LESS_EQUAL, x, y)
 
 
 def equal(x: Operand, y: Operand) -> Any:
-    """The comparison x = y as a number, 1 or 0; of Values it is a ``Condition``. (``==`` asks whether two Values are the same one.)
+    """The comparison x = y: True or False of numbers, a ``Condition`` of Values. (``==`` asks whether two Values are the same one.)
 
     >>> equal(3.0, 2.0), equal(Value(2.0), 2.0).data
-    (0.0, 1.0)
+    (False, 1.0)
     """
-    return apply(ops.EQUAL, x, y)
+    return _compared(ops.EQUAL, x, y)
+
+
+def _compared(op: Op, x: Operand, y: Operand) -> Any:
+    result = apply(op, x, y)
+    return result if isinstance(result, Value) else bool(result)  # a bool has & and |, as a Condition has
 
 
 def when(x: Operand, y: Operand) -> Any:

@@ -454,7 +454,7 @@ def as_condition(given: Any) -> Condition | bool:
     Traceback (most recent call last):
         ...
     TypeError: a condition is a comparison, or True or False, but got -2 of type int; ~True is -2 in Python and ~False -1: write \
-the opposite comparison, or not. (~ is for conditions that are recorded, as autograd.less(x, y) is.)
+the opposite comparison, or not. (~ is for conditions that are recorded, as autograd.less of Values is.)
     """
     if isinstance(given, Condition):
         return given
@@ -472,7 +472,7 @@ the opposite comparison, or not. (~ is for conditions that are recorded, as auto
     elif given in (-1, -2):
         hint = (
             "; ~True is -2 in Python and ~False -1: write the opposite comparison, or not. "
-            "(~ is for conditions that are recorded, as autograd.less(x, y) is.)"
+            "(~ is for conditions that are recorded, as autograd.less of Values is.)"
         )
     raise TypeError(f"a condition is a comparison, or True or False, but got {what}{hint}")
 

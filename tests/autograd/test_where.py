@@ -130,6 +130,14 @@ def test_conditions_can_be_copied_and_pickled():
         assert where(copy, 1, 2).data == 1
 
 
+@pytest.mark.parametrize(("a", "b"), [(1.0, 2.0), (2.0, 1.0), (1, 2), (Fraction(1), 1), (math.nan, 1.0)])
+def test_comparisons_of_plain_numbers_are_bools_which_join_as_conditions_do(a, b):
+    joined = less(a, b) & less_equal(0, a) | equal(a, b)
+    assert joined is ((a < b and a >= 0) or a == b)
+    assert where(joined, 5, 7) == where(less(Value(a), b) & less_equal(0, Value(a)) | equal(Value(a), b), 5, 7).data
+    assert where(less(a, b) & Value(a).less(b), 5, 7).data == (5 if a < b else 7)
+
+
 # --- arrays of Values ---------------------------------------------------------------------------------------------------
 
 
@@ -154,6 +162,7 @@ REFUSED = [
     (lambda: less(x, y) & y, "but got the number y"),
     (lambda: less(x, y) & 2, "but got 2 of type int"),
     (lambda: where(~(x < y), 1, 2), "~True is -2 in Python and ~False -1"),
+    (lambda: where(~less(1.0, 2.0), 1, 2), "~True is -2 in Python and ~False -1"),
     (lambda: where(~False, 1, 2), "write the opposite comparison, or not"),
     (lambda: where(2, 1, 2), "a condition is a comparison, or True or False, but got 2 of type int"),
     (lambda: where(0.5, 1, 2), "but got 0.5 of type float"),
