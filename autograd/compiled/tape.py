@@ -152,6 +152,16 @@ class Tape:
         return tuple(has)
 
     @cached_property
+    def shares_results(self) -> bool:
+        """Whether a gradient passes through a result that all examples share.
+
+        Over a batch it gets the sum of the adjoints first, and is then multiplied by its local derivative. If that is infinite,
+        it matters: 0 times infinity is nan, and (0 + 1) times infinity is not.
+        """
+        results = range(self.first_slot, self.num_slots)
+        return any(self.has_adjoint[slot] and not self.per_example[slot] for slot in results)
+
+    @cached_property
     def uses(self) -> tuple[int, ...]:
         """For each slot how often it is read, by instructions and as an output."""
         count = [0] * self.num_slots

@@ -97,34 +97,10 @@ def drawn(seed):
     return tape, theta, examples
 
 
-def in_one(tape, count):
-    """The sum over so many examples as one tape; it computes what they share once, and goes back through it once."""
-    first = tape.parameters + count * tape.inputs + len(tape.constants)
-    constants = range(first - len(tape.constants), first)
-    instructions, shared = [], {}
-    outputs = []
-    for k in range(count):
-        inputs = range(tape.parameters + k * tape.inputs, tape.parameters + (k + 1) * tape.inputs)
-        slots = [*range(tape.parameters), *inputs, *constants]
-        for slot, (op, *operands) in enumerate(tape.instructions, start=tape.first_slot):
-            if slot not in shared or tape.per_example[slot]:
-                instructions.append(Instruction(op, *(slots[each] if each >= 0 else each for each in operands)))
-                shared[slot] = first + len(instructions) - 1
-            slots.append(shared[slot])
-        outputs.append(slots[tape.outputs[0]])
-    total = outputs[0]
-    for each in outputs[1:]:
-        instructions.append(Instruction(OPS["add"], total, each))
-        total = first + len(instructions) - 1
-    return Tape(tape.parameters, count * tape.inputs, tape.constants, tuple(instructions), (total,), tape.parameters)
-
-
 def answers(executor, tape, theta, examples):
     """All that a program is asked for."""
     bound = make_executor(executor, tape).bind(examples, False)
-    whole = bound.gradient(theta)
-    if executor == "plain":  # examples share what reads no input
-        whole = make_executor("plain", in_one(tape, len(examples))).bind(examples.reshape(1, -1), False).gradient(theta)
+    whole = bound.gradient(theta)  # plain adds up the gradients of the examples
     values, slopes = make_executor(executor, tape.with_inputs()).bind(examples).per_example(theta)
     return {
         "outputs": bound.outputs(theta)[:, 0],
@@ -188,7 +164,7 @@ def test_executors_agree_where_numbers_are_infinite(executor, monkeypatch):
 
 
 def poles():
-    """Functions in which one small step is decisive: a shared root at 0 to which nothing comes, a product that overflows."""
+    """Functions in which one small step is decisive: a root at 0 to which nothing comes, a product that overflows."""
     r, v, p = Value(0.0), Value(0.5), Value(1e300)
     return [
         (lambda x, y: (r.sqrt() * x - 9).relu(), r, 1.0),
@@ -196,6 +172,9 @@ def poles():
         (lambda x, y: (v * (r * x).sqrt() + v * y - 9).relu(), r, 1.0),
         (lambda x, y: (p * x - p * y).tanh() + (p * x + p * y).tanh(), p, 1e300),
         (lambda x, y: (r.sqrt() * x - 9).relu() + (r.sqrt() * y + r.sqrt() * x * x - 9).relu(), r, 1.0),
+        (lambda x, y: ((r * x).sqrt() * y - 9).relu() + (r * y).sqrt().detach(), r, 1.0),
+        (lambda x, y: (r * x + v * y).relu() + (r.sqrt() * x + v * y).detach(), r, 1.0),
+        (lambda x, y: ((root := (r * x).sqrt()) * x - 9).relu() + (root * y - 9).relu(), r, 1.0),
     ]
 
 
@@ -281,6 +260,30 @@ def test_one_example_at_a_pole_leaves_the_others_alone(executor):
         [-1.0, 4.0, 0.0, 9.0]
     )
     np.testing.assert_allclose(found.gradients[:, 0], [0.0, 1.0, NAN, 1.5])  # at the tie 1/2 of an infinite slope: see below
+
+
+ZERO, LARGE = Value(0.0), Value(INF)
+SHARED = [  # functions of what all examples share, whose local derivatives are infinite; the parameters; an example's gradient
+    (lambda x: ZERO.sqrt() * x, [ZERO], lambda x: [x * INF]),
+    (lambda x: ZERO.sqrt() * x.relu(), [ZERO], lambda x: [x * INF if x > 0 else NAN]),
+    (lambda x: autograd.cbrt(ZERO) * x, [ZERO], lambda x: [x * INF]),
+    (lambda x: (ZERO.sqrt() * x + 0.5).relu(), [ZERO], lambda x: [x * INF]),
+    (lambda x: (ZERO.sqrt() * x + x).relu(), [ZERO], lambda x: [x * INF if x > 0 else 0.0]),
+    (lambda x: autograd.norm([LARGE, x.detach() * 0 + 1]), [LARGE], lambda x: [NAN]),
+    (lambda x: autograd.norm([LARGE, Value(1.0)]), [LARGE], lambda x: [NAN]),
+]
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("points", [[0.0, 1.0], [-1.0, 1.0], [1.0, 2.0], [-1.0, -2.0], [2.0, 0.0, -3.0] * 30])
+@pytest.mark.parametrize(("function", "parameters", "slopes"), SHARED)
+def test_the_gradient_of_a_batch_is_the_sum_of_the_gradients_of_its_examples(function, parameters, slopes, points, executor):
+    wanted = np.array([slopes(x) for x in points])
+    for reduction in ("sum", "mean"):
+        step = autograd.compile(function, parameters, executor=executor, reduction=reduction).bind(points)
+        with np.errstate(invalid="ignore"):
+            np.testing.assert_array_equal(step.per_example().gradients, wanted)
+            np.testing.assert_array_equal(step().gradients, getattr(wanted, reduction)(axis=0))
 
 
 @pytest.mark.parametrize("executor", EXECUTORS[1:])

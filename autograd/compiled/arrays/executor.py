@@ -12,7 +12,7 @@ The memory is that of one block of examples.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
@@ -119,6 +119,8 @@ class Blocks:
                 total += float(buffer.forward(block).sum())
                 buffer.backward()
             gradient = self._shared.finish()
+            if self._arithmetic.careful and self._executor.tape.shares_results and not np.isfinite(gradient).all():
+                gradient = sum((gradients.sum(axis=0) for _, _, gradients in self._each_example(theta)), np.zeros(len(theta)))
             answer = total / self._share, gradient / self._share
         return answer, self._arithmetic.doubt
 
@@ -137,21 +139,27 @@ class Blocks:
         return outputs, self._arithmetic.doubt
 
     def per_example(self, theta: Array) -> tuple[tuple[Array, Array], bool]:
-        executor, width = self._executor.with_parameters_as_inputs, self._executor.tape.num_differentiated
+        width = self._executor.tape.num_differentiated
         values, gradients = np.empty(len(self._examples)), np.empty((len(self._examples), width))
-        shared = Shared(executor, self._arithmetic)
         with self._arithmetic.flags():
             self._arithmetic.look_at(theta)
-            for start in range(0, len(values), executor.block_size):
-                here = slice(start, start + executor.block_size)
-                examples = self._examples[here]
-                block = np.concatenate([np.broadcast_to(theta[:, None], (len(theta), len(examples))), examples.T])
-                buffer = PerBlock(executor, shared, len(examples), all_inputs=True)
-                shared.start(np.empty(0))
-                values[here] = buffer.forward(block)
-                buffer.backward()
-                gradients[here] = buffer.adjoints[:width].T + 0.0  # nothing becomes 0.0
+            for here, some_values, some_gradients in self._each_example(theta):
+                values[here], gradients[here] = some_values, some_gradients
         return (values, gradients), self._arithmetic.doubt
+
+    def _each_example(self, theta: Array) -> Iterator[tuple[slice, Array, Array]]:
+        """For blocks of examples where they stand, and the value and the gradient of each."""
+        executor, width = self._executor.with_parameters_as_inputs, self._executor.tape.num_differentiated
+        shared = Shared(executor, self._arithmetic)
+        for start in range(0, len(self._examples), executor.block_size):
+            here = slice(start, start + executor.block_size)
+            examples = self._examples[here]
+            block = np.concatenate([np.broadcast_to(theta[:, None], (len(theta), len(examples))), examples.T])
+            buffer = PerBlock(executor, shared, len(examples), all_inputs=True)
+            shared.start(np.empty(0))
+            values = buffer.forward(block)
+            buffer.backward()
+            yield here, values, buffer.adjoints[:width].T + 0.0  # nothing becomes 0.0
 
 
 def _results(steps: Sequence[AnyStep]) -> list[int]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 OPERATIONS_PER_THREAD = 2_000_000
 """How many operations, times examples, each thread has at least: about 0.15 ms of work."""
 
+GRADIENTS_BYTES = 2**22  # of the gradients of single examples that are summed
+
 
 class BatchBound:
     """A tape with its data: fast, or careful where a number became infinite or nan (``autograd/compiled/optimism.py``)."""
@@ -91,7 +93,20 @@ class Batch:
             value, gradient = self._value, np.sum([machine.gradient for machine in self._machines], axis=0)
         if self._careful:
             gradient += 0.0  # nothing becomes 0.0
+            if self._tape.shares_results and not np.isfinite(gradient).all():
+                gradient = self._sum_of_gradients(theta)
         return (value, gradient), raised
+
+    def _sum_of_gradients(self, theta: Array) -> Array:
+        """The gradient as the sum of the examples' own."""
+        total = np.zeros(self._tape.parameters)
+        size = max(1, GRADIENTS_BYTES // (WORD_BYTES * max(1, len(theta))))
+        with np.errstate(invalid="ignore", over="ignore"):
+            for start in range(0, len(self._examples), size):
+                examples = self._examples[start : start + size]
+                (_, gradients), _ = PerExampleBatch(self._native, examples, True, self._allocate).per_example(theta)
+                total += gradients[:, : len(total)].sum(axis=0)
+            return total * self._share
 
     def value(self, theta: Array) -> tuple[float, int]:
         raised = self._run(self._value_calls, theta)
