@@ -5,13 +5,14 @@ last digits. Nothing is subtracted, so no digits cancel.
 
 It is f itself that computes with these numbers. A ``Value`` takes them as its data while the check runs, so whatever f computes
 from ``x.data`` with Python's operators moves too. What knows real numbers only, as ``math.sin``, refuses them; then there is no
-complex step.
+complex step. Nor is there one if f catches that error: the ``Step`` remembers it.
 """
 
 from __future__ import annotations
 
 import ast
 import math
+import operator
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -37,54 +38,78 @@ class Witness(NamedTuple):
     error: float
 
 
-class Analytic(Guest):
-    """A complex number z that stands for the real number Re z: comparisons, abs and signs go by the real part.
+class Step:
+    """One run of f on complex numbers.
 
-    There is no ``float()`` of it: that would lose the imaginary part without a word.
-
-    >>> x = Analytic(complex(2.0, 1e-30))
-    >>> (3 * x * x).z.imag / 1e-30, x > 1, abs(-x).z == x.z
-    (12.0, True, True)
+    Attributes:
+        runs: whether f still computes. Afterwards the numbers that f kept are the real ones that they stood for.
+        lost: whether f asked one of them for what only floats have.
     """
 
-    __slots__ = ("z",)
+    __slots__ = ("lost", "runs")
 
-    def __init__(self, z: complex = 0j) -> None:
-        self.z = z
+    def __init__(self) -> None:
+        self.runs, self.lost = True, False
+
+
+class LostError(Exception):
+    """An imaginary part was lost."""
+
+
+class Analytic(Guest):
+    """A complex number z that stands for the real number Re z: order, abs and signs go by the real part. Moved off a number, it does not equal it.
+
+    While its step runs it has no ``float()``, no text and no hash: they would lose the imaginary part without a word.
+
+    >>> x = Analytic(complex(2.0, 1e-30))
+    >>> (3 * x * x).z.imag / 1e-30, x > 1, abs(-x).z == x.z, isinstance(x, float)
+    (12.0, True, True, True)
+    """
+
+    __slots__ = ("step", "z")
+
+    def __init__(self, z: complex = 0j, step: Step | None = None) -> None:
+        self.z, self.step = z, step or Step()
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """That of the number it stands for, so f takes the branches that it takes there."""
+        return float
+
+    @property
+    def plain(self) -> Any:
+        return self if self.step.runs else self.z.real
 
     def evaluate(self, op: Op, *operands: Any) -> tuple[Any, ...]:
         """The result of a row and its local derivatives, which f may read."""
         numbers = [_complex(operand) for operand in operands]
         out = _value(op)(*numbers)
-        return Analytic(complex(out)), *(_local(op, place, numbers, out) for place in range(op.arity))
+        local = (_local(op, place, numbers, out) for place in range(op.arity))
+        return Analytic(complex(out), self.step), *(z if z is CUT else Analytic(z, self.step) for z in local)
 
-    def __repr__(self) -> str:
-        return f"Analytic({self.z})"
-
-    def __format__(self, spec: str) -> str:
-        return format(self.z.real, spec)  # for those who print what they compute
+    def __deepcopy__(self, memo: Any) -> Analytic:
+        return self
 
     # fmt: off
-    def __add__(self, other: Any) -> Any: return _result(other, lambda z: self.z + z)
-    def __radd__(self, other: Any) -> Any: return _result(other, lambda z: z + self.z)
-    def __sub__(self, other: Any) -> Any: return _result(other, lambda z: self.z - z)
-    def __rsub__(self, other: Any) -> Any: return _result(other, lambda z: z - self.z)
-    def __mul__(self, other: Any) -> Any: return _result(other, lambda z: self.z * z)
-    def __rmul__(self, other: Any) -> Any: return _result(other, lambda z: z * self.z)
-    def __truediv__(self, other: Any) -> Any: return _result(other, lambda z: self.z / z)
-    def __rtruediv__(self, other: Any) -> Any: return _result(other, lambda z: z / self.z)
-    def __pow__(self, other: Any) -> Any: return _result(other, lambda z: complex_power(self.z, z))
-    def __rpow__(self, other: Any) -> Any: return _result(other, lambda z: complex_power(z, self.z))
-    def __neg__(self) -> Any: return Analytic(-self.z)
-    def __pos__(self) -> Any: return self
-    def __abs__(self) -> Any: return Analytic(COMPLEX_PRIMITIVES["abs"](self.z))
+    def __add__(self, other: Any) -> Any: return _result(operator.add, self, other)
+    def __radd__(self, other: Any) -> Any: return _result(operator.add, other, self)
+    def __sub__(self, other: Any) -> Any: return _result(operator.sub, self, other)
+    def __rsub__(self, other: Any) -> Any: return _result(operator.sub, other, self)
+    def __mul__(self, other: Any) -> Any: return _result(operator.mul, self, other)
+    def __rmul__(self, other: Any) -> Any: return _result(operator.mul, other, self)
+    def __truediv__(self, other: Any) -> Any: return _result(operator.truediv, self, other)
+    def __rtruediv__(self, other: Any) -> Any: return _result(operator.truediv, other, self)
+    def __pow__(self, other: Any) -> Any: return _result(complex_power, self, other)
+    def __rpow__(self, other: Any) -> Any: return _result(complex_power, other, self)
+    def __neg__(self) -> Any: return Analytic(-self.z, self.step).plain
+    def __pos__(self) -> Any: return self.plain
+    def __abs__(self) -> Any: return Analytic(COMPLEX_PRIMITIVES["abs"](complex(_complex(self))), self.step).plain
     def __lt__(self, other: Any) -> bool: return self.z.real < _real(other)
     def __le__(self, other: Any) -> bool: return self.z.real <= _real(other)
     def __gt__(self, other: Any) -> bool: return self.z.real > _real(other)
     def __ge__(self, other: Any) -> bool: return self.z.real >= _real(other)
-    def __eq__(self, other: object) -> bool: return self.z.real == _real(other)
-    def __hash__(self) -> int: return hash(self.z.real)
-    def __bool__(self) -> bool: return self.z.real != 0
+    def __eq__(self, other: object) -> bool: return _complex(self) == (_complex(other) if type(other) is Analytic else other)
+    def __bool__(self) -> bool: return _complex(self) != 0
     # fmt: on
 
     @property
@@ -92,21 +117,55 @@ class Analytic(Guest):
         """The number itself: it stands for a real one."""
         return self
 
+    # --- what only floats have ------------------------------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or not hasattr(float, name):
+            raise AttributeError(f"'float' object has no attribute {name!r}")
+        return self._of_float(name)
+
+    def _of_float(self, name: str) -> Any:
+        """An attribute of the float, by which the imaginary part is lost, whatever f does with the error."""
+        if self.step.runs:
+            self.step.lost = True
+            raise TypeError(f"a complex step loses its derivative by float.{name}")
+        return getattr(self.z.real, name)
+
+    # fmt: off
+    def __float__(self) -> float: return float(self._of_float("__float__")())
+    def __int__(self) -> int: return int(self._of_float("__int__")())
+    def __round__(self, *digits: Any) -> Any: return self._of_float("__round__")(*digits)
+    def __trunc__(self) -> int: return int(self._of_float("__trunc__")())
+    def __floor__(self) -> int: return int(self._of_float("__floor__")())
+    def __ceil__(self) -> int: return int(self._of_float("__ceil__")())
+    def __mod__(self, other: Any) -> Any: return self._of_float("__mod__")(other)
+    def __rmod__(self, other: Any) -> Any: return self._of_float("__rmod__")(other)
+    def __floordiv__(self, other: Any) -> Any: return self._of_float("__floordiv__")(other)
+    def __rfloordiv__(self, other: Any) -> Any: return self._of_float("__rfloordiv__")(other)
+    def __divmod__(self, other: Any) -> Any: return self._of_float("__divmod__")(other)
+    def __rdivmod__(self, other: Any) -> Any: return self._of_float("__rdivmod__")(other)
+    def __hash__(self) -> int: return int(self._of_float("__hash__")())
+    def __repr__(self) -> str: return str(self._of_float("__repr__")())
+    def __format__(self, spec: str) -> str: return str(self._of_float("__format__")(spec))
+    # fmt: on
+
 
 def _complex(operand: Any) -> complex:
-    return operand.z if isinstance(operand, Analytic) else float(operand)
+    if type(operand) is Analytic:
+        return operand.z if operand.step.runs else operand.z.real
+    return float(operand)
 
 
 def _real(operand: Any) -> float:
-    return operand.z.real if isinstance(operand, Analytic) else operand
+    return operand.z.real if type(operand) is Analytic else operand
 
 
-def _result(other: Any, compute: Callable[[complex], complex]) -> Any:
-    return (
-        Analytic(compute(_complex(other)))
-        if isinstance(other, int | float | Guest) or hasattr(other, "numerator")
-        else NotImplemented
-    )
+def _result(compute: Callable[[Any, Any], complex], left: Any, right: Any) -> Any:
+    if not all(isinstance(operand, int | float) or hasattr(operand, "numerator") for operand in (left, right)):
+        return NotImplemented
+    z = compute(_complex(left), _complex(right))
+    steps = [operand.step for operand in (left, right) if type(operand) is Analytic and operand.step.runs]
+    return Analytic(z, steps[0]) if steps else z.real
 
 
 # --- rows on complex numbers ----------------------------------------------------------------------------------------------
@@ -142,13 +201,13 @@ def _is_cut(op: Op, place: int) -> Callable[..., bool]:
     return op.compile_cut(FLOATS, place)
 
 
-def _local(op: Op, place: int, operands: Sequence[complex], out: complex) -> Any:
+def _local(op: Op, place: int, operands: Sequence[complex], out: complex) -> complex:
     if op.cuts[place] and _is_cut(op, place)(*(number.real for number in (*operands, out))):
         return CUT
     try:
-        return Analytic(complex(_partial(op, place)(*operands, out)))
+        return complex(_partial(op, place)(*operands, out))
     except (ArithmeticError, ValueError):
-        return Analytic(complex(math.nan))
+        return complex(math.nan)
 
 
 # --- the derivative -------------------------------------------------------------------------------------------------------
@@ -170,8 +229,13 @@ def complex_step(f: Callable[[Analytic], Any], x: float) -> Witness | None:
 
     def imaginary(h: float) -> tuple[float, bool]:
         """The imaginary part of the result, and whether it has lost digits to underflow."""
-        result = f(Analytic(complex(x, h)))
-        z = result.z if isinstance(result, Analytic) else complex(float(result))
+        step = Step()
+        try:
+            z = complex(_complex(f(Analytic(complex(x, h), step))))
+        finally:
+            step.runs = False
+            if step.lost:
+                raise LostError
         return z.imag, abs(z.imag) < NORMAL and (z.imag != 0 or 0 < abs(z.real) < NORMAL / EPSILON)
 
     error = math.inf  # of the derivative 0: what an imaginary part may have been that underflowed
@@ -189,6 +253,8 @@ def complex_step(f: Callable[[Analytic], Any], x: float) -> Witness | None:
                 error = NORMAL / long
         else:
             error *= 0  # no step, however long, changes anything
+    except LostError:
+        return None
     except Exception:
         pass  # f may do whatever it likes with numbers that it was not written for
     too_small = 0 < abs(x) <= SHORTEST * 2.0**-BESIDE  # to have steps beside it: longer ones may pass over what f does there

@@ -343,6 +343,7 @@ def _check_by_hand(
         Moved(source, run, 0.0).check(name[source], Column(number, 4 * EPSILON * abs(number), abs(number)), by_hand)
         for source, number in zip(inputs, stated, strict=True)
     ]
+    run()  # so what f may remember of its last run is of these inputs
     remarks = [f"{one.entry.name}: {one.remark}." for one in checked if one.remark]
     return GradientReport([one.entry for one in checked], remarks=remarks, column="gradient")
 

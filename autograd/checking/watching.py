@@ -19,8 +19,9 @@ from autograd.value import Value
 
 _data, _grad = Value.__dict__["data"], Value.__dict__["grad"]
 
-DATA, GRAD, DERIVATIVES, COPY = (
+DATA, TEXT, GRAD, DERIVATIVES, COPY = (
     "reads .data",
+    "writes a Value as text",
     "reads .grad",
     "takes a derivative as a number (create_graph=True would record it)",
     "copies a Value",
@@ -61,6 +62,11 @@ class Watched(Value):
 
     data = property(_number, _data.__set__)
     grad = property(_gradient, _grad.__set__)
+
+    def __format__(self, spec: str) -> str:
+        if _reads.get() is not None and is_users_file(caller(1)):
+            _note(self, TEXT, users_line())
+        return super().__format__(spec)
 
     @property
     def partials(self) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 import math
 import random
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -488,15 +489,8 @@ def test_the_complex_step_chooses_by_real_parts_in_a_choice_within_a_choice_too(
 
 def test_complex_numbers_behave_as_the_real_ones_they_stand_for():
     x = Analytic(complex(-2.0, 1e-30))
-    assert (x < 0, x <= -2, x > 0, x >= -1, x == -2, bool(x), hash(x) == hash(-2.0)) == (
-        True,
-        True,
-        False,
-        False,
-        True,
-        True,
-        True,
-    )
+    assert (x < 0, x <= -2, x > 0, x >= -1, bool(x), isinstance(x, float)) == (True, True, False, False, True, True)
+    assert (x == +x, x == -2, Analytic(complex(-2.0)) == -2) == (True, False, True)
     for f, slope in [
         (lambda x: 3 + x - 1 + (5 - x) * 2, -1.0),
         (lambda x: 3 * x / 2 * x, -6.0),
@@ -507,10 +501,104 @@ def test_complex_numbers_behave_as_the_real_ones_they_stand_for():
         (lambda x: x * Fraction(1, 2), 0.5),
     ]:
         assert f(x).z.imag / 1e-30 == pytest.approx(slope, rel=1e-14, abs=1e-14)
-    assert f"{x:.1f}" == "-2.0"
-    for refused in (float, int, round, math.floor, math.sin):
+    for refused in (
+        float,
+        int,
+        round,
+        math.floor,
+        math.sin,
+        hash,
+        str,
+        repr,
+        "{:.1f}".format,
+        lambda x: divmod(x, 2),
+        lambda x: x % 2,
+        lambda x: x.hex,
+    ):
+        x.step.lost = False
         with pytest.raises(TypeError):
             refused(x)
+        assert x.step.lost
+    x.step.runs = False  # what f kept is then the real number
+    assert (f"{x:.1f}", hash(x), float(x), x * x, 1 - x, Value(x).data, -x, round(x)) == (
+        "-2.0",
+        hash(-2.0),
+        -2.0,
+        4.0,
+        3.0,
+        -2.0,
+        2.0,
+        -2,
+    )
+
+
+def caught(f, otherwise):
+    def g(x):
+        try:
+            return f(x)
+        except TypeError:
+            return otherwise
+
+    return g
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        lambda x: float(f"{x}"),
+        lambda x: float(f"{x:.17g}"),
+        lru_cache(None)(math.sin),
+        hash,
+        caught(float, 3.0),
+        caught(math.sin, 3.0),
+        lambda x: float(x) if isinstance(x, float) else 3.0,
+        caught(lambda x: x.as_integer_ratio()[0], 3.0),
+    ],
+)
+def test_a_number_that_loses_its_imaginary_part_leaves_no_complex_step(number):
+    for offset in (0.0, 1e13):
+        report = check_gradients(lambda x, offset=offset: offset + x * number(x.data), [3.0])
+        assert report.inputs[0].complex_step is None
+        assert not report
+
+
+def test_neither_does_a_number_that_is_looked_up():
+    known = [(3.0, math.sin(3.0))]
+
+    def sine(number):
+        return next((value for key, value in known if key == number), None) or math.sin(number)
+
+    report = check_gradients(lambda x: 1e13 + x * sine(x.data), 3.0)
+    assert report.inputs[0].complex_step is None
+
+
+def test_a_value_that_is_written_as_text_is_named():
+    report = check_gradients(lambda x: x * float(f"{x}"), 3.0)
+    assert report.inputs[0].verdict == "DIFFERS"
+    assert "f writes a Value as text (" in str(report)
+
+
+def test_what_f_keeps_is_real_after_a_check():
+    kept = {}
+
+    def warm(a):
+        x = Value(kept.get("x", 1.0))
+        for _ in range(60):
+            x = x - (x * x - a) / (2 * x)
+        kept["x"] = x.data
+        return x
+
+    history = []
+
+    def remembers(x):
+        history.append(x.data)
+        return x * x
+
+    warm(Value(2.0))
+    check_gradients(warm, 2.0)
+    assert type(kept["x"]) is float
+    assert check_gradients(remembers, 2.0)
+    assert all(math.isfinite(float(x)) and x + 1 == float(x) + 1 for x in history)
 
 
 def test_at_the_door_complex_numbers_stay_refused():
