@@ -44,12 +44,13 @@ class Step:
     Attributes:
         runs: whether f still computes. Afterwards the numbers that f kept are the real ones that they stood for.
         lost: whether f asked one of them for what only floats have.
+        underflowed: whether an imaginary part inside f came out too small to have its digits.
     """
 
-    __slots__ = ("lost", "runs")
+    __slots__ = ("lost", "runs", "underflowed")
 
     def __init__(self) -> None:
-        self.runs, self.lost = True, False
+        self.runs, self.lost, self.underflowed = True, False, False
 
 
 class LostError(Exception):
@@ -84,7 +85,11 @@ class Analytic(Guest):
         """The result of a row and its local derivatives, which f may read."""
         numbers = [_complex(operand) for operand in operands]
         out = _value(op)(*numbers)
-        local = (_local(op, place, numbers, out) for place in range(op.arity))
+        local = [_local(op, place, numbers, out) for place in range(op.arity)]
+        self.step.underflowed |= abs(out.imag) < NORMAL and any(
+            partial.real and number.imag and abs(partial.real * number.imag) < NORMAL
+            for partial, number in zip(local, numbers, strict=True)
+        )
         return Analytic(complex(out), self.step), *(z if z is CUT else Analytic(z, self.step) for z in local)
 
     def __deepcopy__(self, memo: Any) -> Analytic:
@@ -163,9 +168,14 @@ def _real(operand: Any) -> float:
 def _result(compute: Callable[[Any, Any], complex], left: Any, right: Any) -> Any:
     if not all(isinstance(operand, int | float) or hasattr(operand, "numerator") for operand in (left, right)):
         return NotImplemented
-    z = compute(_complex(left), _complex(right))
+    numbers = _complex(left), _complex(right)
+    z = compute(*numbers)
     steps = [operand.step for operand in (left, right) if type(operand) is Analytic and operand.step.runs]
-    return Analytic(z, steps[0]) if steps else z.real
+    if not steps:
+        return z.real
+    if compute not in (operator.add, operator.sub):  # which may cancel, but lose nothing where floats end
+        steps[0].underflowed |= abs(z.imag) < NORMAL and z != 0 and any(number.imag for number in numbers)
+    return Analytic(z, steps[0])
 
 
 # --- rows on complex numbers ----------------------------------------------------------------------------------------------
@@ -228,7 +238,7 @@ def complex_step(f: Callable[[Analytic], Any], x: float) -> Witness | None:
     """
 
     def imaginary(h: float) -> tuple[float, bool]:
-        """The imaginary part of the result, and whether it has lost digits to underflow."""
+        """The imaginary part of the result, and whether digits were lost to underflow, in it or on the way."""
         step = Step()
         try:
             z = complex(_complex(f(Analytic(complex(x, h), step))))
@@ -236,17 +246,20 @@ def complex_step(f: Callable[[Analytic], Any], x: float) -> Witness | None:
             step.runs = False
             if step.lost:
                 raise LostError
-        return z.imag, abs(z.imag) < NORMAL and (z.imag != 0 or 0 < abs(z.real) < NORMAL / EPSILON)
+        ends = abs(z.imag) < NORMAL and (z.imag != 0 or 0 < abs(z.real) < NORMAL / EPSILON)
+        return z.imag, ends or step.underflowed
 
     error = math.inf  # of the derivative 0: what an imaginary part may have been that underflowed
     try:
         for long, short in _steps(x):
             part, underflowed = imaginary(long)
-            if abs(part) >= NORMAL:
-                found = _witness(part / long, imaginary(short)[0] / short, exactly_0=x == 0)
+            if abs(part) >= NORMAL and not underflowed:
+                shorter, underflowed = imaginary(short)
+                found = None if underflowed else _witness(part / long, shorter / short, exactly_0=x == 0)
                 if found:
                     return found
-                break
+                if not underflowed:
+                    break
             if underflowed:
                 error = math.nan
             elif error == math.inf:

@@ -578,6 +578,26 @@ def test_a_value_that_is_written_as_text_is_named():
     assert "f writes a Value as text (" in str(report)
 
 
+@pytest.mark.parametrize(
+    ("f", "at", "slope"),
+    [
+        (lambda x: 1e-130 + x + 1e150 * (x * x), 1e-150, 3.0),
+        (lambda x: 1e-130 + x + 1e150 * (x * x).data, 1e-150, 3.0),
+        (lambda x: 1e-130 + x + 1e150 * (x.data * x.data), 1e-150, 3.0),
+        (lambda x: (x * 1e-308) * x, 1e300, 2e-8),
+    ],
+)
+def test_an_imaginary_part_that_underflows_inside_f_is_no_witness(f, at, slope):
+    [entry] = check_gradients(f, at).inputs
+    assert entry.complex_step is None or entry.complex_step == pytest.approx(slope, rel=1e-12)
+    assert entry.verdict != ("agrees" if entry.backward != pytest.approx(slope) else "DIFFERS")
+
+
+def test_what_cancels_has_not_underflowed():
+    [entry] = check_gradients(lambda x: x * ((x.data + 1) - x.data), 2.0).inputs
+    assert (entry.complex_step, entry.verdict) == (1.0, "agrees")
+
+
 def test_what_f_keeps_is_real_after_a_check():
     kept = {}
 
