@@ -124,7 +124,13 @@ def _check_backward(f: Callable[..., Any], values: Sequence[Any], inputs: list[V
         output = run()
     nodes = topological_order(output)
     reads = suspects.cuts(noted.values(), nodes, inputs)
-    _refuse_two_results(lambda: float(run().data), float(output.data))
+    with watched(inputs) as noted_again:
+        again = run()
+    _refuse_two_results(lambda: float(again.data), float(output.data))
+    read_again = {(read.how, read.line) for read in noted_again.values()}
+    remembers = suspects.remembered(nodes, topological_order(again), inputs) or any(
+        (read.how, read.line) not in read_again for read in reads
+    )
     rounding = bounds(nodes, inputs)
     columns = [
         Column(derivative, by_paths.error + by_values, path)
@@ -136,7 +142,7 @@ def _check_backward(f: Callable[..., Any], values: Sequence[Any], inputs: list[V
         abs(column.derivative - by_paths.number) <= suspects.SAME * max(column.path, abs(column.derivative))
         for column, by_paths in zip(columns, rounding.derivatives, strict=True)
     )
-    about = _surroundings(nodes, reads, are_sums)
+    about = _surroundings(nodes, reads, are_sums)._replace(remembers=remembers)
     name = names(nodes, [output, *inputs])
     moved = [Moved(source, run, rounding.value) for source in inputs]
     checked = [one.check(name[one.source], column, about) for one, column in zip(moved, columns, strict=True)]

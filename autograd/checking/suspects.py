@@ -224,6 +224,15 @@ def cuts(reads: Iterable[Read], order: Iterable[Value], inputs: Sequence[Value])
     ]
 
 
+def remembered(order: Iterable[Value], again: Iterable[Value], inputs: Sequence[Value]) -> bool:
+    """Whether a second run uses nodes of the first that were computed from the inputs."""
+    moving = set(inputs)
+    for node in order:
+        if not moving.isdisjoint(node.inputs):
+            moving.add(node)
+    return not moving.difference(inputs).isdisjoint(again)
+
+
 def at_kinks(order: Iterable[Value]) -> list[Value]:
     """The nodes that are at a kink of their row."""
     return [node for node in order if isinstance(node.op, Op) and node.op.is_kink(*(float(x.data) for x in node.inputs))]

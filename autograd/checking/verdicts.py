@@ -54,6 +54,7 @@ class Surroundings(NamedTuple):
         at_kink: whether one is at a kink where its value does not jump.
         by_convention: whether the derivatives of an operation are a convention here.
         reads_numbers: whether f takes numbers out of its graph, by which it may choose.
+        remembers: whether f takes something from an earlier run, which does not move with its inputs.
         all_rows: whether all operations are rows.
         rows_hold: whether a derivative is the sum over the paths of its graph, and every operation a row whose derivatives are right
             where they have digits; asked only when needed.
@@ -63,6 +64,7 @@ class Surroundings(NamedTuple):
     at_kink: bool = False
     by_convention: bool = False
     reads_numbers: bool = False
+    remembers: bool = False
     all_rows: bool = True
     rows_hold: Callable[[], bool] = lambda: False
 
@@ -85,6 +87,10 @@ COURSE = (
 )
 CONVENTION = "an operation takes its derivative here by convention, since it has none"
 SIDE = "f jumps here, or has a kink of which one side lies outside its domain"
+REMEMBERED = (
+    "f takes a node or a number from its last run, as lru_cache does: that does not move with the inputs, so values of f do not "
+    "tell; check the function without its memory"
+)
 NOTHING = "neither differences nor complex steps tell anything here"
 
 
@@ -99,6 +105,8 @@ def judge(
     """
     numeric = differences.central(column.derivative) or differences.one_sided()
     witness = by_complex or numeric
+    if about.remembers:
+        return Verdict(UNCLEAR, numeric, math.nan, REMEMBERED)
     if witness is None or not math.isfinite(column.derivative):
         return Verdict(UNCLEAR, numeric, math.nan, NOTHING)
     return _Case(column, witness, numeric, by_complex, differences, tolerance, about).verdict()

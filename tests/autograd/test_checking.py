@@ -593,6 +593,18 @@ def test_an_imaginary_part_that_underflows_inside_f_is_no_witness(f, at, slope):
     assert entry.verdict != ("agrees" if entry.backward != pytest.approx(slope) else "DIFFERS")
 
 
+def test_what_f_remembers_by_its_values_accuses_nobody_and_certifies_nothing():
+    @lru_cache
+    def power(x, n):
+        return x if n == 1 else power(x, n // 2) * power(x, n - n // 2)
+
+    sine = lru_cache(lambda x: math.sin(x.data))
+    for f in (lambda x: power(x, 5), lambda x: x * sine(x)):
+        report = check_gradients(f, 3.0)
+        assert report.inputs[0].verdict == "unclear"
+        assert "as lru_cache does" in str(report)
+
+
 def test_what_cancels_has_not_underflowed():
     [entry] = check_gradients(lambda x: x * ((x.data + 1) - x.data), 2.0).inputs
     assert (entry.complex_step, entry.verdict) == (1.0, "agrees")
