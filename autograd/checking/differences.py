@@ -22,6 +22,8 @@ SAFETY = 10  # an error that is itself estimated may be so many times larger
 RESOLVED = 1e-3  # of a derivative: with a larger error it tells little
 WITNESSES = 3  # so many quotients of smaller h must say the same of an estimate that is not resolved
 JUMP = 1e-7  # beside x
+BESIDE_0 = 1e-300  # the next number
+LEVEL = 0.01  # of a jump: beside it f changes by no more, from one distance to another
 FINE = 1e-9  # of a derivative: an error below this is small enough to stop
 
 
@@ -51,7 +53,7 @@ class Differences:
         if x not in self.values:
             try:
                 self.values[x] = self.f(x)
-            except (ArithmeticError, ValueError):  # a DomainError is one, and so is what math raises
+            except Exception:  # f may refuse numbers beside x with whatever error it likes
                 self.values[x] = math.nan
         return self.values[x]
 
@@ -114,6 +116,16 @@ class Differences:
         h = JUMP * (abs(self.x) or 1.0)
         near, far = (abs(self.at(self.x + h) - self.at(self.x - h)) for h in (h, 10 * h))
         return near > 0.5 * far > 0
+
+    def jumps_here(self) -> bool:
+        """Whether f jumps at x itself: it changes as much from float to float as over many times as many, and as over ``JUMP``."""
+        tiny = math.ulp(self.x) if self.x else BESIDE_0
+        below, above = self.at(self.x - tiny), self.at(self.x + tiny)
+        jump = above - below
+        if not SAFETY * (EPSILON * (abs(below) + abs(above)) + 2 * self.noise + SMALLEST) < abs(jump) < math.inf:
+            return False
+        wider = (3 * tiny, 100 * tiny, 1000 * tiny, JUMP * (abs(self.x) or 1.0))
+        return all(abs(self.at(self.x + h) - self.at(self.x - h) - jump) <= LEVEL * abs(jump) for h in wider)
 
 
 def _best(quotients: Sequence[Quotient], error_order: int) -> Witness | None:

@@ -185,9 +185,11 @@ def _surroundings(nodes: Sequence[Value], reads: Sequence[Read], are_sums: bool)
     points = [(node.op, [float(source.data) for source in node.inputs]) for node in nodes if isinstance(node.op, Op)]
     return Surroundings(
         near_kink=any(op.kinks and _is_near_kink(op, operands) for op, operands in points),
+        on_kink=any(op.is_kink(*operands) for op, operands in points),
         at_kink=any(op.is_kink(*operands) and not _jumps(op, operands) for op, operands in points),
         by_convention=any(op.is_convention(*operands) or _is_finer_than_floats(op, operands) for op, operands in points),
         reads_numbers=bool(reads),
+        detaches=any(op.detaches for op, _ in points),
         all_rows=all(isinstance(node.op, Op) for node in nodes if node.op),
         rows_hold=cache(lambda: are_sums and not reads and suspects.rows_hold(nodes)),
     )

@@ -51,20 +51,24 @@ class Surroundings(NamedTuple):
 
     Attributes:
         near_kink: whether an operation is so close to its kink that floats hardly tell the sides apart.
+        on_kink: whether an operation is at a kink, where its value may jump.
         at_kink: whether one is at a kink where its value does not jump.
         by_convention: whether the derivatives of an operation are a convention here.
         reads_numbers: whether f takes numbers out of its graph, by which it may choose.
         remembers: whether f takes something from an earlier run, which does not move with its inputs.
+        detaches: whether an operation passes its operand on, and no derivative.
         all_rows: whether all operations are rows.
         rows_hold: whether a derivative is the sum over the paths of its graph, and every operation a row whose derivatives are right
             where they have digits; asked only when needed.
     """
 
     near_kink: bool = False
+    on_kink: bool = False
     at_kink: bool = False
     by_convention: bool = False
     reads_numbers: bool = False
     remembers: bool = False
+    detaches: bool = False
     all_rows: bool = True
     rows_hold: Callable[[], bool] = lambda: False
 
@@ -99,16 +103,18 @@ def judge(
 ) -> Verdict:
     """The verdict on a derivative.
 
-    The complex step is the better witness, and is asked first. Two columns that disagree by more than their errors never agree: that
-    is a kink if the derivatives from the left and from the right differ, and the fault of the derivative under test if both witnesses,
+    The complex step is the better witness, and is asked first. Two columns that disagree by more than their errors never agree, unless
+    rounding hides as much, the differences contradict neither, and every row on the way was checked. Otherwise that is a kink if the derivatives from the left and from the right differ, and the fault of the derivative under test if both witnesses,
     or the only one, are against it.
     """
     numeric = differences.central(column.derivative) or differences.one_sided()
+    if by_complex and numeric and by_complex.derivative == 0 and SAFETY * numeric.error < by_complex.error:
+        by_complex = None  # its imaginary part underflowed
     witness = by_complex or numeric
     if about.remembers:
         return Verdict(UNCLEAR, numeric, math.nan, REMEMBERED)
     if witness is None or not math.isfinite(column.derivative):
-        return Verdict(UNCLEAR, numeric, math.nan, NOTHING)
+        return Verdict(UNCLEAR, numeric, math.nan, SIDE if differences.jumps_here() else NOTHING)
     return _Case(column, witness, numeric, by_complex, differences, tolerance, about).verdict()
 
 
@@ -135,7 +141,10 @@ class _Case:
         self.rounding_is_known = about.all_rows and not about.reads_numbers
 
     def verdict(self) -> Verdict:
-        if self.difference > self.tolerance.relative * self.size + self.error + self._excuse():
+        beside = self.about.near_kink and not self.about.on_kink and self.rounding_is_known  # a row jumps there, and not at x
+        if not beside and self.differences.jumps_here():
+            word, remark = UNCLEAR, SIDE  # whatever is stated there: a complex step follows one branch, and sees no jump
+        elif self.difference > self.tolerance.relative * self.size + self.error + self._excuse():
             word, remark = self._against()
         elif self.about.reads_numbers and self.differences.changes_course(self.backward):
             word, remark = UNCLEAR, COURSE
@@ -161,6 +170,8 @@ class _Case:
         if self.torn and self._is_numeric():
             return UNCLEAR, CONTRADICTION
         if self.difference <= self.differences.resolution() and not (self.by_complex and self._differences_accuse()):
+            if self._within_differences() and self._may_be_hidden() and self.about.rows_hold():
+                return AGREES, FEW_DIGITS  # a complex step rounds within a row too, by as much as f is large
             return UNCLEAR, NO_DIGITS  # on the scale of x rounding hides as much, from either witness
         return (DIFFERS, "") if self.difference > NEGLIGIBLE else (UNCLEAR, NO_DIGITS)
 
@@ -180,9 +191,14 @@ class _Case:
             return AGREES, ""
         if self.about.by_convention:
             return UNCLEAR, CONVENTION
-        if self.error <= max(self.column.rounding, TINY) and math.isfinite(self.column.rounding) and self.about.rows_hold():
+        bound = max(self.column.rounding, TINY, self.differences.resolution() if self._may_be_hidden() else 0.0)
+        if self.error <= bound and math.isfinite(self.column.rounding) and self.about.rows_hold():
             return AGREES, FEW_DIGITS if self.difference else ""
         return UNCLEAR, NO_DIGITS
+
+    def _may_be_hidden(self) -> bool:
+        """Whether rows alone can vouch for a derivative that rounding hides: neither a kink nor ``detach`` makes it another one."""
+        return not (self.about.near_kink or self.about.detaches)
 
     # --- what values say ----------------------------------------------------------------------------------------------
 

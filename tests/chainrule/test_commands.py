@@ -210,6 +210,12 @@ def test_check_asks_for_second_derivatives_too(chainrule):
     assert [re.split(" {2,}", line)[0] for line in out.splitlines()[1:]] == ["x", "y", "x, x", "x, y", "y, y"]
 
 
+def test_a_jump_fails_the_check(chainrule):
+    status, out, _ = chainrule("check", "step(x)", "x=0")
+    assert status == 1
+    assert "x: f jumps here" in out
+
+
 def test_check_says_why_it_is_unclear(chainrule):
     status, out, _ = chainrule("check", "x**x", "x=0")
     assert status == 1
