@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from autograd.checking.graph_facts import Finding, Subject
 from autograd.debugging import debug
-from autograd.errors import DomainError
 from autograd.functional import scalar
 from autograd.graph import topological_order
 from autograd.rules.op import Op
@@ -58,6 +57,8 @@ def cut_parameters(subject: Subject) -> Iterator[Finding]:
         if not parameter.inputs and parameter not in subject.behind_closures:
             by_graph = float(subject.derivatives.get(parameter, 0))
             witness = _witness(subject, parameter)
+            if CAUTION * witness.error > max(abs(by_graph), abs(witness.derivative)) > 0 or not math.isfinite(witness.error):
+                subject.unmoved.append(parameter)
             if abs(witness.derivative - by_graph) > (
                 RELATIVE_TOLERANCE * max(abs(witness.derivative), abs(by_graph)) + CAUTION * witness.error
             ):
@@ -77,11 +78,10 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def _witness(subject: Subject, parameter: Value) -> Witness:
-    """The derivative by differences: the better of two distances."""
-    x = float(parameter.data)
-    return min(
-        (_differences(subject, parameter, move * max(abs(x), 1.0)) for move in RELATIVE_MOVES), key=lambda found: found.error
-    )
+    """The derivative by differences: the best of two distances on the scale of 1, and of two on the parameter's own if it is smaller."""
+    size = abs(float(parameter.data)) or 1.0
+    distances = [move * scale for scale in {max(size, 1.0), size} for move in RELATIVE_MOVES]
+    return min((_differences(subject, parameter, h) for h in distances), key=lambda found: found.error)
 
 
 def _differences(subject: Subject, parameter: Value, h: float) -> Witness:
@@ -90,7 +90,9 @@ def _differences(subject: Subject, parameter: Value, h: float) -> Witness:
     try:
         centre = float(subject.output.data)
         wide, narrow = ([_moved(subject, parameter, x + side * step) for side in (1, -1)] for step in (h, h / 2))
-    except DomainError:
+    except Exception:  # the function may refuse numbers beside x with whatever error it likes
+        return Witness(math.nan, math.inf)
+    if not all(map(math.isfinite, (*wide, *narrow, centre))):
         return Witness(math.nan, math.inf)
     first, second = (wide[0] - wide[1]) / (2 * h), (narrow[0] - narrow[1]) / h
     derivative = second + (second - first) / 3
@@ -124,10 +126,10 @@ def _message(subject: Subject, parameter: Value, by_graph: float, witness: Witne
 def _where(subject: Subject, parameter: Value, order: Sequence[Value]) -> str:
     """The place of the cut: a leaf that changed with the parameter, or an operation that passes nothing on."""
     numbers = [node.data for node in order]
-    kept, parameter.data = parameter.data, float(parameter.data) + RELATIVE_MOVES[0] * max(abs(float(parameter.data)), 1.0)
+    kept, parameter.data = parameter.data, float(parameter.data) * (1 + RELATIVE_MOVES[0]) or RELATIVE_MOVES[0]
     try:
         moved = topological_order(_evaluated(subject))
-    except DomainError:
+    except Exception:
         moved = []
     finally:
         parameter.data = kept

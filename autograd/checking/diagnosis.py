@@ -124,7 +124,7 @@ def diagnose(
 
     Nodes have the names that explanations and pictures give them: their labels, or v1, v2, ... Of a node that was made inside
     ``debug()`` the report quotes the line of your code. No data and no grad are changed. The time is proportional to the size
-    of the graph; a function is called nine times for each parameter, with its data moved a little, and put back afterwards.
+    of the graph; a function is called nine times for each parameter, 17 if it is smaller than 1, with its data moved a little, and put back.
 
     Layers and neurons are scopes, which ``nn`` opens and your own code may: ``with scope("layer1"):``. A layer is a part of the
     network with parameters; in a graph without scopes, the operations of one operand along a path are its depth.
@@ -190,6 +190,8 @@ def diagnose(
     findings = [_with_line(finding) for check in checks for finding in check(subject)]
     cut = {finding.node for finding in findings if finding.kind == "cut"}
     findings = [finding for finding in findings if finding.kind not in TOLD_BY_CUTS or finding.node not in cut]
+    if subject.unmoved:
+        checks.pop(cut_parameters)
     size = f"{counted(len(subject.order), 'node')} and {counted(len(subject.parameters), 'parameter')}"
     return Report(findings, f"the graph of {subject.path(output)}, of {size}", _unchecked(subject), checks.values())
 
@@ -230,6 +232,9 @@ def _with_line(finding: Finding) -> Finding:
 
 def _unchecked(subject: Subject) -> Iterator[str]:
     """Sentences on what cannot be known from this graph."""
+    if subject.unmoved:
+        names = listed(subject.unmoved, subject.name)
+        yield f"whether moving {names} moves the function as the graph says: beside these numbers its values do not tell."
     if subject.closures:
         names = listed(subject.closures, subject.formula)
         yield f"whether the data of closures agree with their inputs ({names}): there is no formula to compute them again."

@@ -56,6 +56,7 @@ class Subject:
         if parameters is None:
             parameters = leaves_of(self.order)
         self.parameters = list(dict.fromkeys(parameters))
+        self.unmoved: list[Value] = []  # parameters that could not be moved, or not to any effect that values tell
         self._names = names(self.order, [output, *self.parameters])
         for node in self.order:
             try:

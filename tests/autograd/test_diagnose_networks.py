@@ -383,9 +383,33 @@ def test_data_and_gradients_are_put_back_even_if_the_function_fails():
             raise KeyError("not here")
         return x * 2
 
-    with pytest.raises(KeyError):
-        diagnose(f(), [x], function=f)
-    assert x.data == 1.3
+    report = diagnose(f(), [x], function=f)
+    assert (len(report), x.data, x.grad) == (0, 1.3, 0.0)
+    assert report.unchecked[0].startswith("whether moving x moves the function as the graph says")
+    assert "checked: every parameter moves the function" not in str(report)
+
+
+CUTS_OF_SMALL_NUMBERS = {
+    "sqrt": (lambda x: x * math.sqrt(x.data), 1e-4),
+    "log": (lambda x: x * math.log(x.data), 1e-4),
+    "a pole beside 1": (lambda x: x * (1 / (x.data - 0.9995)), 1.0),
+    "a domain": (lambda x: x.log() * x.data, 1e-6),
+    "a square": (lambda x: x * x.data, 1e-8),
+}
+
+
+@pytest.mark.parametrize(("f", "at"), CUTS_OF_SMALL_NUMBERS.values(), ids=CUTS_OF_SMALL_NUMBERS)
+def test_a_cut_is_found_on_the_scale_of_the_parameter(f, at):
+    x = Value(at, "x")
+    report = diagnose(f(x), [x], function=lambda: f(x))
+    assert [finding.kind for finding in report] == ["cut"]
+    assert (x.data, report.unchecked) == (at, ())
+
+
+def test_at_a_kink_it_is_said_that_moving_tells_nothing():
+    x = Value(0.0, "x")
+    report = diagnose(x.relu() + 2 * math.sin(x.data), [x], function=lambda: x.relu() + 2 * math.sin(x.data))
+    assert report.unchecked[0].startswith("whether moving x moves the function")
 
 
 def test_at_an_end_of_the_domain_nothing_is_guessed():
