@@ -56,8 +56,8 @@ def check_gradients(
 
     Raises:
         TypeError: if an argument is no number, or f's result is not one scalar.
-        ValueError: if f gives two results for the same input, the gradient has not as many numbers as f has inputs, or the order is
-            neither 1 nor 2.
+        ValueError: if f gives two results for the same input, the gradient has not as many numbers as f has inputs, or not in lists
+            of the same form, or the order is neither 1 nor 2.
         ClosureError: with ``order=2`` if an operation is a closure, whose second derivatives nobody states.
 
     Source: Richardson (1911); Squire & Trapp (1998); Griewank & Walther (2008), section 1.1, on what differences cannot do.
@@ -154,7 +154,7 @@ def _check_backward(f: Callable[..., Any], values: Sequence[Any], inputs: list[V
     if any(one.entry.verdict == DIFFERS for one in checked):
         suspect = _suspect(nodes, inputs, run, name, told)
     elif any(one.entry.verdict == DIFFERS for one in checked_pairs):
-        suspect = suspects.SECOND
+        suspect = suspects.told_kinks(suspects.at_kinks(nodes), name) or suspects.SECOND
     return GradientReport(
         [one.entry for one in checked],
         suspect,
@@ -342,13 +342,21 @@ def _check_by_hand(
         return scalar(f, called(f)).data
 
     _refuse_two_results(lambda: float(run()), float(run()))
-    stated = [float(data_of(number)) for number in _flat(called(gradient))]
+    by_hand = _as_lists(called(gradient))
+    stated = [float(data_of(number)) for number in _flat(by_hand)]
     if len(stated) != len(inputs):
         raise ValueError(f"the gradient has {len(stated)} numbers, but f has {len(inputs)} scalar inputs")
+    is_once = len(list(_flat(values))) == len(inputs)  # each input: a Value that is given twice has one derivative
+    forms = [_form(values), *(map(_form, values) if len(values) == 1 else [])]
+    if is_once and _form(by_hand) not in forms:
+        raise ValueError(
+            f"the gradient has the form {_form(by_hand)}, but the arguments of f {forms[0]}: a gradient has its numbers in "
+            "lists of the same form, one number for each scalar argument"
+        )
     name = names(inputs, inputs)
-    by_hand = Surroundings(all_rows=False)
+    about = Surroundings(all_rows=False)
     checked = [
-        Moved(source, run, 0.0).check(name[source], Column(number, 4 * EPSILON * abs(number), abs(number)), by_hand)
+        Moved(source, run, 0.0).check(name[source], Column(number, 4 * EPSILON * abs(number), abs(number)), about)
         for source, number in zip(inputs, stated, strict=True)
     ]
     run()  # so what f may remember of its last run is of these inputs
@@ -364,6 +372,15 @@ def _as_given(argument: Any, value: Any) -> Any:
         return value.data
     numbers = [_as_given(inner, entry) for inner, entry in zip(argument, value, strict=True)]
     return sys.modules["numpy"].array(numbers) if type(argument).__module__ == "numpy" else numbers
+
+
+def _as_lists(numbers: Any) -> Any:
+    return [_as_lists(entry) for entry in numbers] if hasattr(numbers, "__iter__") else numbers
+
+
+def _form(numbers: Any) -> str:
+    """How numbers stand in lists: ``[[x, x], x]``."""
+    return f"[{', '.join(map(_form, numbers))}]" if hasattr(numbers, "__iter__") else "x"
 
 
 def _flat(numbers: Any) -> Iterator[Any]:

@@ -406,3 +406,15 @@ def test_the_report_in_a_notebook_is_a_table_of_html():
     assert "<td" in html
     assert "DIFFERS" in html
     assert "f reads .data" in html
+
+
+def test_a_gradient_by_hand_has_the_form_of_the_arguments():
+    def f(v, w):
+        return v[0] + w
+
+    at = [[1.0, 2.0], 3.0]
+    assert check_gradients(f, at, gradient=lambda v, w: [[1.0, 0.0], 1.0])
+    assert check_gradients(f, at, gradient=lambda v, w: ((k for k in (1.0, 0.0)), 1.0))
+    for wrong in ([[1.0], [0.0, 1.0]], [1.0, 0.0, 1.0], [[1.0, 0.0, 1.0]]):
+        with pytest.raises(ValueError, match=r"the gradient has the form .*, but the arguments of f \[\[x, x\], x\]"):
+            check_gradients(f, at, gradient=lambda v, w, wrong=wrong: wrong)

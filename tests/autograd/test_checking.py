@@ -748,3 +748,10 @@ def test_a_wrong_derivative_at_an_end_of_the_domain_is_still_found():
     wrong = Op("wrong_power", "x + x ** 2", ("4",), domain="x >= 1")
     report = check_gradients(lambda x: apply(wrong, x), at=1.0)
     assert [each.verdict for each in report.inputs] == ["DIFFERS"]
+
+
+def test_a_hessian_that_is_wrong_at_kinks_blames_the_kinks():
+    report = check_gradients(lambda x: abs(x) * abs(x), 0.0, order=2)
+    assert [each.verdict for each in report.hessian] == ["DIFFERS"]
+    assert "at their kinks" in report.suspect
+    assert "detach" not in report.suspect
