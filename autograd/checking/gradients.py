@@ -35,8 +35,9 @@ def check_gradients(
     *Central differences* are :math:`(f(x + h) - f(x - h))/2h` for h from large to small, extrapolated to h = 0 (Richardson). The
     *complex step*, :math:`\mathrm{Im} f(x + ih)/h`, is right to the last digits: f itself runs on complex numbers, and where it
     refuses them, as ``math.sin`` does, that column is empty. Each has an estimate of its own error, and two columns that disagree
-    by more than that never agree. Where f has a kink, the derivatives from the left and from the right differ: the report then
-    accepts any number between the two, and says so.
+    by more than that never agree, unless rounding hides as much in f and every row on the way was checked where it has digits; a
+    remark then says so. Where f has a kink, the derivatives from the left and from the right differ: the report then accepts any
+    number between the two, and says so. Where f jumps there is no derivative to confirm, and the verdict is unclear.
 
     What f computes outside its graph, from ``x.data`` say, is a constant to ``backward()`` and moves in the other two: the report
     names the lines where numbers leave the graph. If a derivative differs, it names the first operation whose local derivative is
