@@ -32,6 +32,8 @@ Matrix = Sequence[Sequence[Any]]
 
 STEPS = 24  # of Newton's method in compiled code, which cannot stop when it has arrived
 ARRIVED = 1e-8  # the last step, as a part of the way, at most: after it about the square of this is left
+BESIDE = 1e-6  # of the way: a distance from the solution that is above rounding
+CLOSE = 0.25  # of a distance from a regular solution: a step of Newton's leads back as near as this, from a double root half the way
 EPSILON = 2.0**-52
 
 
@@ -129,11 +131,18 @@ class Equations:
         [step] = linear_solutions([[detach(entry) for entry in row] for row in rows], [self.residuals])
         return Formulas(sources, [*step, *self.residuals])
 
+    @cached_property
+    def _weakest(self) -> Formulas:
+        """A direction in which the residuals change little: where the Jacobian is nearly singular, least."""
+        rows = jacobian(self.residuals, self.unknowns, create_graph=True)
+        [weakest] = linear_solutions(rows, [[Constant(weight) for weight in weights(len(rows))]])
+        return Formulas([*self.unknowns, *self.parameters], weakest)
+
     def in_rows(self, inputs: Sequence[Value]) -> list[Value]:
         """The unknowns by rows of the table alone: a number of Newton's steps that is fixed, then one that carries the derivative.
 
         Each step is halved twice if the largest residual does not become smaller. Where the steps have not become small in the
-        end, the result is nan.
+        end, or do not lead back from beside the solution, as at a double root, the result is nan.
         """
         count = len(self.unknowns)
 
@@ -153,7 +162,15 @@ class Equations:
             step = [where(better, new, old) for new, old in zip(tried_step, step, strict=True)]
             size, part = where(better, tried_size, size), where(better, 1.0, part / 4)
         way = total(abs(new) + abs(new - old) for new, old in zip(x, start, strict=True))
-        arrived = total(map(abs, step)) <= ARRIVED * way
+        close = total(map(abs, step)) <= ARRIVED * way
+        weakest = self._weakest.at([*x, *inputs])
+        length = total(map(abs, weakest))
+        move = [detach(BESIDE * way * (entry / length)) for entry in weakest]
+        misses = []
+        for side in (1.0, -1.0):
+            back, _ = step_at([detach(old - last + side * away) for old, last, away in zip(x, step, move, strict=True)])
+            misses.append(total(abs(detach(there) - side * away) for there, away in zip(back, move, strict=True)))
+        arrived = close & (reduce(maximum, misses) <= CLOSE * total(map(abs, move)))
         verdict = where(arrived, Constant(1.0), Constant(-1.0))
         verdict.label = "1 where solve has arrived, else -1"
         x = [detach(old - move) for old, move in zip(x, step, strict=True)]
@@ -297,6 +314,15 @@ def _back_substituted(lengths: Sequence[Any], overlaps: Matrix, which: int) -> l
         right = overlaps[k][count - 1 - k + which]
         solution.insert(0, (right - dot(overlaps[k][: len(solution)], solution)) / lengths[k])
     return solution
+
+
+def weights(count: int) -> list[float]:
+    """Numbers in no simple ratio: a right side to which a singular matrix is hardly blind.
+
+    >>> weights(2)
+    [1.0, 0.5403023058681398]
+    """
+    return [math.cos(k) for k in range(count)]
 
 
 def _size(entry: Any) -> Any:

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from itertools import pairwise
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from typing import Any, NamedTuple, TypeAlias
 
 from autograd.derivatives import jacobian
 from autograd.errors import DomainError, SolutionError
 from autograd.functional import argument_names, is_list, like, list_of_results, one_result
 from autograd.graph import topological_order
 from autograd.hooks import is_traced, is_tracing
-from autograd.implicit import Equations, linear_solutions, read, unknown
+from autograd.implicit import CLOSE, Equations, linear_solutions, read, unknown, weights
 from autograd.rules.numbers import number
 from autograd.text import counted, described, four_digits, listed
 from autograd.value import Constant, Value, data_of
 
 Numbers: TypeAlias = list[float]
-Evaluated: TypeAlias = tuple[Numbers, Numbers]  # the residuals, and Newton's step, at some numbers
 
 MAX_STEPS = 100
 ARRIVED = 4 * 2.0**-52  # a step of this part of x is rounding
 ROUNDING = 1e-6  # of the way: where steps that do not help are taken for rounding errors
-SLOW = 0.25  # near a simple solution each step is a smaller part of the one before
+BESIDE = (1e-5, 1e-7, 1e-3, 1e-9)  # distances from a solution, as parts of a length: one is between rounding and curvature
+MISSED = 1e-4  # of what the Jacobian says that the residuals change by: more is no rounding at all distances
 
 
 def solve(residual: Callable[..., Any], start: Any, *args: Any) -> Any:
@@ -47,7 +47,8 @@ def solve(residual: Callable[..., Any], start: Any, *args: Any) -> Any:
         A ``Value``, or a list of them, if the residual depends on a Value beside x; else numbers.
 
     Raises:
-        SolutionError: if the steps do not arrive, or the derivative of the residuals with respect to x is singular.
+        SolutionError: if the steps do not arrive, or the derivative of the residuals with respect to x is singular, or not all of
+            it is recorded, since the residual reads ``.data`` or detaches x. (A program cannot see the last.)
         TypeError, ValueError: if the residual does not return as many Values as there are unknowns, or ignores an unknown.
 
     Source: Deuflhard, *Newton Methods for Nonlinear Problems* (2011), on damping; Griewank & Walther (2008), chapter 15, on the
@@ -122,14 +123,23 @@ def _require_equations(residual: Callable[..., Any], unknowns: list[Value], resi
 # --- Newton's method, on numbers --------------------------------------------------------------------------------------------
 
 
+class Evaluated(NamedTuple):
+    """At some numbers: the residuals, Newton's step, and the rows of the Jacobian."""
+
+    residuals: Numbers
+    step: Numbers
+    rows: list[Numbers]
+
+
 def _evaluated(equations: Equations) -> Evaluated:
     numbers = [float(residual.data) for residual in equations.residuals]
+    rows = jacobian(equations.residuals, equations.unknowns)
     try:
-        [step] = linear_solutions(jacobian(equations.residuals, equations.unknowns), [numbers])
+        [step] = linear_solutions(rows, [numbers])
     except SolutionError as error:
         x = _written([node.data for node in equations.unknowns])
         raise SolutionError(f"at {x} {error}: no step of Newton's leads on, and a solution there has no derivative") from None
-    return numbers, step
+    return Evaluated(numbers, step, rows)
 
 
 def _newton(evaluate: Callable[[Numbers], Evaluated], start: Numbers) -> Numbers:
@@ -138,27 +148,28 @@ def _newton(evaluate: Callable[[Numbers], Evaluated], start: Numbers) -> Numbers
     Raises:
         SolutionError: where the steps end in no solution, or in one at which the Jacobian is singular.
     """
-    x = start
-    residuals, step = evaluate(x)
-    lengths = [_length(step)]  # of whole steps
-    part = 1.0
+    x, found, part, steps = start, evaluate(start), 1.0, 0
     for _ in range(MAX_STEPS):
-        if lengths[-1] <= ARRIVED * _length(x):
-            return _regular([new - move for new, move in zip(x, step, strict=True)], lengths)
-        tried = [old - part * move for old, move in zip(x, step, strict=True)]
+        if _length(found.step) <= ARRIVED * _length(x):
+            break
+        tried = [old - part * move for old, move in zip(x, found.step, strict=True)]
         if tried == x or part < ARRIVED:
             break
-        found = _evaluated_or_none(evaluate, tried)
-        if found is None or not _largest(found[0]) < _largest(residuals):
+        there = _evaluated_or_none(evaluate, tried)
+        if there is None or not _largest(there.residuals) < _largest(found.residuals):
             part /= 4
-            continue
-        x, (residuals, step), part = tried, found, 1.0
-        lengths.append(_length(step))
-    if not any(residuals) or lengths[-1] <= ROUNDING * _way(x, start):
-        return _regular(x, lengths)
+        else:
+            x, found, part, steps = tried, there, 1.0, steps + 1
+    if _length(found.step) <= ARRIVED * _length(x):
+        x = [new - move for new, move in zip(x, found.step, strict=True)]
+    arrived = not any(found.residuals) or _length(found.step) <= ROUNDING * _way(x, start)
+    _require_regular(evaluate, x, found.rows, start, arrived)
+    if arrived:
+        return x
     raise SolutionError(
-        f"solve started at {_written(start)} and found no solution: after {counted(len(lengths) - 1, 'step')} of Newton's it is at "
-        f"{_written(x)}, where the residuals are {_written(residuals)}. Start nearer to a solution, and make sure that there is one"
+        f"solve started at {_written(start)} and found no solution: after {counted(steps, 'step')} of Newton's it is at "
+        f"{_written(x)}, where the residuals are {_written(found.residuals)}. Start nearer to a solution, and make sure that there "
+        "is one"
     )
 
 
@@ -168,18 +179,63 @@ def _evaluated_or_none(evaluate: Callable[[Numbers], Evaluated], x: Numbers) -> 
         found = evaluate(x)
     except (DomainError, SolutionError, OverflowError):
         return None
-    return found if all(map(math.isfinite, (*found[0], *found[1]))) else None
+    return found if all(map(math.isfinite, (*found.residuals, *found.step))) else None
 
 
-def _regular(x: Numbers, lengths: Numbers) -> Numbers:
-    """The solution, unless the steps towards it shrank so slowly that the Jacobian must be singular there."""
-    above_rounding = [after / before for before, after in pairwise(lengths) if before > 1e-4 * _length(x)]
-    if above_rounding and min(above_rounding[-3:]) > SLOW:
+def _require_regular(
+    evaluate: Callable[[Numbers], Evaluated], x: Numbers, rows: list[Numbers], start: Numbers, arrived: bool
+) -> None:
+    """Refuse a place whose Jacobian is not the derivative, and a solution at which it is singular.
+
+    Both are asked beside x, in the direction in which the residuals change least. From there one of Newton's steps leads back to
+    a regular solution; at a double root it goes half the way, at any distance.
+    """
+    whole, back, seen = False, not arrived, False
+    for move, above, below in _beside(evaluate, x, rows, start):
+        seen = True
+        whole = whole or _is_derivative(move, above, rows, below)
+        back = back or max(_miss(above.step, move, 1), _miss(below.step, move, -1)) <= CLOSE * _length(move)
+        if whole and back:
+            return
+    if seen and not whole:
         raise SolutionError(
-            f"at the solution {_written(x)} the Jacobian of the residuals is singular: Newton's steps shrank by half or less each "
-            "time, as they do at a double root. There the solution has no derivative"
+            f"at {_written(x)} the residuals change otherwise than their recorded derivatives say, at every distance: they read the "
+            "unknown by its .data, detach it, or compute with numbers made from it. Compute them from the Values themselves, "
+            "else neither Newton's steps nor the derivative of the solution are right"
         )
-    return x
+    if seen:
+        raise SolutionError(
+            f"at the solution {_written(x)} the Jacobian of the residuals is singular, as far as floats can tell: from beside it, a "
+            "step of Newton's does not lead back, as at a double root. There the solution has no derivative"
+        )
+
+
+def _beside(
+    evaluate: Callable[[Numbers], Evaluated], x: Numbers, rows: list[Numbers], start: Numbers
+) -> Iterator[tuple[Numbers, Evaluated, Evaluated]]:
+    """Moves away from x, each with what is found there and as far on the other side."""
+    [weakest] = linear_solutions(rows, [weights(len(x))])
+    for part, length in product(BESIDE, (_length(x), _way(x, start), 1.0)):
+        move = [part * length * (entry / _length(weakest)) for entry in weakest]
+        above = _evaluated_or_none(evaluate, [old + step for old, step in zip(x, move, strict=True)])
+        below = _evaluated_or_none(evaluate, [old - step for old, step in zip(x, move, strict=True)])
+        if above and below and any(move):
+            yield move, above, below
+
+
+def _is_derivative(move: Numbers, above: Evaluated, rows: list[Numbers], below: Evaluated) -> bool:
+    """Whether the residuals change as the mean of both Jacobians says, unless they are too curved to tell."""
+    for k, row in enumerate(rows):
+        terms = [slope * step for side in (above, below) for slope, step in zip(side.rows[k], move, strict=True)]
+        bends = [slope * step - term for slope, step, term in zip(2 * row, 2 * move, terms, strict=True)]
+        missed = abs(above.residuals[k] - below.residuals[k] - math.fsum(terms))
+        if not missed <= MISSED * _length(terms) and _length(bends) < _length(terms) / 2:
+            return False
+    return True
+
+
+def _miss(step: Numbers, move: Numbers, side: int) -> float:
+    return _length([back - side * away for back, away in zip(step, move, strict=True)])
 
 
 def _length(step: Numbers) -> float:

@@ -289,6 +289,71 @@ def test_in_compiled_code_what_does_not_arrive_is_nan_and_check_names_the_exampl
         autograd.compile(lambda a: solve(lambda x: x**3 - 2 * x + a, 0.1), check=True).per_example([2.0])
 
 
+NEAR_DOUBLE = {  # functions of b with a double or triple root at b = 0, and a start
+    "a square": (lambda x, b: (x - 2) ** 2 - b, 1.9999),
+    "a square from far": (lambda x, b: (x - 2) ** 2 - b, 1.0),
+    "a square from above": (lambda x, b: (x - 2) ** 2 - b, 3.0),
+    "a square, nearly there": (lambda x, b: (x - 2) ** 2 - b, 2 - 1e-12),
+    "expanded": (lambda x, b: x * x - 4 * x + 4 - b, 1.9999),
+    "a cube": (lambda x, b: (x - 2) ** 3 - b, 1.9999),
+    "at 1000": (lambda x, b: (x - 1000) ** 2 - b, 999.9),
+    "a cosine": (lambda x, b: 1 - autograd.cos(x) - b, 0.5),
+}
+
+
+@pytest.mark.parametrize("name", NEAR_DOUBLE)
+def test_no_gradient_is_invented_at_a_double_root(name):
+    residual, start = NEAR_DOUBLE[name]
+    with pytest.raises(SolutionError, match=r"Jacobian of the residuals is singular.*double root"):
+        derivative(lambda b: solve(lambda x: residual(x, b), start))(0.0)
+    for executor in ("plain", "auto"):
+        program = autograd.compile(lambda b: solve(lambda x: residual(x, b), start), executor=executor)
+        assert np.isnan([program.per_example([0.0]).values, program.input_gradients([0.0])[0]]).all()
+
+
+def test_no_gradient_is_invented_at_a_double_root_of_two_equations():
+    def touching(v, b):
+        return [v[0] ** 2 + v[1] ** 2 - b, v[1] - 1]
+
+    with pytest.raises(SolutionError, match=r"Jacobian of the residuals is singular"):
+        derivative(lambda b: solve(touching, [1.0, 1.5], b)[0])(1.0)
+    with pytest.raises(SolutionError, match=r"Jacobian of the residuals is singular"):
+        derivative(lambda b: solve(lambda v: [(v[0] - 2) ** 2 - b, v[1] - v[0]], [2.001, 2.001])[0])(0.0)
+    program = autograd.compile(lambda b: solve(touching, [1.0, 1.5], b)[0])
+    assert np.isnan(program.per_example([1.0, 2.0]).values).tolist() == [True, False]
+    assert np.isnan(program.input_gradients([1.0, 2.0])[0]).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("distance", [1e-3, 1e-5, 1e-7])
+def test_two_solutions_that_are_near_each_other_are_simple(distance):
+    """The solutions 1 + d and 1 - d of (x - 1)² = b move by 1 / 2d."""
+    slope = derivative(lambda b: solve(lambda x: (x - 1) ** 2 - b, 2.0))(distance**2)
+    assert slope == pytest.approx(1 / (2 * distance), rel=1e-8)
+    if distance > 1e-5:
+        program = autograd.compile(lambda b: solve(lambda x: (x - 1) ** 2 - b, 2.0))
+        assert program.input_gradients([distance**2])[0] == pytest.approx([slope], rel=1e-8)
+
+
+@pytest.mark.parametrize("start", [1e-3, 1.0])
+def test_a_solution_that_cancellation_leaves_few_digits_of_is_simple(start):
+    assert derivative(lambda b: solve(lambda x: autograd.exp(x) - 1 - b, start))(1e-12) == pytest.approx(1.0, rel=1e-8)
+
+
+NOT_RECORDED = {
+    "math.sin": lambda a: solve(lambda z: z - 0.1 * math.sin(z.data) - a, 1.0),
+    "detach": lambda a: solve(lambda z: z - 0.1 * autograd.sin(autograd.detach(z)) - a, 1.0),
+    "a factor": lambda a: solve(lambda x: x * x.data - a, 1.0),
+    "of two unknowns": lambda a: solve(lambda v: [v[0] - v[1].data ** 2 - a, v[1] - v[0] * 0.1], [1.0, 0.1])[0],
+    "little": lambda a: solve(lambda z: z + 0.001 * z.data**2 - a, 1.0),
+}
+
+
+@pytest.mark.parametrize("name", NOT_RECORDED)
+def test_a_residual_that_reads_a_number_of_the_unknown_is_told_so(name):
+    with pytest.raises(SolutionError, match=r"otherwise than their recorded derivatives say.*\.data, detach it"):
+        derivative(NOT_RECORDED[name])(2.0)
+
+
 NO_SOLUTION_AT_0 = {  # functions of b
     "over the axis": lambda b: solve(lambda x: x * x + 1 + b, 1.0),
     "a triple root": lambda b: solve(lambda x: x**3 - b, 1.0),
