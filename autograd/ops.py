@@ -63,14 +63,17 @@ EQUAL      = Op("equal",      "1 if x == y else 0", ("0", "0"), symbol="==", kin
 WHEN       = Op("when",       "0 if x == 0 else x * y",       ("y", "when(x, 1)"))
 UNLESS     = Op("unless",     "0 if x == 1 else (1 - x) * y", ("-y", "unless(x, 1)"))
 
-# Whole numbers. The remainder has the sign of y, as in Python; x is y times the whole quotient plus the remainder, also in floats.
+# Whole numbers, as Python's: the remainder has the sign of y. The quotient of the rest of x is whole but for rounding, and the nearest
+# whole number is taken, of two the lower, as CPython does. So x == y * (x // y) + x % y for Fractions, and for floats where Python's
+# own have it: large quotients are rounded, and so may x % y be where the signs of x and y differ.
 
 JUMPS = "the value jumps, and the derivative is that between the jumps"
 APART = "Keep the divisor away from 0."
 
 FLOOR    = Op("floor",    "floor(x)", ("0",), kinks={"x - rint(x)": JUMPS}, latex=r"\left\lfloor {x}\right\rfloor")
 RINT     = Op("rint",     "rint(x)",  ("0",), kinks={"2 * (x - floor(x)) - 1": JUMPS})
-FLOORDIV = Op("floordiv", "rint((x - fmod(x, y)) / y) - step(-fmod(x, y) * sign(y))",             ("0", "0"), symbol="//",
+RINT_DOWN = Op("rint_down", "floor(x) if 2 * (x - floor(x)) <= 1 else floor(x) + 1", ("0",), kinks={"2 * (x - floor(x)) - 1": JUMPS})
+FLOORDIV = Op("floordiv", "rint_down((x - fmod(x, y)) / y - step(-fmod(x, y) * sign(y)))",        ("0", "0"), symbol="//",
               domain="y != 0", remedy=APART, kinks={"x - y * rint(x / y)": JUMPS}, samples=((-3.0, 3.0), (0.2, 3.0)))
 MOD      = Op("mod",      "fmod(x, y) + y if fmod(x, y) * sign(y) < 0 else fmod(x, y)", ("1", "-floordiv(x, y)"), symbol="%",
               domain="y != 0", remedy=APART, kinks={"x - y * rint(x / y)": JUMPS}, samples=((-3.0, 3.0), (0.2, 3.0)))

@@ -30,7 +30,7 @@ def never(*operands):
 
 # For each row that does not choose its operands everywhere, by hand: whether it leaves out x, and whether y.
 LEFT_OUT = {
-    **dict.fromkeys(("step", "sign", "heaviside", "detach", "floor", "rint"), (always,)),
+    **dict.fromkeys(("step", "sign", "heaviside", "detach", "floor", "rint", "rint_down"), (always,)),
     **dict.fromkeys(("exceeds", "less", "less_equal", "equal", "floordiv"), (always, always)),
     "maximum": (lambda x, y: x < y, lambda x, y: y < x),
     "minimum": (lambda x, y: x > y, lambda x, y: y > x),

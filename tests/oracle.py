@@ -15,7 +15,9 @@ from autograd import OPS
 from autograd.rules.evaluate import evaluate
 
 # Parts of partials, which are rows so that they can be differentiated too.
-HELPERS = {*["exceeds", "vanish", "power_dx", "power_dy", "hypot_dx", "asin_dx", "bounded", "gelu_inner"]}
+HELPERS = {
+    *["exceeds", "vanish", "power_dx", "power_dy", "rint_down", "hypot_dx", "asin_dx", "bounded", "gelu_inner"],
+}
 POWERS = {"power", "power_dx", "power_dy"}
 DIVISIONS = {"mod", "floordiv"}
 CONSTANTS = {
@@ -112,6 +114,7 @@ WITNESSES = {
     "unless":     (lambda x, y: y - x * y, lambda x, y: -y, lambda x, y: 1 - x),
     "floor":      (mp.floor, const(0)),
     "rint":       (mp.nint, const(0)),
+    "rint_down":  (lambda x: mp.ceil(x - mpf(0.5)), const(0)),
     "floordiv":   (quotient, const(0), const(0)),
     "mod":        (lambda x, y: x - y * quotient(x, y), const(1), lambda x, y: -quotient(x, y)),
     "pow":        (lambda x, c: x**c, lambda x, c: c * x ** (c - 1) if c else mpf(0)),

@@ -34,7 +34,7 @@ INF, NAN = math.inf, math.nan
 # --- where rows are cut --------------------------------------------------------------------------------------------------
 
 CONDITIONS = {
-    **dict.fromkeys(("step", "sign", "heaviside", "detach", "floor", "rint"), ("True",)),
+    **dict.fromkeys(("step", "sign", "heaviside", "detach", "floor", "rint", "rint_down"), ("True",)),
     **dict.fromkeys(("exceeds", "less", "less_equal", "equal", "floordiv"), ("True", "True")),
     "maximum": ("x < y", "y < x"),
     "minimum": ("y < x", "x < y"),

@@ -101,8 +101,9 @@ def regions_of(op):
     return LINE if op.arity == 1 else PLANE + WHOLE_EXPONENTS if op.name in POWERS else PLANE
 
 
-# Remainders are proved between two jumps, and all others are like it; sinc on either side of 1/2; what calls ``bounded``, up to 40, where all else has vanished.
-NARROW = {*DIVISIONS, "sinc", "bounded", "erf", "erfc", "gelu", "gelu_tanh"}
+# Remainders and roundings are proved between two jumps, and all others are like it; sinc on either side of 1/2; what calls ``bounded``,
+# up to 40, where all else has vanished.
+NARROW = {*DIVISIONS, "rint_down", "sinc", "bounded", "erf", "erfc", "gelu", "gelu_tanh"}
 
 
 class Point(dict):
@@ -487,6 +488,7 @@ KINKS = {
     ops.ABS:                {(0.0,): (0, 0)},
     ops.FLOOR:              {(0.0,): (0, 0)},
     ops.RINT:               {(0.5,): (0, 0)},
+    ops.RINT_DOWN:          {(0.5,): (0, 0)},
     ops.MOD:                {(0.0, 2.0): (0, 1, 0)},
     ops.FLOORDIV:           {(0.0, 2.0): (0, 0, 0)},
     ops.HYPOT:              {(0.0, 0.0): (0, 0, 0)},
@@ -576,7 +578,7 @@ def test_points_outside_the_domain_are_errors_that_teach(op):
         with pytest.raises(DomainError) as caught:
             apply(op, *operands)
         message = str(caught.value)
-        assert message.startswith(f"{op.value} needs {op.domain}, but ")
+        assert message.startswith(f"{op.formula} needs {op.domain}, but ")
         for name, data in zip(op.operands, point, strict=True):
             assert f"{name} = {data!r} ('the {name}')" in message
         assert op.c is None or f"c = {op.c!r}" in message
@@ -675,7 +677,7 @@ OPERATORS = {
 
 def test_the_partials_that_are_one_number_everywhere():
     found = {name: op.constant_partials for name, op in OPS.items() if set(op.constant_partials) != {None}}
-    flat = dict.fromkeys(("step", "sign", "heaviside", "detach", "floor", "rint"), (0,))
+    flat = dict.fromkeys(("step", "sign", "heaviside", "detach", "floor", "rint", "rint_down"), (0,))
     flat |= dict.fromkeys(("exceeds", "less", "less_equal", "equal", "floordiv"), (0, 0))
     assert found == {**flat, "identity": (1,), "neg": (-1,), "add": (1, 1), "sub": (1, -1), "mod": (1, None)}
 

@@ -341,6 +341,25 @@ def test_numpy_notes_what_becomes_infinite_or_nan(name):
         assert fast.doubt or math.isfinite(found[0]), (number, second)
 
 
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_quotients_and_remainders_are_pythons(executor):
+    rng = random.Random(7)
+    points = [
+        (1e16, 3.0),
+        (-28620507386377.88e2, 0.1),
+        (9007199254740991.0, -0.3),
+        (1e300, 7.0),
+        (-5.0, math.inf),
+        (2.0**53, -1.0),
+    ]
+    points += [(rng.uniform(-1, 1) * 10 ** rng.uniform(0, 18), rng.choice([3.0, 0.1, -0.3, 7.0, -1e-3])) for _ in range(3000)]
+    xs, ys = np.array(points).T
+    for f in (lambda x, y: x // y, lambda x, y: x % y):
+        found = autograd.compile(lambda x, y, f=f: f(x, y), executor=executor).per_example(xs, ys).values
+        assert found.ravel().tolist() == [f(x, y) for x, y in points]
+    assert [(Value(x) // y).data for x, y in points] == [x // y for x, y in points]
+
+
 @pytest.mark.parametrize("executor", EXECUTORS[2:])
 @pytest.mark.parametrize("lanes", [8, 4, 2, 1])
 def test_native_code_notes_what_becomes_infinite_or_nan(executor, lanes):
