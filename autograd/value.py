@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from functools import partial, reduce
+from sys import float_info
 from typing import Any, TypeAlias, TypeVar, Union, overload
 
 from autograd import ops
@@ -151,7 +152,7 @@ class Value(Micrograd, NumpyNames):
     def __floor__(self) -> Value: return apply1(ops.FLOOR, self)
     def __ceil__(self) -> Value: return -(-self).floor()
     def __trunc__(self) -> Value: return self.sign() * abs(self).floor()
-    def __round__(self, digits: int = 0) -> Value: return (self * 10**digits).rint() / 10**digits if digits else self.rint()
+    def __round__(self, digits: int = 0) -> Value: return rounded(self, digits)
 
     # --- the rows of the table by name ------------------------------------------------------------------------------
 
@@ -431,6 +432,29 @@ def apply_power(x: Value, exponent: Operand) -> Value:
         return apply2(ops.POWER, x, exponent)
     c = _constant(exponent)
     return apply1(ops.POW.at(c.data), x) if c is not NotImplemented else NotImplemented
+
+
+def rounded(x: Value, digits: int) -> Value:
+    """The nearest multiple of ``10**-digits``, of two the one that is even, as NumPy rounds; exact of exact numbers.
+
+    A float whose neighbours lie further apart is such a multiple but for rounding, and stays what it is.
+
+    >>> round(Value(2.345), 1).data, round(Value(1e300), 10).data, round(Value(Fraction(500, 3)), -1).data
+    (2.3, 1e+300, Fraction(170, 1))
+    """
+    if not digits:
+        return x.rint()
+    is_float = isinstance(x.data, float)
+    if is_float and abs(digits) > float_info.max_10_exp:  # a unit beyond the floats
+        return x.detach() if digits > 0 else x.detach() * 0
+    unit = Fraction(10) ** abs(digits)
+    if digits < 0:
+        return (x / unit).rint() * unit
+    nearest = (x * unit).rint() / unit
+    if not is_float:
+        return nearest
+    stays = condition(ops.LESS_EQUAL, float(2**53 / unit), abs(x))
+    return stays.when(x.detach()) + stays.unless(nearest)
 
 
 def as_value(operand: Operand) -> Value:

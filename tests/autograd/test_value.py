@@ -421,6 +421,37 @@ def test_rounding_is_pythons(x):
     assert round(Value(123.456), -1).data == pytest.approx(120.0)
 
 
+@pytest.mark.parametrize(
+    ("x", "digits"),
+    [
+        (1e300, 10),
+        (-1e17, 3),
+        (1e-320, 322),
+        (1.5, 400),
+        (1.5, -400),
+        (0.67, 2),
+        (155.0, -1),
+        (math.inf, 2),
+        (Fraction(500, 3), -1),
+        (Fraction(10**30 + 1, 3), 2),
+        (155, -1),
+        (155, 2),
+        (-7, 400),
+        (Fraction(1, 3), 400),
+    ],
+)
+def test_rounding_to_digits_is_pythons(x, digits):
+    expected = x if x == math.inf else round(x, digits)
+    found = round(Value(x), digits)
+    assert found.data == expected
+    assert isinstance(found.data, float) == isinstance(x, float)
+    for executor in ["plain", "numpy"] if isinstance(x, float) else []:
+        program = autograd.compile(lambda x: round(x, digits), executor=executor)
+        assert program.per_example([x, 0.5]).values.tolist() == [expected, round(0.5, digits)]
+    at = Value(x)
+    assert grad(round(at, digits) + at, [at]) == [1]
+
+
 # --- comparing, hashing, showing -------------------------------------------------------------------------------------
 
 
