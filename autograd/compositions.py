@@ -74,7 +74,7 @@ def norm(xs: Iterable[Operand]) -> Any:
     >>> norm([x, y]).backward(); x.grad, y.grad
     (0.0, 0.0)
     """
-    numbers: list[Any] = list(xs)
+    numbers: list[Any] = _entries("norm", xs)
     largest = _largest("norm", [abs(x) for x in numbers])
     scale = clip(largest, float_info.min, float_info.max)  # neither 0 nor inf, by which nothing can be divided
     squares = total((x / scale) ** 2 for x in numbers)
@@ -100,7 +100,7 @@ def softmax(xs: Iterable[Operand]) -> list[Any]:
     >>> softmax([1000.0, 1000.0])
     [0.5, 0.5]
     """
-    xs = list(xs)
+    xs = _entries("softmax", xs)
     shift = _largest("softmax", xs)
     exponentials = [exp(x - shift) for x in xs]
     denominator = total(exponentials)
@@ -126,12 +126,21 @@ def logsumexp(xs: Iterable[Operand]) -> Any:
     >>> logsumexp([-inf, 0.0]), logsumexp([-inf, -inf]), logsumexp([inf, 0.0])
     (0.0, -inf, inf)
     """
-    xs = list(xs)
+    xs = _entries("logsumexp", xs)
     shift = _largest("logsumexp", xs, instead_of_infinity=0.0)
     exponentials = total(exp(x - shift) for x in xs)
     return (
         apply(LOG, exponentials, fallback=evaluate_ieee) + shift
     )  # the sum is 0, and its logarithm -inf, if all terms are -inf
+
+
+def _entries(name: str, xs: Iterable[Operand]) -> list[Any]:
+    entries = list(xs)
+    for entry in entries:
+        if hasattr(entry, "__iter__"):
+            hint = f"for each row write [autograd.{name}(row) for row in rows]"
+            raise TypeError(f"autograd.{name} takes one list of numbers and Values, but an entry is {described(entry)}; {hint}")
+    return entries
 
 
 def _largest(name: str, xs: list[Operand], instead_of_infinity: float | None = None) -> Any:
@@ -160,6 +169,7 @@ def where(condition: Condition | bool, a: Side, b: Side) -> Any:
 
     Source: Iverson, *A Programming Language* (1962); Knuth, *Two notes on notation* (1992).
 
+    >>> from autograd import log
     >>> x = Value(-4.0)
     >>> where(x > 0, lambda: log(x), x)
     Value(data=-4.0, grad=0.0)

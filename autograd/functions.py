@@ -7,11 +7,13 @@ can be evaluated on numbers, and recorded and differentiated on Values.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial, reduce
 from typing import Any
 
 from autograd import ops
 from autograd.rules.numbers import Number, number
 from autograd.rules.op import Op
+from autograd.text import described
 from autograd.value import Operand, T, apply
 from autograd.value import Value as Value  # the examples use it
 
@@ -66,7 +68,9 @@ def log(x: Any, base: Any = None) -> Any:
     """
     if base is None:
         return apply(ops.LOG, x)
-    if not isinstance(base, Value) and base in (2, 10):  # then powers of the base have whole logarithms
+    if (
+        not isinstance(base, Value) and not hasattr(base, "__iter__") and base in (2, 10)
+    ):  # then powers of the base have whole logarithms
         return log2(x) if base == 2 else log10(x)
     return apply(ops.LOG, x) / apply(ops.LOG, base)
 
@@ -422,10 +426,9 @@ def _two_at_a_time(op: Op, operands: Sequence[Any]) -> Any:
     numbers = list(operands[0]) if len(operands) == 1 and hasattr(operands[0], "__iter__") else list(operands)
     if not numbers:
         raise ValueError(f"{op.name} needs at least one number, but got none")
-    result = numbers[0] if isinstance(numbers[0], Value) else number(numbers[0])
-    for other in numbers[1:]:
-        result = apply(op, result, other)
-    return result
+    if len(numbers) == 1:
+        return numbers[0] if isinstance(numbers[0], Value) else number(numbers[0])
+    return reduce(partial(apply, op), numbers)
 
 
 def clip(x: Any, low: Operand | None = None, high: Operand | None = None) -> Any:
@@ -439,6 +442,9 @@ def clip(x: Any, low: Operand | None = None, high: Operand | None = None) -> Any
     >>> clip(3.5, -1, 1), clip(Value(0.25), -1, 1).data, clip(-2.0, high=0)
     (1.0, 0.25, -2.0)
     """
+    if hasattr(x, "__iter__"):
+        each = "[autograd.clip(x, low, high) for x in xs]; of an array it is np.clip(array, low, high)"
+        raise TypeError(f"autograd.clip takes one number or Value, but got {described(x)}; for each entry write {each}")
     if not (low is None or high is None or isinstance(low, Value) or isinstance(high, Value)) and low > high:
         raise ValueError(f"clip needs a low bound that is at most the high one, but got {low!r} and {high!r}")
     x = x if low is None else maximum(x, low)

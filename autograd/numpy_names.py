@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from autograd.rules.op import Op
@@ -15,6 +16,10 @@ from autograd.text import described
 
 if TYPE_CHECKING:
     from autograd.value import Operand
+
+
+OF_NUMPY = {"maximum", "minimum", "mod"}
+"""Rows that are no primitives, and functions of NumPy by the same name."""
 
 
 class NumpyNames:
@@ -39,20 +44,27 @@ class NumpyNames:
     # fmt: on
 
 
-def one_at_a_time(op: Op, many: Any) -> str:
+def one_at_a_time(op: Op, operands: Sequence[Any]) -> str:
     """What to say where an operation of numbers was given a list or an array: how to apply it to each entry.
 
     >>> from autograd import OPS
-    >>> print(one_at_a_time(OPS["sigmoid"], [1.0, 2.0]))
+    >>> print(one_at_a_time(OPS["sigmoid"], [[1.0, 2.0]]))
     autograd.sigmoid takes one number or Value, but got [1.0, 2.0] of type list; for each entry write \
 [autograd.sigmoid(x) for x in xs]
+    >>> print(one_at_a_time(OPS["logaddexp"], [0.0, [1.0, 2.0]]))
+    autograd.logaddexp takes numbers and Values, one at a time, but got [1.0, 2.0] of type list; for each entry write \
+[autograd.logaddexp(x, y) for y in ys]
     """
     name = f"autograd.{op.name}"
-    if op.arity == 2:
-        each = f"[{name}(x, y) for x, y in zip(xs, ys)]"
-        return f"{name} takes numbers and Values, one at a time, but got {described(many)}; for each pair write {each}"
-    each = f"[{name}(x) for x in xs]"
+    many = {operand: given for operand, given in zip(op.operands, operands, strict=True) if hasattr(given, "__iter__")}
+    lists = [f"{operand}s" for operand in many]
+    over = lists[0] if len(many) == 1 else f"zip({', '.join(lists)})"
+    each = f"[{name}({', '.join(op.operands)}) for {', '.join(many)} in {over}]"
     primitive = PRIMITIVES.get(op.name)
-    if "numpy" in sys.modules and isinstance(many, sys.modules["numpy"].ndarray) and primitive and primitive.numpy is not None:
-        each = f"np.{primitive.numpy or op.name}(array)"
-    return f"{name} takes one number or Value, but got {described(many)}; for each entry write {each}"
+    numpys = op.name if op.name in OF_NUMPY else primitive and primitive.numpy is not None and (primitive.numpy or op.name)
+    if numpys and "numpy" in sys.modules and any(isinstance(given, sys.modules["numpy"].ndarray) for given in many.values()):
+        arrays = dict.fromkeys(many, "array") if len(many) == 1 else dict(zip(many, lists, strict=True))
+        each = f"np.{numpys}({', '.join(arrays.get(operand, operand) for operand in op.operands)})"
+    takes = "one number or Value" if op.arity == 1 else "numbers and Values, one at a time"
+    entry = "entry" if len(many) == 1 else "pair"
+    return f"{name} takes {takes}, but got {described(next(iter(many.values())))}; for each {entry} write {each}"

@@ -165,14 +165,14 @@ class Value(Micrograd, NumpyNames):
     def less(self, other: Operand) -> Condition: return condition(ops.LESS, self, other)
     def less_equal(self, other: Operand) -> Condition: return condition(ops.LESS_EQUAL, self, other)
     def equal(self, other: Operand) -> Condition: return condition(ops.EQUAL, self, other)
-    def when(self, other: Operand) -> Value: return apply2(ops.WHEN, self, as_value(other))
-    def unless(self, other: Operand) -> Value: return apply2(ops.UNLESS, self, as_value(other))
-    def maximum(self, *others: Operand) -> Value: return reduce(partial(apply2, ops.MAXIMUM), map(as_value, others), self)
-    def minimum(self, *others: Operand) -> Value: return reduce(partial(apply2, ops.MINIMUM), map(as_value, others), self)
+    def when(self, other: Operand) -> Value: return apply_named(ops.WHEN, self, other)
+    def unless(self, other: Operand) -> Value: return apply_named(ops.UNLESS, self, other)
+    def maximum(self, *others: Operand) -> Value: return reduce(partial(apply_named, ops.MAXIMUM), others, self)
+    def minimum(self, *others: Operand) -> Value: return reduce(partial(apply_named, ops.MINIMUM), others, self)
     def floor(self) -> Value: return apply1(ops.FLOOR, self)
     def rint(self) -> Value: return apply1(ops.RINT, self)
-    def mod(self, other: Operand) -> Value: return apply2(ops.MOD, self, as_value(other))
-    def floordiv(self, other: Operand) -> Value: return apply2(ops.FLOORDIV, self, as_value(other))
+    def mod(self, other: Operand) -> Value: return apply_named(ops.MOD, self, other)
+    def floordiv(self, other: Operand) -> Value: return apply_named(ops.FLOORDIV, self, other)
     def exp(self) -> Value: return apply1(ops.EXP, self)
     def exp2(self) -> Value: return apply1(ops.EXP2, self)
     def expm1(self) -> Value: return apply1(ops.EXPM1, self)
@@ -182,14 +182,14 @@ class Value(Micrograd, NumpyNames):
     def log1p(self) -> Value: return apply1(ops.LOG1P, self)
     def sqrt(self) -> Value: return apply1(ops.SQRT, self)
     def cbrt(self) -> Value: return apply1(ops.CBRT, self)
-    def hypot(self, other: Operand) -> Value: return apply2(ops.HYPOT, self, as_value(other))
+    def hypot(self, other: Operand) -> Value: return apply_named(ops.HYPOT, self, other)
     def sin(self) -> Value: return apply1(ops.SIN, self)
     def cos(self) -> Value: return apply1(ops.COS, self)
     def tan(self) -> Value: return apply1(ops.TAN, self)
     def asin(self) -> Value: return apply1(ops.ASIN, self)
     def acos(self) -> Value: return apply1(ops.ACOS, self)
     def atan(self) -> Value: return apply1(ops.ATAN, self)
-    def atan2(self, x: Operand) -> Value: return apply2(ops.ATAN2, self, as_value(x))
+    def atan2(self, x: Operand) -> Value: return apply_named(ops.ATAN2, self, x)
     def sinc(self) -> Value: return apply1(ops.SINC, self)
     def sinh(self) -> Value: return apply1(ops.SINH, self)
     def cosh(self) -> Value: return apply1(ops.COSH, self)
@@ -201,7 +201,7 @@ class Value(Micrograd, NumpyNames):
     def erfc(self) -> Value: return apply1(ops.ERFC, self)
     def sigmoid(self) -> Value: return apply1(ops.SIGMOID, self)
     def softplus(self) -> Value: return apply1(ops.SOFTPLUS, self)
-    def logaddexp(self, other: Operand) -> Value: return apply2(ops.LOGADDEXP, self, as_value(other))
+    def logaddexp(self, other: Operand) -> Value: return apply_named(ops.LOGADDEXP, self, other)
     def relu(self) -> Value: return apply1(ops.RELU, self)
     def leaky_relu(self, slope: Number | None = None) -> Value: return apply1(ops.LEAKY_RELU.at(slope), self)
     def elu(self, alpha: Number | None = None) -> Value: return apply1(ops.ELU.at(alpha), self)
@@ -414,16 +414,21 @@ def apply(op: Op, *operands: Operand, fallback: Evaluate = evaluate) -> Any:
             return fallback(op, *operands)[0]
         x, *y = map(as_value, operands)
     except TypeError:
-        for operand in operands:
-            if hasattr(operand, "__iter__") and not isinstance(operand, str):
-                raise TypeError(one_at_a_time(op, operand)) from None
+        if any(hasattr(operand, "__iter__") and not isinstance(operand, str) for operand in operands):
+            raise TypeError(one_at_a_time(op, operands)) from None
         raise
     return apply2(op, x, y[0], fallback, Condition if op.is_comparison else Value) if y else apply1(op, x, fallback)
 
 
+def apply_named(op: Op, x: Operand, y: Operand, kind: type[Value] = Value) -> Value:
+    """The same for the methods of two operands; ``apply`` says what is wrong with one if it is no number."""
+    node = apply2(op, x, y, kind=kind)
+    return node if node is not NotImplemented else apply(op, x, y)  # type: ignore[return-value]
+
+
 def condition(op: Op, x: Operand, y: Operand) -> Condition:
     """The same for an operation whose result is a condition: a comparison, or conditions joined."""
-    return apply2(op, as_value(x), as_value(y), kind=Condition)  # type: ignore[return-value]
+    return apply_named(op, x, y, Condition)  # type: ignore[return-value]
 
 
 def apply_power(x: Value, exponent: Operand) -> Value:

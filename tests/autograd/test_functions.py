@@ -141,6 +141,32 @@ def test_conditions_and_what_they_choose_in_every_mix(name, x, y):
     assert getattr(Value(x), name)(y).data == expected
 
 
+ARRAY, TABLE, X = np.array([1.0, 2.0]), np.ones((2, 2)), Value(1.0)
+OF_ARRAYS = [
+    (lambda: autograd.clip(ARRAY, 0, 1), "autograd.clip takes one number", "np.clip(array, low, high)"),
+    (lambda: autograd.maximum(ARRAY, 0), "autograd.maximum takes numbers", "np.maximum(array, y)"),
+    (lambda: autograd.maximum(ARRAY, ARRAY), "autograd.maximum takes numbers", "for each pair write np.maximum(xs, ys)"),
+    (lambda: autograd.maximum([X], 0), "autograd.maximum takes numbers", "[autograd.maximum(x, y) for x in xs]"),
+    (lambda: autograd.minimum(0, ARRAY), "autograd.minimum takes numbers", "np.minimum(x, array)"),
+    (lambda: X.maximum(ARRAY), "autograd.maximum takes numbers", "np.maximum(x, array)"),
+    (lambda: X.hypot(ARRAY), "autograd.hypot takes numbers", "np.hypot(x, array)"),
+    (lambda: X.less(ARRAY), "autograd.less takes numbers", "[autograd.less(x, y) for y in ys]"),
+    (lambda: autograd.norm(TABLE), "autograd.norm takes one list", "[autograd.norm(row) for row in rows]"),
+    (lambda: autograd.softmax(TABLE), "autograd.softmax takes one list", "[autograd.softmax(row) for row in rows]"),
+    (lambda: autograd.logsumexp([[1, 2]]), "autograd.logsumexp takes one list", "[autograd.logsumexp(row) for row in rows]"),
+    (lambda: autograd.log(4.0, ARRAY), "autograd.log takes one number", "np.log(array)"),
+    (lambda: autograd.log(4.0, ARRAY[1:]), "autograd.log takes one number", "np.log(array)"),
+]
+
+
+@pytest.mark.parametrize(("call", "what", "advice"), OF_ARRAYS)
+def test_what_is_given_an_array_says_what_to_write(call, what, advice):
+    with pytest.raises(TypeError) as caught:
+        call()
+    assert str(caught.value).startswith(what)
+    assert advice in str(caught.value)
+
+
 @pytest.mark.parametrize("foreign", ["2", None, 1j], ids=repr)
 def test_what_is_not_a_number_is_refused_with_words(foreign):
     for call in [autograd.exp, autograd.relu, lambda x: autograd.maximum(x, 1.0), lambda x: autograd.maximum(Value(1.0), x)]:
