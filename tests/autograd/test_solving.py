@@ -289,6 +289,30 @@ def test_in_compiled_code_what_does_not_arrive_is_nan_and_check_names_the_exampl
         autograd.compile(lambda a: solve(lambda x: x**3 - 2 * x + a, 0.1), check=True).per_example([2.0])
 
 
+@pytest.mark.parametrize(
+    ("residual", "start", "at", "solution"),
+    [
+        (lambda x, b: autograd.log(x) + b, 1.0, 5.0, math.exp(-5)),
+        (lambda x, b: autograd.sqrt(x) - b, 9.0, 1.0, 1.0),
+        (lambda x, b: 1 / x - b, 1.0, 3.0, 1 / 3),
+        (lambda x, b: autograd.log(x) + b, 1.0, 0.0, 1.0),
+    ],
+)
+def test_check_does_not_accuse_a_step_that_was_tried_and_rejected(residual, start, at, solution):
+    program = autograd.compile(lambda b: solve(residual, start, b), check=True)
+    assert program.per_example([at]).values == pytest.approx([solution], rel=1e-12)
+
+
+def test_check_accuses_the_users_own_choice_beside_solve_and_a_bad_start():
+    def chosen(b):
+        return solve(lambda x: autograd.log(x) + b, 1.0) + autograd.where(autograd.log(b) > 0, 1.0, 0.0)
+
+    with pytest.raises(DomainError, match=r"example 1, .*log\(x\) needs x > 0, but x = -1"):
+        autograd.compile(chosen, check=True).per_example([5.0, -1.0])
+    with pytest.raises(DomainError, match=r"example 0, .*log\(x\) needs x > 0, but x = -2"):
+        autograd.compile(lambda b: solve(lambda x: autograd.log(x) + b, -2.0), check=True).per_example([5.0])
+
+
 NEAR_DOUBLE = {  # functions of b with a double or triple root at b = 0, and a start
     "a square": (lambda x, b: (x - 2) ** 2 - b, 1.9999),
     "a square from far": (lambda x, b: (x - 2) ** 2 - b, 1.0),
