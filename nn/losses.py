@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from autograd import Value, is_traced, log, logsumexp, relu, sign, total, when
+from autograd import OPS, Value, apply, is_traced, log, logsumexp, relu, sign, total
 from autograd.rules.numbers import number
 from autograd.value import Operand, as_value, data_of
 
@@ -166,7 +166,7 @@ def _pairs(name: str, outputs: Outputs, target: Target, classes: bool = False) -
 
 def _weighted(y: Any, loss: Value) -> Any:
     """``y * loss``; but a target that is 0, and known only when the program runs, weighs an infinite loss 0 too."""
-    return when(y, loss) if isinstance(y, Value) else y * loss
+    return apply(OPS["vanish"], y, loss) if isinstance(y, Value) else y * loss
 
 
 def _index(label: Any) -> int:

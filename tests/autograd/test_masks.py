@@ -144,3 +144,12 @@ def test_cross_entropy_of_masked_logits(logits):
         [gradients, _] = program.input_gradients([logits], [one_hot(label, n)])
         assert list(gradients[0]) == near(wanted)
         assert program.per_example([logits], [one_hot(label, n)]).values[0] == near(value - logits[label])
+
+
+def test_the_weight_of_a_class_that_is_0_can_be_differentiated():
+    """The derivative of the gradient p sum(y) - y with respect to y, at y = 0 too."""
+    zs, ys = [Value(z) for z in (0.5, -1.0, 2.0)], [Value(y) for y in (0.0, 1.0, 0.0)]
+    _, p, _ = oracle([0.5, -1.0, 2.0])
+    slopes = grad(cross_entropy_logits(zs, ys), zs, create_graph=True)
+    for i, slope in enumerate(slopes):
+        assert grad(slope, ys) == near([p[i] - (i == j) for j in range(3)])
