@@ -10,7 +10,8 @@ operands, ``out`` is the result, c a constant of the row. Three laws hold for ev
 2.  The branch that keeps NaN stands last, since every comparison with NaN is false. (Comparisons themselves are rows too:
     false is their answer to NaN, so that a formula chooses as Python does.)
 3.  What is not chosen is cut: where the text of a partial arrives at a literal 0, as ``step(x)`` does where x <= 0, nothing is passed
-    on, not even 0 times infinity. A 0 that was computed multiplies as IEEE 754 says. (``rules/cut.py``)
+    on, not even 0 times infinity. A 0 that was computed multiplies as IEEE 754 says. (``rules/cut.py``) So a literal 0 stands where the
+    derivative is 0 all around; if it is 0 at one point alone, say ``x`` for it, as ``power_dy`` does.
 
 A row also says where its formulas hold: ``domain`` is where operands have a result, and ``remedy`` what to try outside;
 ``kinks`` are where the derivative jumps, each with the one taken there; under ``convention`` the derivatives are not what their
