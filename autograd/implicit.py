@@ -18,7 +18,7 @@ from autograd import value
 from autograd.compositions import dot, total, where
 from autograd.derivatives import jacobian
 from autograd.errors import SolutionError
-from autograd.functions import abs, detach, maximum, sqrt  # noqa: A004
+from autograd.functions import abs, detach, less, maximum, sqrt  # noqa: A004
 from autograd.graph import topological_order
 from autograd.hooks import is_traced
 from autograd.micrograd import Closure
@@ -35,6 +35,7 @@ ARRIVED = 1e-8  # the last step, as a part of the way, at most: after it about t
 BESIDE = 1e-6  # of the way: a distance from the solution that is above rounding
 CLOSE = 0.25  # of a distance from a regular solution: a step of Newton's leads back as near as this, from a double root half the way
 EPSILON = 2.0**-52
+TRIAL = "1 where solve takes the step, else 0"
 
 
 class Formulas(NamedTuple):
@@ -157,7 +158,8 @@ class Equations:
         for _ in range(STEPS):
             tried = [detach(old - part * move) for old, move in zip(x, step, strict=True)]
             tried_step, tried_size = _detached(step_at(tried))
-            better = tried_size < size
+            better = less(tried_size, size)
+            better.label = TRIAL
             x = [where(better, new, old) for new, old in zip(tried, x, strict=True)]
             step = [where(better, new, old) for new, old in zip(tried_step, step, strict=True)]
             size, part = where(better, tried_size, size), where(better, 1.0, part / 4)
