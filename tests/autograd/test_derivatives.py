@@ -387,3 +387,9 @@ def test_a_deep_graph_is_differentiated_twice():
     # y = 4x, y^2 = 16 x^2
     assert first.data == pytest.approx(32.0, rel=1e-10)  # thousands of roundings
     assert grad(first, [x]) == pytest.approx([32.0], rel=1e-10)
+
+
+@pytest.mark.parametrize("f", [autograd.asinh, autograd.atan, autograd.acosh])
+def test_second_derivatives_at_infinity_are_their_limit(f):
+    x = Value(math.inf)
+    assert autograd.hessian(f(x), [x]) == [[0.0]]
