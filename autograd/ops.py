@@ -120,14 +120,18 @@ CBRT  = Op("cbrt",  "cbrt(x)",  ("out ** -2 / 3",), latex=r"\sqrt[3]{{x}}")
 
 # The length of the vector (x, y), and its angle: atan2(y, x), whose first operand is the height. At the origin the length takes
 # the derivatives 0, the mean of all directions; its second derivatives and those of the angle are nan there. Of an infinite operand
-# beside a finite one the direction is its sign.
+# beside a finite one the direction is its sign. ATAN2_DX is y over the square of the length: its own partials have no difference of
+# two terms that overflow, so that the Hessian of the angle is symmetric, and 0 or inf near the origin.
 
 HYPOT_DX = Op("hypot_dx", "x if hypot(x, y) == 0 else sign(x) if abs(x) - abs(y) == hypot(x, y) else x / hypot(x, y)",
                ("hypot_dx(y, x) ** 2 / hypot(x, y)", "-out * hypot_dx(y, x) / hypot(x, y)"),
               convention="x == 0 and y == 0")
 HYPOT    = Op("hypot",    "hypot(x, y)", ("hypot_dx(x, y)", "hypot_dx(y, x)"), latex=r"\sqrt{{x}^2 + {y}^2}",
               kinks={"hypot(x, y)": "the derivatives are 0, the mean of all directions"})
-ATAN2    = Op("atan2",    "atan2(x, y)", ("hypot_dx(y, x) / hypot(x, y)", "-hypot_dx(x, y) / hypot(x, y)"))
+ATAN2_DX = Op("atan2_dx", "hypot_dx(y, x) / hypot(x, y)",
+              ("-2 * hypot_dx(x, y) * hypot_dx(y, x) / hypot(x, y) / hypot(x, y)",
+               "(hypot_dx(x, y) - hypot_dx(y, x)) * (hypot_dx(x, y) + hypot_dx(y, x)) / hypot(x, y) / hypot(x, y)"))
+ATAN2    = Op("atan2",    "atan2(x, y)", ("atan2_dx(x, y)", "-atan2_dx(y, x)"))
 
 # Trigonometric and hyperbolic functions.
 

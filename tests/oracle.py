@@ -16,7 +16,7 @@ from autograd.rules.evaluate import evaluate
 
 # Parts of partials, which are rows so that they can be differentiated too.
 HELPERS = {
-    *["exceeds", "vanish", "power_dx", "power_dy", "rint_down", "hypot_dx", "asin_dx", "bounded", "gelu_inner"],
+    *["exceeds", "vanish", "power_dx", "power_dy", "rint_down", "hypot_dx", "atan2_dx", "asin_dx", "bounded", "gelu_inner"],
 }
 POWERS = {"power", "power_dx", "power_dy"}
 DIVISIONS = {"mod", "floordiv"}
@@ -133,6 +133,7 @@ WITNESSES = {
     "cbrt":       (cube_root, lambda x: 1 / (3 * cube_root(x) ** 2)),
     "hypot_dx":   (lambda x, y: x / mp.hypot(x, y), lambda x, y: y**2 / mp.hypot(x, y) ** 3, lambda x, y: -x * y / mp.hypot(x, y) ** 3),
     "hypot":      (mp.hypot, lambda x, y: x / mp.hypot(x, y), lambda x, y: y / mp.hypot(x, y)),
+    "atan2_dx":   (lambda x, y: y / (x**2 + y**2), lambda x, y: -2 * x * y / (x**2 + y**2) ** 2, lambda x, y: (x - y) * (x + y) / (x**2 + y**2) ** 2),
     "atan2":      (mp.atan2, lambda x, y: y / (x**2 + y**2), lambda x, y: -x / (x**2 + y**2)),
     "sin":        (mp.sin, mp.cos),
     "cos":        (mp.cos, lambda x: -mp.sin(x)),
@@ -257,6 +258,11 @@ def bend_along(x, y):
     return abs(x * y) / mp.hypot(x, y) ** 3 + TINY / mp.hypot(x, y) ** 2 + TINY / mp.hypot(x, y) + overflow(mp.hypot(x, y))
 
 
+def angle_bend(x, y):
+    r = mp.hypot(x, y)
+    return 1 / r**2 + TINY / r**3 + TINY / r**2 + TINY / r + TINY + overflow(r)
+
+
 def gate(x):
     return (1 + abs(gelu_inner(x))) * logistic(gelu_inner(x))
 
@@ -292,6 +298,9 @@ WEAK = {
     ("hypot_dx", 2): Weak(bend_along, "|x y| / r³ + (1 + 1/r) tiny / r", LENGTH),
     ("hypot", 1):    Weak(part_of_length, PART.format("|x|"), LENGTH),
     ("hypot", 2):    Weak(lambda x, y: part_of_length(y, x), PART.format("|y|"), LENGTH),
+    ("atan2_dx", 0): Weak(lambda x, y: part_of_length(y, x) / mp.hypot(x, y) + TINY / mp.hypot(x, y), "|y| / r² + (1 + 1/r) tiny / r", LENGTH),
+    ("atan2_dx", 1): Weak(angle_bend, "(1 + tiny / r) / r² + (1 + 1/r) tiny / r", LENGTH),
+    ("atan2_dx", 2): Weak(angle_bend, "(1 + tiny / r) / r² + (1 + 1/r) tiny / r", CANCEL.format("x = ±y")),
     ("atan2", 1):    Weak(lambda x, y: part_of_length(y, x) / mp.hypot(x, y) + TINY / mp.hypot(x, y), "|y| / r² + (1 + 1/r) tiny / r", LENGTH),
     ("atan2", 2):    Weak(lambda x, y: part_of_length(x, y) / mp.hypot(x, y) + TINY / mp.hypot(x, y), "|x| / r² + (1 + 1/r) tiny / r", LENGTH),
     ("asin_dx", 1):  Weak(lambda x: 3 * abs(x) * (1 - x**2) ** mpf(-1.5), "3 |x| / (1 - x²)^1.5", "the error of out counts three times"),
@@ -365,6 +374,7 @@ INTERIOR = {
     "log1p": lambda x: x > -1,
     "cbrt": lambda x: x != 0,
     "hypot_dx": lambda x, y: x != 0 or y != 0,
+    "atan2_dx": lambda x, y: x != 0 or y != 0,
     "atan2": lambda x, y: x != 0 or y > 0,
     "acosh": lambda x: x > 1,
     "atanh": lambda x: -1 < x < 1,

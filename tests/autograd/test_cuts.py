@@ -316,7 +316,7 @@ def bits(numbers):
 
 
 def test_random_tapes_are_what_they_are_said_to_be():
-    cases = [drawn(case) for case in range(300)]
+    cases = [drawn(case) for case in range(400)]
     gradients, cut, strong = [], 0, 0
     for case in cases:
         _, partials = by_hand(case.tape, case.leaves(case.examples[0]))

@@ -393,3 +393,18 @@ def test_a_deep_graph_is_differentiated_twice():
 def test_second_derivatives_at_infinity_are_their_limit(f):
     x = Value(math.inf)
     assert autograd.hessian(f(x), [x]) == [[0.0]]
+
+
+@pytest.mark.parametrize(
+    ("point", "expected"),
+    [
+        ((1e-155, 1e-155), [-math.inf, 0.0, 0.0, math.inf]),
+        ((1e-200, 2e-200), [-math.inf, -math.inf, -math.inf, math.inf]),
+        ((0.0, 1e-200), [0.0, -math.inf, -math.inf, 0.0]),
+        ((1e-120, 1e-120), [pytest.approx(-5e239), 0.0, 0.0, pytest.approx(5e239)]),
+    ],
+)
+def test_the_hessian_of_the_angle_near_the_origin(point, expected):
+    x, y = map(Value, point)
+    [[xx, xy], [yx, yy]] = autograd.hessian(autograd.atan2(x, y), [x, y])
+    assert [xx, xy, yx, yy] == expected
