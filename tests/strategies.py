@@ -169,6 +169,11 @@ def is_tame(op: Op, operands: Sequence[Number], kind: type) -> bool:
     return all(type(number) in (kind, Cut) and abs(number) <= LIMIT for number in evaluate(op, *operands))
 
 
+def is_flat(operand: str | Number, operations: Mapping[str, Operation]) -> bool:
+    """Whether an operand has the derivative 0 everywhere, as conditions have, of which the rows ``when`` and ``unless`` speak."""
+    return not isinstance(operand, str) or (operand in operations and set(operations[operand].op.constant_partials) == {0})
+
+
 @st.composite
 def expressions(draw: st.DrawFn, kind: type = float, most: int = 10, first: Number | None = None) -> Expression:
     """An expression of at most ``most`` operations over any rows of the table, in floats or in Fractions.
@@ -204,7 +209,8 @@ def expressions(draw: st.DrawFn, kind: type = float, most: int = 10, first: Numb
                     operands[i] = f"x{len(leaves) + len(new) + 1}"
                     new[operands[i]] = draw(between(low, high, kind))
         data = [{**values, **new}.get(operand, operand) for operand in operands]
-        if not is_tame(op, data, kind):
+        leaves_out = op.name in ("when", "unless") and data[0] == (op.name == "unless")
+        if not is_tame(op, data, kind) or (leaves_out and not is_flat(operands[0], operations)):
             continue
         leaves.update(new)
         values.update(new)
