@@ -252,7 +252,8 @@ def _compiled(training: _Training, threads: int | None) -> Callable[[], float] |
         try:
             for chosen, _ in batches(range(len(x)), range(len(x)), training.batch_size, training.rng):
                 value, gradients = program.bind(x[chosen], y[chosen])(theta)
-                theta -= float(training.optimizer.lr) * gradients
+                with np.errstate(over="ignore", invalid="ignore"):  # a loss that diverges becomes inf or nan, as in floats
+                    theta -= float(training.optimizer.lr) * gradients
                 losses.append(value * len(chosen))
         finally:
             program.write(theta)
