@@ -1,8 +1,8 @@
 """Value: a number that remembers how it was made. The chain rule is in ``backward``, at the end of the class.
 
-The names of micrograd's programs (``_prev``, ``_backward``, ...) stand in ``micrograd.py``, those of NumPy in ``numpy_names.py``. Two names here are hooks:
-``new_node`` and ``current_scope`` are looked up at each operation, and ``hooks.py`` exchanges them while ``debug()`` or a trace
-is open.
+The names of micrograd's programs (``_prev``, ``_backward``, ...) stand in ``micrograd.py``, those that NumPy looks for in
+``numpy_names.py``. Two names here are hooks: ``new_node`` and ``current_scope`` are looked up at each operation, and ``hooks.py``
+exchanges them while ``debug()`` or a trace is open.
 """
 
 from __future__ import annotations
@@ -260,9 +260,7 @@ class Value(Micrograd, NumpyNames):
         12.0
         """
         order = topological_order(self)
-        nothing = type(
-            self.data
-        )()  # a zero of its own: a sum makes a new number, but adding a product that is cut keeps this one
+        nothing = type(self.data)()  # a zero of its own: a sum makes a new number, adding what is cut keeps this one
         for node in order:
             if node._x is not None or node.inputs:
                 node.grad = nothing
