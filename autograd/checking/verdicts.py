@@ -104,8 +104,9 @@ def judge(
     """The verdict on a derivative.
 
     The complex step is the better witness, and is asked first. Two columns that disagree by more than their errors never agree, unless
-    rounding hides as much, the differences contradict neither, and every row on the way was checked. Otherwise that is a kink if the derivatives from the left and from the right differ, and the fault of the derivative under test if both witnesses,
-    or the only one, are against it.
+    rounding hides as much, the differences contradict neither, and every row on the way was checked. Otherwise that is a kink if the
+    derivatives from the left and from the right differ, and the fault of the derivative under test if both witnesses, or the only one,
+    are against it.
     """
     numeric = differences.central(column.derivative) or differences.one_sided()
     if by_complex and numeric and by_complex.derivative == 0 and SAFETY * numeric.error < by_complex.error:
