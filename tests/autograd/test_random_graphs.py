@@ -86,7 +86,8 @@ def extended(nodes, op, operands):
                 errors[k] += size * node.errors[k] + abs(float(node.slopes[k])) * off
             if not size < BIG:
                 return None
-    fits = abs(value) < BIG and not any(0 < each < SMALL for each in paths)
+    missed = value == 0 and own_error(op, 0, at, value) > SMALL  # a root between floats: two errors would be multiplied later
+    fits = abs(value) < BIG and not missed and not any(0 < each < SMALL for each in paths)
     return Node(op, operands, value, error, slopes, paths, errors) if fits else None
 
 
