@@ -123,7 +123,7 @@ CBRT  = Op("cbrt",  "cbrt(x)",  ("out ** -2 / 3",), latex=r"\sqrt[3]{{x}}")
 # beside a finite one the direction is its sign. ATAN2_DX is y over the square of the length: its own partials have no difference of
 # two terms that overflow, so that the Hessian of the angle is symmetric, and 0 or inf near the origin.
 
-HYPOT_DX = Op("hypot_dx", "x if hypot(x, y) == 0 else sign(x) if abs(x) - abs(y) == hypot(x, y) else x / hypot(x, y)",
+HYPOT_DX = Op("hypot_dx", "x if hypot(x, y) == 0 else sign(x) if x / 2 == x - 0 * y else x / hypot(x, y)",
                ("hypot_dx(y, x) ** 2 / hypot(x, y)", "-out * hypot_dx(y, x) / hypot(x, y)"),
               convention="x == 0 and y == 0")
 HYPOT    = Op("hypot",    "hypot(x, y)", ("hypot_dx(x, y)", "hypot_dx(y, x)"), latex=r"\sqrt{{x}^2 + {y}^2}",

@@ -190,6 +190,7 @@ def _surroundings(nodes: Sequence[Value], reads: Sequence[Read], are_sums: bool)
         at_kink=any(op.is_kink(*operands) and not _jumps(op, operands) for op, operands in points),
         by_convention=any(op.is_convention(*operands) or _is_finer_than_floats(op, operands) for op, operands in points),
         reads_numbers=bool(reads),
+        has_steps=any(op.is_staircase for op, _ in points),
         detaches=any(op.detaches for op, _ in points),
         all_rows=all(isinstance(node.op, Op) for node in nodes if node.op),
         rows_hold=cache(lambda: are_sums and not reads and suspects.rows_hold(nodes)),

@@ -42,7 +42,7 @@ def row_partial(op: Op, operands: Sequence[float], place: int, stated: float) ->
     nodes = [Value(number) for number in operands]
     rounding = bounds([*nodes, apply(op, *nodes)], nodes)
     column = Column(stated, rounding.derivatives[place].error + rounding.witnesses[place], abs(stated))
-    about = Surroundings(by_convention=op.is_convention(*operands), near_kink=op.is_kink(*operands))
+    about = Surroundings(by_convention=op.is_convention(*operands), near_kink=op.is_kink(*operands), has_steps=op.is_staircase)
     differences = Differences(lambda x: float(at(x)), operands[place], rounding.value)
     found = judge(column, by_complex, differences, FIRST_ORDER, about)
     witness = by_complex or found.numeric
@@ -59,12 +59,15 @@ def rows_hold(order: Iterable[Value]) -> bool:
         if not isinstance(node.op, Op):
             return False
         rows.add(node.op)
-        for stated, formula in zip(
-            node.partials, evaluate_ieee(node.op, *(source.data for source in node.inputs))[1:], strict=True
-        ):
-            if not abs(float(stated) - float(formula)) <= SAME * abs(float(formula)):
-                return False
+        formulas = evaluate_ieee(node.op, *(source.data for source in node.inputs))[1:]
+        if not all(map(_is_same, map(float, node.partials), map(float, formulas))):
+            return False
     return all(_holds(op) for op in rows if not op.detaches)
+
+
+def _is_same(stated: float, formula: float) -> bool:
+    """Whether a local derivative is the number of its formula, be it inf or nan."""
+    return stated == formula or (stated != stated and formula != formula) or abs(stated - formula) <= SAME * abs(formula)
 
 
 def _holds(op: Op) -> bool:

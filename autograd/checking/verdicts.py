@@ -56,6 +56,7 @@ class Surroundings(NamedTuple):
         by_convention: whether the derivatives of an operation are a convention here.
         reads_numbers: whether f takes numbers out of its graph, by which it may choose.
         remembers: whether f takes something from an earlier run, which does not move with its inputs.
+        has_steps: whether an operation is a staircase, of which differences may pass over any number of steps.
         detaches: whether an operation passes its operand on, and no derivative.
         all_rows: whether all operations are rows.
         rows_hold: whether a derivative is the sum over the paths of its graph, and every operation a row whose derivatives are right
@@ -68,6 +69,7 @@ class Surroundings(NamedTuple):
     by_convention: bool = False
     reads_numbers: bool = False
     remembers: bool = False
+    has_steps: bool = False
     detaches: bool = False
     all_rows: bool = True
     rows_hold: Callable[[], bool] = lambda: False
@@ -95,6 +97,7 @@ REMEMBERED = (
     "f takes a node or a number from its last run, as lru_cache does: that does not move with the inputs, so values of f do not "
     "tell; check the function without its memory"
 )
+STEPS = "an operation has steps, which differences may pass over"
 NOTHING = "neither differences nor complex steps tell anything here"
 
 
@@ -168,6 +171,8 @@ class _Case:
             return UNCLEAR, CONVENTION
         if self.by_complex and not self.rounding_is_known and self._within_differences():
             return UNCLEAR, NO_DIGITS
+        if self.about.has_steps and not self.by_complex:
+            return UNCLEAR, STEPS
         if self.torn and self._is_numeric():
             return UNCLEAR, CONTRADICTION
         if self.difference <= self.differences.resolution() and not (self.by_complex and self._differences_accuse()):

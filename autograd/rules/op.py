@@ -15,6 +15,7 @@ from autograd.rules.numbers import Number, number
 
 OPS: "dict[str, Op]" = {}  # every row by its name
 MAX_SYMBOL_BITS = 1000  # of a constant that a symbol shows with all its digits
+STAIRCASES = {"floor", "rint", "fmod"}  # the primitives with steps
 
 
 class CallTable(dict[str, Callable[..., Any]]):
@@ -215,6 +216,18 @@ class Op:
             ):
                 return True
         return False
+
+    @cached_property
+    def is_staircase(self) -> bool:
+        """Whether the value has steps without end, as that of ``floor`` has: differences may pass over any number of them.
+
+        >>> OPS["floordiv"].is_staircase, OPS["step"].is_staircase
+        (True, False)
+        """
+        called = grammar.names_in(self.value)
+        return not called.isdisjoint(STAIRCASES) or any(
+            OPS[name].is_staircase for name in called & (OPS.keys() - primitives.PRIMITIVES.keys())
+        )
 
     @cached_property
     def is_rectifier(self) -> bool:
