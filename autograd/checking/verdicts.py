@@ -171,6 +171,8 @@ class _Case:
             return UNCLEAR, CONVENTION
         if self.by_complex and not self.rounding_is_known and self._within_differences():
             return UNCLEAR, NO_DIGITS
+        if self.backward == 0 and self.numeric and self.numeric.derivative == 0 and self._within_differences():
+            return UNCLEAR, NO_DIGITS  # what a complex step leaves of a derivative 0 is rounding too
         if self.about.has_steps and not self.by_complex:
             return UNCLEAR, STEPS
         if self.torn and self._is_numeric():
