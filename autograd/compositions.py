@@ -129,9 +129,8 @@ def logsumexp(xs: Iterable[Operand]) -> Any:
     xs = _entries("logsumexp", xs)
     shift = _largest("logsumexp", xs, instead_of_infinity=0.0)
     exponentials = total(exp(x - shift) for x in xs)
-    return (
-        apply(LOG, exponentials, fallback=evaluate_ieee) + shift
-    )  # the sum is 0, and its logarithm -inf, if all terms are -inf
+    # If all terms are -inf, the sum is 0 and its logarithm -inf.
+    return apply(LOG, exponentials, fallback=evaluate_ieee) + shift
 
 
 def _entries(name: str, xs: Iterable[Operand]) -> list[Any]:

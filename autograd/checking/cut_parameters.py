@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from autograd.checking.complex_step import Witness
 from autograd.checking.graph_facts import Finding, Subject
+from autograd.checking.rounding import EPSILON
 from autograd.debugging import debug
 from autograd.functional import scalar
 from autograd.graph import topological_order
@@ -21,15 +23,7 @@ from autograd.value import Value
 
 RELATIVE_MOVES = (1e-3, 1e-5)  # of a parameter; the second, smaller one is for a kink that lies beside it
 RELATIVE_TOLERANCE = 1e-3  # a cut changes a derivative by much; check_gradients judges small differences
-EPSILON = 2.0**-52
 CAUTION = 20.0  # times the estimated error of a difference, since that is itself an estimate
-
-
-class Witness(NamedTuple):
-    """A derivative by differences of the function, with a bound of its error; infinite where the function has a kink."""
-
-    derivative: float
-    error: float
 
 
 def cut_parameters(subject: Subject) -> Iterator[Finding]:
@@ -85,7 +79,7 @@ def _witness(subject: Subject, parameter: Value) -> Witness:
 
 
 def _differences(subject: Subject, parameter: Value, h: float) -> Witness:
-    """Central differences over h and h/2, extrapolated to 0 (Richardson)."""
+    """Central differences over h and h/2, extrapolated to 0 (Richardson); the error is infinite where the function has a kink."""
     x = float(parameter.data)
     try:
         centre = float(subject.output.data)
