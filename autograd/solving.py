@@ -12,7 +12,7 @@ from autograd.errors import DomainError, SolutionError
 from autograd.functional import argument_names, is_list, like, list_of_results, one_result
 from autograd.graph import topological_order
 from autograd.hooks import is_traced, is_tracing
-from autograd.implicit import CLOSE, Equations, linear_solutions, read, unknown, weights
+from autograd.implicit import CLOSE, EPSILON, Equations, linear_solutions, read, unknown, weights
 from autograd.rules.numbers import number
 from autograd.text import counted, described, four_digits, listed
 from autograd.value import Constant, Value, data_of
@@ -20,7 +20,7 @@ from autograd.value import Constant, Value, data_of
 Numbers: TypeAlias = list[float]
 
 MAX_STEPS = 100
-ARRIVED = 4 * 2.0**-52  # a step of this part of x is rounding
+ARRIVED = 4 * EPSILON  # a step of this part of x is rounding
 ROUNDING = 1e-6  # of the way: where steps that do not help are taken for rounding errors
 BESIDE = (1e-5, 1e-7, 1e-3, 1e-9)  # distances from a solution, as parts of a length: one is between rounding and curvature
 MISSED = 1e-4  # of what the Jacobian says that the residuals change by: more is no rounding at all distances
