@@ -477,7 +477,7 @@ def as_condition(given: Any) -> Condition | bool:
 
     >>> as_condition(0)
     False
-    >>> as_condition(~(2 < 3))
+    >>> as_condition(-2)
     Traceback (most recent call last):
         ...
     TypeError: a condition is a comparison, or True or False, but got -2 of type int; ~True is -2 in Python and ~False -1: write \

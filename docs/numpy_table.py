@@ -88,7 +88,7 @@ OTHERS: dict[str, Callable[[Any], Any]] = {
     "np.polyval": lambda x: np.polyval(x, x[0]),
     "np.interp": lambda x: np.interp(x[0], [0.0, 1.0], x[1:3]),
     "np.gradient": np.gradient,
-    "np.trapezoid": lambda x: np.trapezoid(x),
+    **({"np.trapezoid": np.trapezoid} if hasattr(np, "trapezoid") else {}),  # older ones call it trapz
     "np.vander": np.vander,
     "np.histogram": lambda x: np.histogram(x)[0],
     "x[i], np.concatenate, reshape, x.T, ...": lambda x: np.concatenate(

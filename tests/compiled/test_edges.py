@@ -207,14 +207,19 @@ def test_sums_that_begin_with_zero_in_native_code_are_caught(executor, monkeypat
     assert poles_differ(executor)
 
 
+def fused_product(self, multiplications):
+    """A product of matrices that rounds sums alone, as that of many processors does."""
+    return lambda a, b, out: np.ldexp(np.ldexp(a, -500) @ np.ldexp(b, -500), 1000, out=out)
+
+
 @pytest.mark.parametrize(
     ("owner", "name", "wrong"),
     [
         (arithmetic.Careful, "start", 0.0),
         (arithmetic.Careful, "sum", arithmetic.Fast.sum),
         (arithmetic.Careful, "add_at", arithmetic.Fast.add_at),
-        (arithmetic.Careful, "product", arithmetic.Fast.product),
-        (arithmetic.Careful, "adjoint_product", arithmetic.Fast.adjoint_product),
+        (arithmetic.Careful, "product", fused_product),
+        (arithmetic.Careful, "adjoint_product", lambda self, multiplications, adjoint_first=False: np.matmul),
         (ufuncs, "cut", lambda op, index: lambda *arrays: False),
     ],
 )

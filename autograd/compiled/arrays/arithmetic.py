@@ -5,13 +5,14 @@ cut, or nothing arrived, nothing is passed on; a product that is -0.0 becomes 0.
 
 .. math:: \text{passed on} = -0.0 \text{ if cut or } \bar v \text{ is } -0.0, \text{ else } \partial\cdot\bar v + 0.0
 
-A product of matrices may multiply and add in one rounding, so that 1e300 * 1e300 - inf is -inf, and not nan. It is taken as it is if it
-is finite; else each product is rounded.
+A product of matrices may multiply and add in one rounding, so that 1e300 * 1e300 - inf is -inf, and not nan, and it may start from 0.0,
+to which -0.0 adds nothing. It is taken as it is where its numbers are finite and not 0; else each product is rounded.
 """
 
 from __future__ import annotations
 
 import math
+from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -98,8 +99,8 @@ class Careful(Fast):
 
     def _rounded_product(self, a: Array, b: Array, out: Array) -> None:
         np.matmul(a, b, out=out)
-        if not np.isfinite(out).all():
-            out[...] = sum(a[:, k, None] * b[k] for k in range(len(b)))
+        if not (np.isfinite(out) & (out != 0)).all():
+            out[...] = reduce(np.add, (a[:, k, None] * b[k] for k in range(len(b))))
 
     def adjoint_product(self, multiplications: int, adjoint_first: bool = False) -> Product:
         if adjoint_first:
