@@ -17,7 +17,7 @@ can be evaluated by the rules of IEEE 754 or recorded on ``Value`` objects.
 
 import ast
 import math
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from functools import lru_cache, partial, reduce
 from types import FunctionType
 from typing import Any
@@ -43,28 +43,28 @@ def is_integer(x: Number) -> bool:
 # --- parsing ------------------------------------------------------------------------------------------------------
 
 
-def parse(text: str, names: Container[str], calls: Mapping[str, int], where: str) -> ast.expr:
+def parse(text: str, names: Container[str], arity: Callable[[str], int | None], where: str) -> ast.expr:
     """The tree of a value or a partial.
 
-    ``names`` are what it may read, ``calls`` the functions that it may call with their numbers of arguments, and ``where`` is
-    how an error names the text.
+    ``names`` are what it may read, ``arity`` returns with how many arguments it may call a function, None for not at all, and
+    ``where`` is how an error names the text.
     """
-    return _checked(text, names, calls, where, condition=False)
+    return _checked(text, names, arity, where, condition=False)
 
 
 def parse_condition(text: str, names: Container[str], where: str) -> ast.expr:
     """The tree of a domain: comparisons joined by ``and`` and ``or``, and ``whole(x)``."""
-    return _checked(text, names, {"whole": 1}, where, condition=True)
+    return _checked(text, names, {"whole": 1}.get, where, condition=True)
 
 
-def _checked(text: str, names: Container[str], calls: Mapping[str, int], where: str, condition: bool) -> ast.expr:
+def _checked(text: str, names: Container[str], arity: Callable[[str], int | None], where: str, condition: bool) -> ast.expr:
     if len(text) > MAX_TEXT_CHARS:
         raise ValueError(f"{where} has {len(text)} characters; more than {MAX_TEXT_CHARS} are not a row but a program")
     try:
         tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError) as error:
         raise ValueError(f"{where} is not an expression: {text!r} ({error})") from None
-    foreign = next(_foreign(tree, names, calls, condition), None)
+    foreign = _foreign(tree, names, arity, condition)
     if foreign is not None:
         raise ValueError(
             f"{where} is {text!r}, and {ast.unparse(foreign)!r} is not of the language of rows: operands, pi, integers, "
@@ -74,37 +74,39 @@ def _checked(text: str, names: Container[str], calls: Mapping[str, int], where: 
     return tree
 
 
-def _foreign(tree: ast.expr, names: Container[str], calls: Mapping[str, int], condition: bool) -> Iterator[ast.expr]:
-    """The parts of the tree that are not of the language."""
+def _foreign(tree: ast.expr, names: Container[str], arity: Callable[[str], int | None], condition: bool) -> ast.expr | None:
+    """The first part of the tree that is not of the language; None if all are."""
+    waiting = [(tree, condition)]
+    while waiting:
+        part, condition = waiting.pop()
+        match part:
+            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if arity(name) == len(arguments):
+                waiting += [(argument, False) for argument in reversed(arguments)]
+            case ast.Compare(left=left, ops=[operator], comparators=[right]) if condition and type(operator) in COMPARISONS:
+                waiting += (right, False), (left, False)
+            case ast.BoolOp(values=values) if condition:
+                waiting += [(value, True) for value in reversed(values)]
+            case _ if condition:
+                return part
+            case ast.Name(id=name) if name in names or name == "pi":
+                pass
+            case ast.Constant(value=value) if type(value) is int and value < EXACT_IN_A_FLOAT:
+                pass
+            case ast.BinOp(left=left, op=operator, right=right) if type(operator) in OPERATORS:
+                if isinstance(operator, ast.Div | ast.Pow) and not _reads_a_name(part):
+                    return part  # 1 / 2 and 2 ** -1 would leave the Fractions
+                waiting += (right, False), (left, False)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                waiting.append((operand, False))
+            case ast.IfExp(test=ast.Compare() as test, body=body, orelse=orelse):
+                waiting += (orelse, False), (body, False), (test, True)
+            case _:
+                return part
+    return None
 
-    def of(*parts: ast.expr, condition: bool = False) -> Iterator[ast.expr]:
-        for part in parts:
-            yield from _foreign(part, names, calls, condition)
 
-    match tree:
-        case ast.Compare(left=left, ops=[operator], comparators=[right]) if condition and type(operator) in COMPARISONS:
-            yield from of(left, right)
-        case ast.BoolOp(values=values) if condition:
-            yield from of(*values, condition=True)
-        case ast.expr() if condition and not isinstance(tree, ast.Call):
-            yield tree
-        case ast.Name(id=name) if name in names or name == "pi":
-            pass
-        case ast.Constant(value=value) if type(value) is int and value < EXACT_IN_A_FLOAT:
-            pass
-        case ast.BinOp(op=ast.Div() | ast.Pow()) if not any(isinstance(node, ast.Name) for node in ast.walk(tree)):
-            yield tree  # 1 / 2 and 2 ** -1 would leave the Fractions
-        case ast.BinOp(left=left, op=operator, right=right) if type(operator) in OPERATORS:
-            yield from of(left, right)
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            yield from of(operand)
-        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if calls.get(name) == len(arguments):
-            yield from of(*arguments)
-        case ast.IfExp(test=ast.Compare() as test, body=body, orelse=orelse):
-            yield from of(test, condition=True)
-            yield from of(body, orelse)
-        case _:
-            yield tree
+def _reads_a_name(tree: ast.AST) -> bool:
+    return isinstance(tree, ast.Name) or any(map(_reads_a_name, ast.iter_child_nodes(tree)))
 
 
 @lru_cache(maxsize=4096)

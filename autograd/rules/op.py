@@ -111,22 +111,19 @@ class Op:
         OPS[name] = self
 
     def _check(self) -> None:
-        calls = {name: primitive.arity for name, primitive in primitives.PRIMITIVES.items()}
-        calls |= {op.name: op.arity for op in OPS.values() if not op.is_family}
-        grammar.parse(self.value, (*self.operands, "c"), calls, f"the value of row {self.name!r}")
+        grammar.parse(self.value, (*self.operands, "c"), _arity, f"the value of row {self.name!r}")
         names = (*self.operands, "c") if self.is_family else self.operands
-        calls |= {} if self.is_family else {self.name: self.arity}
+        arity = _arity if self.is_family else lambda name: self.arity if name == self.name else _arity(name)
         for operand, partial in zip(self.operands, self.partials, strict=True):
             where = f"the partial in {operand} of row {self.name!r}"
-            tree = grammar.parse(partial, (*names, "out"), calls, where)
-            tests = [ast.unparse(node.test) for node in ast.walk(tree) if isinstance(node, ast.IfExp)]
-            if any(grammar.names_in(test) - {"c"} for test in tests):
+            tree = grammar.parse(partial, (*names, "out"), arity, where)
+            if "if" in partial and _names_chosen_on(tree) - {"c"}:  # few texts choose, and the table has many
                 raise ValueError(f"{where} may choose on the constant c alone; say it with step, sign or heaviside")
         for what, condition in (("domain", self.domain), ("convention", self.convention)):
             if condition:
                 grammar.parse_condition(condition, names, f"the {what} of row {self.name!r}")
         for kink in self.kinks:
-            grammar.parse(kink, names, calls, f"a kink of row {self.name!r}")
+            grammar.parse(kink, names, arity, f"a kink of row {self.name!r}")
 
     def __repr__(self) -> str:
         constant = "" if self.c is None else f".at({self.c!r})"
@@ -348,6 +345,17 @@ class Op:
         function = grammar.compiled(functions.reader, self.name, (*arguments, "c"), texts, functions)
         function.__defaults__ = (self.c,)  # so a call need not pass the constant
         return function
+
+
+def _names_chosen_on(tree: ast.expr) -> set[str]:
+    tests = [node.test for node in ast.walk(tree) if isinstance(node, ast.IfExp)]
+    return {node.id for test in tests for node in ast.walk(test) if isinstance(node, ast.Name)}
+
+
+def _arity(name: str) -> int | None:
+    """The number of operands of a primitive or a row, by its name; None for a family, which needs a constant too."""
+    called = primitives.PRIMITIVES.get(name) or OPS.get(name)
+    return None if called is None or (isinstance(called, Op) and called.is_family) else called.arity
 
 
 @lru_cache(maxsize=4096, typed=True)
