@@ -14,7 +14,6 @@ adds up the paths. That is the chain rule, and all there is to it.
 import typing as _typing
 
 from autograd.compositions import dot, logsumexp, norm, softmax, total, where
-from autograd.derivatives import grad, hessian, hvp, jacobian, jvp, vjp
 from autograd.errors import ClosureError, DomainError, ExactPowerError, PoleError, SolutionError, TracingError
 from autograd.functions import (
     abs,  # noqa: A004
@@ -72,9 +71,9 @@ from autograd.functions import (
     when,
 )
 from autograd.graph import topological_order
-from autograd.hooks import is_traced
 from autograd.ops import OPS, Op
 from autograd.scopes import scope
+from autograd.traced import is_traced
 from autograd.value import Condition, Constant, Value, apply
 
 if _typing.TYPE_CHECKING:
@@ -82,6 +81,7 @@ if _typing.TYPE_CHECKING:
     from autograd.checking.gradients import check_gradients
     from autograd.compiled.program import compile  # noqa: A004
     from autograd.debugging import debug
+    from autograd.derivatives import grad, hessian, hvp, jacobian, jvp, vjp
     from autograd.explaining.chain_rule import explain
     from autograd.explaining.costs import compare_modes
     from autograd.explaining.forward_mode import explain_forward
@@ -208,6 +208,7 @@ _ON_DEMAND = {
     "expression": "expressions.reader",
     "quiz": "explaining.quiz",
     "solve": "solving",
+    **dict.fromkeys(["grad", "hessian", "hvp", "jacobian", "jvp", "vjp"], "derivatives"),
     **dict.fromkeys(["derivative", "gradient", "jacobian_of", "value_and_grad"], "functional"),
     "compare_modes": "explaining.costs",
     "explain_forward": "explaining.forward_mode",

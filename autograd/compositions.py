@@ -8,10 +8,10 @@ from sys import float_info
 from typing import Any, TypeAlias, overload
 
 from autograd.functions import clip, detach, exp, maximum, sqrt, unless, when
-from autograd.hooks import is_traced
 from autograd.ops import LOG
 from autograd.rules.evaluate import evaluate_ieee
 from autograd.text import described
+from autograd.traced import is_traced
 from autograd.value import Condition, Operand, Value, apply, as_condition
 
 Side: TypeAlias = Operand | Callable[[], Operand]

@@ -14,9 +14,9 @@ from typing import Any
 
 from autograd.derivatives import jacobian
 from autograd.graph import topological_order
-from autograd.hooks import is_traced, is_tracing
 from autograd.ops import IDENTITY
 from autograd.text import described
+from autograd.traced import is_traced, is_tracing
 from autograd.value import Constant, Value, apply1, as_value
 
 Function = Callable[..., Any]

@@ -20,12 +20,12 @@ from autograd.derivatives import jacobian
 from autograd.errors import SolutionError
 from autograd.functions import abs, detach, less, maximum, sqrt  # noqa: A004
 from autograd.graph import topological_order
-from autograd.hooks import is_traced
 from autograd.micrograd import Closure
 from autograd.recording import closure_error
 from autograd.rules.evaluate import evaluate_ieee
 from autograd.rules.op import Op
 from autograd.scopes import Scope
+from autograd.traced import is_traced
 from autograd.value import Constant, Operand, Value, apply, data_of
 
 Matrix = Sequence[Sequence[Any]]

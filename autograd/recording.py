@@ -13,7 +13,6 @@ from operator import add, mul
 from typing import Any, NamedTuple
 
 from autograd.errors import ClosureError
-from autograd.hooks import is_traced
 from autograd.micrograd import Closure
 from autograd.ops import ADD, MAXIMUM, MUL, POW, POWER, SUB, WHEN
 from autograd.rules.cut import CUT
@@ -21,6 +20,7 @@ from autograd.rules.evaluate import evaluate_ieee
 from autograd.rules.grammar import Calls, Conditions
 from autograd.rules.numbers import is_finite
 from autograd.rules.op import OPS, CallTable, Op
+from autograd.traced import is_traced
 from autograd.value import Constant, Operand, Value, apply
 
 

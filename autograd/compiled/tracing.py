@@ -20,12 +20,13 @@ from autograd.debugging import Line, caller, debug, is_users_file, users_line
 from autograd.errors import ClosureError, TracingError
 from autograd.functional import argument_names
 from autograd.graph import label_of, topological_order
-from autograd.hooks import is_traced, nodes_made_by
+from autograd.hooks import nodes_made_by
 from autograd.implicit import in_rows
 from autograd.micrograd import Closure
 from autograd.ops import LESS, LESS_EQUAL
 from autograd.rules.op import Op
 from autograd.text import shape_in_words
+from autograd.traced import is_traced
 from autograd.value import Condition, Constant, Value, as_value, condition
 
 _tracing: ContextVar[bool] = ContextVar("tracing", default=False)
