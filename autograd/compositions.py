@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from math import inf
 from sys import float_info
 from typing import Any, TypeAlias, overload
 
@@ -146,8 +145,8 @@ def _largest(name: str, xs: list[Operand], instead_of_infinity: float | None = N
     if not xs:
         raise ValueError(f"{name} needs at least one number, but got an empty list")
     largest = maximum(xs)
-    if instead_of_infinity is not None:
-        largest = where(abs(largest) < inf, largest, instead_of_infinity)
+    if instead_of_infinity is not None:  # an infinite constant would rule out fast compiled code
+        largest = where(abs(largest) <= float_info.max, largest, instead_of_infinity)
     return detach(largest)
 
 
