@@ -49,7 +49,7 @@ def _one_by_one(function: Callable[[float], float]) -> Callable[[Any], Any]:
 def _power(x: Any, y: Any) -> Any:
     """C's ``pow``. If y is 1/2, NumPy may take the square root, which is nan at -inf, and -0.0 at -0.0."""
     power = np.power(x, y)
-    if isinstance(y, float) and y != 0.5:
+    if not isinstance(y, np.ndarray) and y != 0.5:
         return power
     return np.where(y == 0.5, np.where(x == -np.inf, np.inf, power + 0.0), power)
 
