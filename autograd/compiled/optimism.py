@@ -19,7 +19,7 @@ Answer = TypeVar("Answer")
 
 
 class FastOrCareful(Generic[Way]):
-    """Two ways to run a tape on its data.
+    """Two ways to run a tape on its data, each made when it is first taken.
 
     Args:
         make: the way, careful or not.
@@ -28,8 +28,11 @@ class FastOrCareful(Generic[Way]):
 
     def __init__(self, make: Callable[[bool], Way], finite: bool) -> None:
         self._make, self._finite, self._fast_first = make, finite, finite
-        self.fast = make(False)
         self._lock = threading.Lock()  # calls from several threads take turns: they use the same memory
+
+    @cached_property
+    def fast(self) -> Way:
+        return self._make(False)
 
     @cached_property
     def careful(self) -> Way:

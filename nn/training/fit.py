@@ -250,11 +250,11 @@ def _compiled(training: _Training, threads: int | None) -> Callable[[], float] |
         theta = program.parameters()
         losses = []
         try:
-            for chosen, _ in batches(range(len(x)), range(len(x)), training.batch_size, training.rng):
-                value, gradients = program.bind(x[chosen], y[chosen])(theta)
-                with np.errstate(over="ignore", invalid="ignore"):  # a loss that diverges becomes inf or nan, as in floats
+            with np.errstate(over="ignore", invalid="ignore"):  # parameters that diverge become inf or nan, as in floats
+                for chosen, _ in batches(range(len(x)), range(len(x)), training.batch_size, training.rng):
+                    value, gradients = program.bind(x[chosen], y[chosen])(theta)
                     theta -= float(training.optimizer.lr) * gradients
-                losses.append(value * len(chosen))
+                    losses.append(value * len(chosen))
         finally:
             program.write(theta)
         return math.fsum(losses) / len(x)

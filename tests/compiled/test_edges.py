@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import autograd
+import nn
 from autograd import OPS, Value
 from autograd.compiled import optimism, plain
 from autograd.compiled.arrays import arithmetic, ufuncs
@@ -312,11 +313,24 @@ def test_equal_calls_give_equal_bits_whatever_was_asked_between(executor):
             assert (again.value, again.gradients.tolist()) == (first.value, first.gradients.tolist())
 
 
+TARGET = [0.0, 1.0, 0.0]
+CAREFREE = {
+    "activations": lambda ws, x: autograd.total((w * x).relu().sigmoid() for w in ws),
+    "softmax": lambda ws, x: autograd.softmax([w * x for w in ws])[1],
+    "logsumexp": lambda ws, x: autograd.logsumexp([w * x for w in ws]),
+    "norm": lambda ws, x: autograd.norm([w * x for w in ws]),
+    "where": lambda ws, x: autograd.where(x < 0, lambda: ws[0] * x, lambda: ws[1].exp() / x),
+    "cross_entropy": lambda ws, x: nn.cross_entropy(autograd.softmax([w * x for w in ws]), TARGET),
+    "cross_entropy_logits": lambda ws, x: nn.cross_entropy_logits([w * x for w in ws], TARGET),
+    "cross_entropy_logits, x in the target": lambda ws, x: nn.cross_entropy_logits([w * x for w in ws], [x, 1 - x, 0]),
+}
+
+
 @pytest.mark.parametrize("executor", EXECUTORS[1:])
-def test_finite_numbers_need_no_care(executor):
-    w = [Value(0.1 * k) for k in range(40)]
-    program = autograd.compile(lambda x: autograd.total((a * x).relu().sigmoid() for a in w), w, executor=executor)
-    step = program.bind(np.linspace(-2.0, 2.0, 50))
+@pytest.mark.parametrize("name", CAREFREE)
+def test_finite_numbers_need_no_care(executor, name):
+    ws = [Value(-0.3), Value(0.2), Value(0.7)]
+    step = autograd.compile(lambda x: CAREFREE[name](ws, x), ws, executor=executor).bind(np.linspace(-2.0, 2.0, 50))
     step(), step.value(), step.per_example()
     ways = [each for each in vars(step._bound).values() if isinstance(each, optimism.FastOrCareful)]
     assert ways

@@ -48,7 +48,8 @@ class Buffer:
         self._forward: list[Action] = []
         self._backward: list[Action] = []
         self._cleared: list[int] = []  # lines of adjoints to clear, since the first contribution does not assign all of them
-        self._started = set(self._seeded())  # lines of adjoints that have a value at this point of the backward pass
+        self._seeds = self._seeded()
+        self._started = set(self._seeds)  # lines of adjoints that have a value at this point of the backward pass
         for step in steps:
             self._forward.append(self._forward_action(step))
         carries_gradient = executor.tape.carries_gradient
@@ -263,13 +264,13 @@ class Shared(Buffer):
         self.adjoints.fill(self.arithmetic.start)
 
     def finish(self) -> Array:
-        """The gradient with respect to the parameters, once all blocks have added their contributions."""
+        """The gradient with respect to the parameters, once all blocks have added their contributions; the next call changes it."""
         adjoints = self.adjoints[:, 0]
         for index, _, weights_adjoint in self._matrices.values():
             self.arithmetic.add_at(adjoints, index.ravel(), weights_adjoint.ravel())
         for act in self._backward:
             act()
-        return adjoints[: self._executor.tape.parameters] + 0.0  # nothing becomes 0.0
+        return adjoints[: self._executor.tape.parameters]
 
 
 class PerBlock(Buffer):
@@ -281,22 +282,23 @@ class PerBlock(Buffer):
         super().__init__(executor, shared.arithmetic, executor.example_steps, shared)
         if all_inputs:
             self._clear(range(self._inputs))
+        self._results = [self._values(slot) for slot in executor.tape.outputs]
 
     def _seeded(self) -> list[int]:
         output = self._executor.tape.outputs[0]
         return [self._executor.line[output]] if self._executor.tape.per_example[output] else []
 
     def forward(self, block: Array) -> Array:
-        """The first output of each example, from the inputs of the block: (F, size)."""
+        """The first output of each example, from the inputs of the block: (F, size); the next call changes it."""
         self.primals[: self._inputs] = block
         for act in self._forward:
             act()
-        return self._values(self._executor.tape.outputs[0])
+        return self._results[0]
 
     def outputs(self, block: Array) -> Array:
         """All outputs of each example: (size, K)."""
         self.forward(block)
-        return np.stack([self._values(slot) for slot in self._executor.tape.outputs], axis=1)
+        return np.stack(self._results, axis=1)
 
     def _values(self, slot: int) -> Array:
         return np.broadcast_to(self._primals_of([slot])[self._executor.line[slot]], (self._size,))
@@ -305,11 +307,11 @@ class PerBlock(Buffer):
         """Compute the adjoints, from the output back, and add the contributions to what is shared."""
         for line in self._cleared:
             self.adjoints[line] = self.arithmetic.start
-        for line in self._seeded():
+        for line in self._seeds:
             self.adjoints[line] = 1.0
         for act in self._backward:
             act()
-        if not self._seeded():
+        if not self._seeds:
             self._shared.adjoints[self._executor.line[self._executor.tape.outputs[0]]] += self._size  # type: ignore[union-attr]
 
 

@@ -119,8 +119,12 @@ class Blocks:
                 total += float(buffer.forward(block).sum())
                 buffer.backward()
             gradient = self._shared.finish()
-            if self._arithmetic.careful and self._executor.tape.shares_results and not np.isfinite(gradient).all():
-                gradient = sum((gradients.sum(axis=0) for _, _, gradients in self._each_example(theta)), np.zeros(len(theta)))
+            if self._arithmetic.careful:
+                gradient = gradient + 0.0  # nothing becomes 0.0
+                if self._executor.tape.shares_results and not np.isfinite(gradient).all():
+                    gradient = sum(
+                        (gradients.sum(axis=0) for _, _, gradients in self._each_example(theta)), np.zeros(len(theta))
+                    )
             answer = total / self._share, gradient / self._share
         return answer, self._arithmetic.doubt
 

@@ -60,6 +60,7 @@ UFUNCS: dict[str, Callable[..., Any]] = {
 """NumPy's functions by their names in the table."""
 
 ARITHMETIC = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide}
+COMPARISONS: dict[type[ast.AST], Callable[..., Any]] = {ast.Lt: np.less, ast.LtE: np.less_equal, ast.Eq: np.equal}
 
 ARRAYS = CallTable(
     Where,
@@ -97,6 +98,8 @@ def _ufunc(op: Op) -> Callable[..., Any] | None:
     match ast.parse(op.value, mode="eval").body:
         case ast.BinOp(left=ast.Name(id="x"), op=operator, right=ast.Name(id="y")):
             return ARITHMETIC.get(OPERATORS[type(operator)])
+        case ast.IfExp(test=ast.Compare(ops=[comparison])) if op.is_comparison:
+            return COMPARISONS.get(type(comparison))
         case ast.UnaryOp(operand=ast.Name(id="x")):
             return np.negative
         case ast.Call(func=ast.Name(id=name), args=[ast.Name(id="x")] | [ast.Name(id="x"), ast.Name(id="y")]):

@@ -50,7 +50,7 @@ class Native:
         self._lock = threading.Lock()
 
     def bind(self, examples: Array, mean: bool = True, allocate: Callable[[int], Any] = zero_bytes) -> Bound:
-        """Copy the data, (N, F), to the order of the lanes."""
+        """The tape with its data, (N, F), which are copied to the order of the lanes when they are first needed."""
         return BatchBound(self, examples, mean, allocate)
 
     def show(self, what: str) -> str:
