@@ -45,6 +45,7 @@ class Buffer:
     def __init__(self, executor: Arrays, arithmetic: Fast, steps: Sequence[AnyStep], shared: Shared | None) -> None:
         self._executor, self.arithmetic, self._shared = executor, arithmetic, shared
         self._readers: dict[tuple[int, ...], Read] = {}
+        self._gathered: dict[int, tuple[Array, Array]] = {}  # the matrices of steps, by the first slot that they compute
         self._forward: list[Action] = []
         self._backward: list[Action] = []
         self._cleared: list[int] = []  # lines of adjoints to clear, since the first contribution does not assign all of them
@@ -128,7 +129,10 @@ class Buffer:
     def _weights(self, step: Matrix) -> tuple[Array, Array]:
         """The matrix of a step, and one for its adjoint."""
         assert self._shared is not None
-        return self._shared.gathered(step.weights)
+        first = step.out[0]
+        if first not in self._gathered:
+            self._gathered[first] = self._shared.gathered(step.weights)
+        return self._gathered[first]
 
     def _reader(self, slots: Sequence[int]) -> Read:
         """What returns the primals of these slots: a slice, one line for all of them, or gathered lines. Equal slots share it."""
