@@ -62,11 +62,10 @@ def run(lanes, side):
     words = Stream.words
 
     def guarded_words(self, addresses):
-        if self._words is None:
-            unguarded = words(self, addresses)
-            self._words = allocate(unguarded.nbytes).view(np.int64)
-            self._words[:] = unguarded
-        return self._words
+        unguarded = words(self, addresses)
+        array = allocate(unguarded.nbytes).view(np.int64)
+        array[:] = unguarded
+        return array
 
     tape, theta = program()
     native = Native(tape, lanes=lanes)

@@ -79,7 +79,9 @@ class Batch:
         machines = [Machine(self._arena, self._tape.parameters, self._allocate) for _ in range(threads)]
         for machine in machines:
             machine.doubles[_slice(layout.full_seed, layout.block_vectors * self._lanes)] = self._share
-            machine.doubles[_slice(layout.partial_seed, self._lanes)] = [self._share] * used + [NOTHING] * (self._lanes - used)
+            if used:  # the other lanes hold no example
+                seeds = machine.doubles[_slice(layout.partial_seed, self._lanes)]
+                seeds[:used], seeds[used:] = self._share, NOTHING
         return machines
 
     def gradient(self, theta: Array) -> tuple[tuple[float, Array], int]:

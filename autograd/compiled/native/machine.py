@@ -7,7 +7,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -57,12 +57,13 @@ class Machine:
     def __init__(self, arena: Arena, parameters: int, allocate: Callable[[int], NDArray[np.uint8]] = zero_bytes) -> None:
         self._allocate = allocate
         self._memory = allocate(-(-arena.size // CACHE_LINE_BYTES) * CACHE_LINE_BYTES)
+        self._address = self._memory.ctypes.data
         self.doubles: Array = self._memory.view(np.float64)
         arena.fill(self.doubles)
         self.theta, self.gradient = (allocate(parameters * WORD_BYTES).view(np.float64) for _ in range(2))
-        self.value = ctypes.c_double.from_address(self._memory.ctypes.data + VALUE)
+        self.value = ctypes.c_double.from_address(self._address + VALUE)
         words = self._memory.view(np.int64)
-        words[ARENA // WORD_BYTES] = self._memory.ctypes.data
+        words[ARENA // WORD_BYTES] = self._address
         words[THETA // WORD_BYTES], words[GRADIENT // WORD_BYTES] = self.theta.ctypes.data, self.gradient.ctypes.data
 
     def prepared(self, phases: Sequence[Phase]) -> Call:
@@ -70,16 +71,20 @@ class Machine:
 
         It returns 0, or the processor's flags if a number became infinite or nan.
         """
-        words = [self._memory.ctypes.data, len(phases)]
+        words = [self._address, len(phases)]
         addresses = library().addresses([Driver(), *(kernel for phase in phases for kernel in phase.stream.kernels)])
         for stream, times, *cells in phases:
-            words += [stream.words(addresses).ctypes.data, times, *cells]
+            words += [stream.address(addresses), times, *cells]
         context = self._allocate(len(words) * WORD_BYTES).view(np.int64)
         context[:] = words
-        address = ctypes.c_void_p(context.ctypes.data)
-        run = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(addresses[Driver().name])
-        run.keep = self, context, phases  # type: ignore[attr-defined]
-        return partial(run, address)
+        argument = ctypes.c_void_p(context.ctypes.data)
+        argument.keep = self, context, phases  # type: ignore[attr-defined]
+        return partial(_function(addresses[Driver().name]), argument)
+
+
+@cache
+def _function(address: int) -> Callable[[ctypes.c_void_p], int]:
+    return ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(address)
 
 
 class ThreadPool:

@@ -71,7 +71,8 @@ class BatchLayout:
         self.shared = SharedLayout(arena, tape, shared, careful)
         size = max(self._slot_bytes, self._tile_rows * self._vector_bytes)
         self._zeros = arena.reserve(size)
-        arena.constants |= dict.fromkeys(range(self._zeros, self._zeros + size, WORD_BYTES), self._start)
+        if careful:
+            arena.constants |= dict.fromkeys(range(self._zeros, self._zeros + size, WORD_BYTES), NOTHING)
         self.full_seed, self.partial_seed = arena.reserve(self._slot_bytes), arena.reserve(self._vector_bytes)
         self._inputs = self._inputs_with_slots()
         self._forward = forward_units(self._steps)

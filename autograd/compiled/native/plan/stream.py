@@ -43,7 +43,7 @@ class Stream:
 
     def __init__(self, *writers: Callable[[Stream], None]) -> None:
         self.instructions: list[tuple[Kernel, Sequence[int]]] = []
-        self._words: NDArray[np.int64] | None = None
+        self._written: list[tuple[int, NDArray[np.int64]]] = []  # address and words: if threads both write, the first hold
         for write in writers:
             write(self)
         self.add(Halt())
@@ -54,18 +54,23 @@ class Stream:
     @property
     def kernels(self) -> Iterator[Kernel]:
         """Its kernels, each once; none if their addresses are already in its words."""
-        if self._words is None:
+        if not self._written:
             yield from {kernel.name: kernel for kernel, _ in self.instructions}.values()
 
     def words(self, addresses: Mapping[str, int]) -> NDArray[np.int64]:
         """The stream as the machine reads it: each instruction is the address of its kernel, then its words."""
-        if self._words is None:
-            words: list[int] = []
-            for kernel, rest in self.instructions:
-                words.append(addresses[kernel.name])
-                words.extend(rest)
-            self._words = np.array(words, dtype=np.int64)
-        return self._words
+        words: list[int] = []
+        for kernel, rest in self.instructions:
+            words.append(addresses[kernel.name])
+            words.extend(rest)
+        return np.array(words, dtype=np.int64)
+
+    def address(self, addresses: Mapping[str, int]) -> int:
+        """Where its words stand, once they are written."""
+        if not self._written:
+            words = self.words(addresses)
+            self._written.append((words.ctypes.data, words))
+        return self._written[0][0]
 
 
 def bits(x: float) -> int:
