@@ -76,37 +76,53 @@ def _checked(text: str, names: Container[str], arity: Callable[[str], int | None
 
 def _foreign(tree: ast.expr, names: Container[str], arity: Callable[[str], int | None], condition: bool) -> ast.expr | None:
     """The first part of the tree that is not of the language; None if all are."""
-    waiting = [(tree, condition)]
-    while waiting:
-        part, condition = waiting.pop()
-        match part:
-            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if arity(name) == len(arguments):
-                waiting += [(argument, False) for argument in reversed(arguments)]
-            case ast.Compare(left=left, ops=[operator], comparators=[right]) if condition and type(operator) in COMPARISONS:
-                waiting += (right, False), (left, False)
-            case ast.BoolOp(values=values) if condition:
-                waiting += [(value, True) for value in reversed(values)]
-            case _ if condition:
+    conditions, numbers = ([tree], list[ast.expr]()) if condition else ([], [tree])  # yet to be looked at; the next is the last
+    while conditions:
+        match part := conditions.pop():
+            case ast.BoolOp(values=values):
+                conditions += values
+            case ast.Compare(left=left, ops=[comparison], comparators=[right]) if type(comparison) in COMPARISONS:
+                numbers += right, left
+            case ast.Call():
+                numbers.append(part)
+            case _:
                 return part
+    while numbers:
+        match part := numbers.pop():
             case ast.Name(id=name) if name in names or name == "pi":
                 pass
             case ast.Constant(value=value) if type(value) is int and value < EXACT_IN_A_FLOAT:
                 pass
             case ast.BinOp(left=left, op=operator, right=right) if type(operator) in OPERATORS:
-                if isinstance(operator, ast.Div | ast.Pow) and not _reads_a_name(part):
+                if isinstance(operator, ast.Div | ast.Pow) and _is_of_literals(part):
                     return part  # 1 / 2 and 2 ** -1 would leave the Fractions
-                waiting += (right, False), (left, False)
+                numbers += right, left
+            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if arity(name) == len(arguments):
+                numbers += reversed(arguments)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                waiting.append((operand, False))
-            case ast.IfExp(test=ast.Compare() as test, body=body, orelse=orelse):
-                waiting += (orelse, False), (body, False), (test, True)
+                numbers.append(operand)
+            case ast.IfExp(
+                test=ast.Compare(left=left, ops=[comparison], comparators=[right]) as test, body=body, orelse=orelse
+            ):
+                if type(comparison) not in COMPARISONS:
+                    return test
+                numbers += orelse, body, right, left
+            case ast.IfExp(test=ast.Compare() as test):
+                return test
             case _:
                 return part
     return None
 
 
-def _reads_a_name(tree: ast.AST) -> bool:
-    return isinstance(tree, ast.Name) or any(map(_reads_a_name, ast.iter_child_nodes(tree)))
+def _is_of_literals(tree: ast.expr) -> bool:
+    match tree:
+        case ast.Constant():
+            return True
+        case ast.UnaryOp(operand=operand):
+            return _is_of_literals(operand)
+        case ast.BinOp(left=a, right=b) | ast.IfExp(body=a, orelse=b):
+            return _is_of_literals(a) and _is_of_literals(b)
+    return False
 
 
 @lru_cache(maxsize=4096)
