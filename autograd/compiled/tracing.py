@@ -128,8 +128,9 @@ class Traced(Value):
     def _set_number(self, number: Any) -> None:
         if _asked_by_user():
             _refuse(f"the .data of {_called(self)} was assigned", FORGOTTEN)
-        unknown = is_traced(self._x) or is_traced(self._y)  # nan < 1 is a number, and so is nan**0: known, and frozen then
-        _data.__set__(self, math.nan if unknown else number)
+        if number == number and (is_traced(self._x) or is_traced(self._y)):
+            number = math.nan  # nan < 1 is a number, and so is nan**0: known, and frozen then
+        _data.__set__(self, number)
 
     def _gradient(self) -> Any:
         if _asked_by_user():
