@@ -24,7 +24,7 @@ ROOMS = {
     """,
     "autograd.rules": "primitives numbers < complex_primitives cut exact_powers < grammar < op < evaluate formula_tree < notation < mathml",
     "autograd.checking": """
-        graph_facts rounding report watching softmax_facts < stale_data complex_step < differences < verdicts < suspects
+        graph_facts rounding report watching softmax_facts < stale_data complex_step < differences < moved < verdicts < suspects
         < gradients traps network_traps cut_parameters < diagnosis
     """,
     "autograd.expressions": "callable_rows errors < numerals < tokens < reader",

@@ -32,10 +32,17 @@ RESIDUE = 1e-50  # what tiny steps give in place of a derivative 0 where a funct
 
 
 class Witness(NamedTuple):
-    """A derivative that was computed from values of f, with its estimated error."""
+    """A derivative that was computed from values of f.
+
+    Attributes:
+        derivative: the number.
+        error: its estimated error.
+        is_tied: whether f compared what it computes with an equal number: there it may take another branch.
+    """
 
     derivative: float
     error: float
+    is_tied: bool = False
 
 
 class Step:
@@ -44,13 +51,14 @@ class Step:
     Attributes:
         runs: whether f still computes. Afterwards the numbers that f kept are the real ones that they stood for.
         lost: whether f asked one of them for what only floats have.
+        tied: whether f compared one of them with an equal number.
         underflowed: whether an imaginary part inside f came out too small to have its digits.
     """
 
-    __slots__ = ("lost", "runs", "underflowed")
+    __slots__ = ("lost", "runs", "tied", "underflowed")
 
     def __init__(self) -> None:
-        self.runs, self.lost, self.underflowed = True, False, False
+        self.runs, self.lost, self.tied, self.underflowed = True, False, False, False
 
 
 class LostError(Exception):
@@ -109,13 +117,18 @@ class Analytic(Guest):
     def __neg__(self) -> Any: return Analytic(-self.z, self.step).plain
     def __pos__(self) -> Any: return self.plain
     def __abs__(self) -> Any: return Analytic(COMPLEX_PRIMITIVES["abs"](complex(_complex(self))), self.step).plain
-    def __lt__(self, other: Any) -> bool: return self.z.real < _real(other)
-    def __le__(self, other: Any) -> bool: return self.z.real <= _real(other)
-    def __gt__(self, other: Any) -> bool: return self.z.real > _real(other)
-    def __ge__(self, other: Any) -> bool: return self.z.real >= _real(other)
+    def __lt__(self, other: Any) -> bool: return self._compared(operator.lt, other)
+    def __le__(self, other: Any) -> bool: return self._compared(operator.le, other)
+    def __gt__(self, other: Any) -> bool: return self._compared(operator.gt, other)
+    def __ge__(self, other: Any) -> bool: return self._compared(operator.ge, other)
     def __eq__(self, other: object) -> bool: return _complex(self) == (_complex(other) if type(other) is Analytic else other)
     def __bool__(self) -> bool: return _complex(self) != 0
     # fmt: on
+
+    def _compared(self, compare: Callable[[Any, Any], bool], other: Any) -> bool:
+        number = other.z.real if type(other) is Analytic else other
+        self.step.tied |= self.z.real == number
+        return compare(self.z.real, number)
 
     @property
     def real(self) -> Analytic:
@@ -159,10 +172,6 @@ def _complex(operand: Any) -> complex:
     if type(operand) is Analytic:
         return operand.z if operand.step.runs else operand.z.real
     return float(operand)
-
-
-def _real(operand: Any) -> float:
-    return operand.z.real if type(operand) is Analytic else operand
 
 
 def _result(compute: Callable[[Any, Any], complex], left: Any, right: Any) -> Any:
@@ -232,18 +241,21 @@ def complex_step(f: Callable[[Analytic], Any], x: float) -> Witness | None:
     Source: Squire & Trapp, *Using complex variables to estimate derivatives of real functions* (1998).
 
     >>> complex_step(lambda x: x * x * x, 2.0)
-    Witness(derivative=12.0, error=0.0)
+    Witness(derivative=12.0, error=0.0, is_tied=False)
     >>> complex_step(lambda x: math.sin(x), 2.0) is None
     True
     """
 
+    tied = False
+
     def imaginary(h: float) -> tuple[float, bool]:
         """The imaginary part of the result, and whether digits were lost to underflow, in it or on the way."""
+        nonlocal tied
         step = Step()
         try:
             z = complex(_complex(f(Analytic(complex(x, h), step))))
         finally:
-            step.runs = False
+            step.runs, tied = False, tied or step.tied
             if step.lost:
                 raise LostError
         ends = abs(z.imag) < NORMAL and (z.imag != 0 or 0 < abs(z.real) < NORMAL / EPSILON)
@@ -257,7 +269,7 @@ def complex_step(f: Callable[[Analytic], Any], x: float) -> Witness | None:
                 shorter, underflowed = imaginary(short)
                 found = None if underflowed else _witness(part / long, shorter / short, exactly_0=x == 0)
                 if found:
-                    return found
+                    return found._replace(is_tied=tied)
                 if not underflowed:
                     break
             if underflowed:
@@ -271,7 +283,7 @@ def complex_step(f: Callable[[Analytic], Any], x: float) -> Witness | None:
     except Exception:
         pass  # f may do whatever it likes with numbers that it was not written for
     too_small = 0 < abs(x) <= SHORTEST * 2.0**-BESIDE  # to have steps beside it: longer ones may pass over what f does there
-    return Witness(0.0, error) if error < math.inf and not too_small else None
+    return Witness(0.0, error, tied) if error < math.inf and not too_small else None
 
 
 def _steps(x: float) -> list[tuple[float, float]]:

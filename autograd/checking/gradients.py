@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple
 
 from autograd.checking import suspects
-from autograd.checking.complex_step import Analytic, Witness, complex_step
-from autograd.checking.differences import JUMP, SAFETY, Differences
+from autograd.checking.complex_step import Witness
+from autograd.checking.differences import SAFETY, Differences
+from autograd.checking.moved import Branches, Moved
 from autograd.checking.report import DIFFERS, GradientReport, InputCheck
 from autograd.checking.rounding import EPSILON, bounds
 from autograd.checking.verdicts import FIRST_ORDER, SECOND_ORDER, Column, Surroundings, Tolerance, judge
@@ -35,9 +35,10 @@ def check_gradients(
     *Central differences* are :math:`(f(x + h) - f(x - h))/2h` for h from large to small, extrapolated to h = 0 (Richardson). The
     *complex step*, :math:`\mathrm{Im} f(x + ih)/h`, is right to the last digits: f itself runs on complex numbers, and where it
     refuses them, as ``math.sin`` does, that column is empty. Each has an estimate of its own error, and two columns that disagree
-    by more than that never agree, unless rounding hides as much in f and every row on the way was checked where it has digits; a
-    remark then says so. Where f has a kink, the derivatives from the left and from the right differ: the report then accepts any
-    number between the two, and says so. Where f jumps there is no derivative to confirm, and the verdict is unclear.
+    by more than that never agree. Where a derivative has few digits or none, a remark says so. Where f takes another branch, its
+    derivatives from the left and from the right are measured: if they differ that is a kink, and the report accepts any number
+    between the two, and says so. Where f jumps, or rounding hides one side, there is no derivative to confirm, and the verdict is
+    unclear.
 
     What f computes outside its graph, from ``x.data`` say, is a constant to ``backward()`` and moves in the other two: the report
     names the lines where numbers leave the graph. If a derivative differs, it names the first operation whose local derivative is
@@ -146,7 +147,9 @@ def _check_backward(f: Callable[..., Any], values: Sequence[Any], inputs: list[V
     about = _surroundings(nodes, reads, are_sums)._replace(remembers=remembers)
     name = names(nodes, [output, *inputs])
     moved = [Moved(source, run, rounding.value) for source in inputs]
-    checked = [one.check(name[one.source], column, about) for one, column in zip(moved, columns, strict=True)]
+    checked = [
+        _check(one, name[one.source], column, about, one.branches(nodes)) for one, column in zip(moved, columns, strict=True)
+    ]
     checked_pairs = list(_check_hessian(output, moved, columns, name, about)) if order == 2 else []
     run()  # so what f may remember of its last run is of these inputs
     remarks = [f"{one.entry.name}: {one.remark}." for one in [*checked, *checked_pairs] if one.remark]
@@ -170,7 +173,7 @@ def _suspect(
     """What to look at if a derivative differs: the first of these that there is."""
     if wrong := suspects.wrong_row(nodes, name):
         return wrong
-    found = [by_node for source in inputs if (by_node := suspects.slopes(nodes, run, source, _with_data)) is not None]
+    found = [by_node for source in inputs if (by_node := suspects.slopes(nodes, Moved(source, run, 0.0))) is not None]
     return (
         suspects.wrong_stated_partial(nodes, found, name)
         or (told[0] if told else "")
@@ -186,8 +189,6 @@ def _surroundings(nodes: Sequence[Value], reads: Sequence[Read], are_sums: bool)
     points = [(node.op, [float(source.data) for source in node.inputs]) for node in nodes if isinstance(node.op, Op)]
     return Surroundings(
         near_kink=any(op.kinks and _is_near_kink(op, operands) for op, operands in points),
-        on_kink=any(op.is_kink(*operands) for op, operands in points),
-        at_kink=any(op.is_kink(*operands) and not _jumps(op, operands) for op, operands in points),
         by_convention=any(op.is_convention(*operands) or _is_finer_than_floats(op, operands) for op, operands in points),
         reads_numbers=bool(reads),
         has_steps=any(op.is_staircase for op, _ in points),
@@ -215,13 +216,6 @@ def _is_finer_than_floats(op: Op, operands: Sequence[float]) -> bool:
     return any(other != value for other in beside)
 
 
-def _jumps(op: Op, operands: Sequence[float]) -> bool:
-    """Whether the value of a row jumps where it has a kink."""
-    x, *others = operands
-    below, above = (float(evaluate_ieee(op, x + side * JUMP * max(1.0, abs(x)), *others)[0]) for side in (-1, 1))
-    return not abs(above - below) <= NEAR * max(1.0, abs(x))
-
-
 def _gradient(output: Value, order: list[Value], inputs: list[Value]) -> list[float]:
     """What ``backward()`` adds to the inputs' ``grad``; every ``grad`` is put back afterwards."""
     kept = [(node, node.grad) for node in [*order, *inputs]]
@@ -243,16 +237,6 @@ def _refuse_two_results(run: Callable[[], float], result: float) -> None:
         )
 
 
-@contextmanager
-def _with_data(source: Value, data: Any) -> Iterator[None]:
-    """In here a Value has other data."""
-    kept, source.data = source.data, data
-    try:
-        yield
-    finally:
-        source.data = kept
-
-
 class Checked(NamedTuple):
     """An entry of the report, with a remark on its verdict."""
 
@@ -260,34 +244,8 @@ class Checked(NamedTuple):
     remark: str
 
 
-class Moved(NamedTuple):
-    """A function whose result depends on the data of a Value: on a real number, or on a complex one."""
-
-    source: Value
-    run: Callable[[], Any]
-    noise: float
-
-    def real(self, x: float) -> float:
-        with _with_data(self.source, x):
-            return float(data_of(self.run()))
-
-    def complex(self, x: Analytic) -> Any:
-        with _with_data(self.source, x):
-            return data_of(self.run())
-
-    def step(self) -> Witness | None:
-        """The derivative by complex steps."""
-        return complex_step(self.complex, float(self.source.data))
-
-    def difference(self) -> Witness | None:
-        """The derivative by differences."""
-        return self.differences().central()
-
-    def differences(self) -> Differences:
-        return Differences(self.real, float(self.source.data), self.noise)
-
-    def check(self, name: str, column: Column, about: Surroundings) -> Checked:
-        return _checked(name, self.source.data, column, self.step(), self.differences(), FIRST_ORDER, about)
+def _check(one: Moved, name: str, column: Column, about: Surroundings, branches: Branches) -> Checked:
+    return _checked(name, one.source.data, column, one.step(), one.differences(), FIRST_ORDER, about, branches)
 
 
 def _checked(
@@ -298,8 +256,9 @@ def _checked(
     differences: Differences,
     tolerance: Tolerance,
     about: Surroundings,
+    branches: Branches,
 ) -> Checked:
-    found = judge(column, by_complex, differences, tolerance, about)
+    found = judge(column, by_complex, differences, tolerance, about, branches)
     numeric, step = (witness.derivative if witness else None for witness in (found.numeric, by_complex))
     return Checked(InputCheck(name, at, column.derivative, numeric, step, found.difference, found.word), found.remark)
 
@@ -316,19 +275,19 @@ def _check_hessian(
     for i, first in enumerate(moved):
         analytic = first.step()
         for j in range(i, len(moved)):
-            other = inputs[j]
+            other = moved[j]
 
-            def slope(x: float, first: Moved = first, other: Value = other, by_step: bool = analytic is not None) -> float:
-                with _with_data(other, x):
-                    witness = first.step() if by_step else first.difference()
+            def slope(x: float, first: Moved = first, other: Moved = other, by_step: bool = analytic is not None) -> float:
+                with other.to(x):
+                    witness = first.step() if by_step else first.differences().central()
                 return witness.derivative if witness else math.nan
 
-            witness = analytic or first.difference()
+            witness = analytic or first.differences().central()
             noise = columns[i].rounding + (SAFETY * witness.error if witness else 0.0)
-            scale = columns[i].path / max(1.0, abs(float(other.data)))
+            scale = columns[i].path / max(1.0, abs(other.x))
             column = Column(float(second[i][j]), 0.0, max(abs(float(second[i][j])), scale))
-            both = f"{name[inputs[i]]}, {name[other]}"
-            yield _checked(both, None, column, None, Differences(slope, float(other.data), noise), SECOND_ORDER, about)
+            both = f"{name[inputs[i]]}, {name[inputs[j]]}"
+            yield _checked(both, None, column, None, Differences(slope, other.x, noise), SECOND_ORDER, about, Branches())
 
 
 # --- a gradient that was written by hand ----------------------------------------------------------------------------------------
@@ -358,7 +317,7 @@ def _check_by_hand(
     name = names(inputs, inputs)
     about = Surroundings(all_rows=False)
     checked = [
-        Moved(source, run, 0.0).check(name[source], Column(number, 4 * EPSILON * abs(number), abs(number)), about)
+        _check(Moved(source, run, 0.0), name[source], Column(number, 4 * EPSILON * abs(number), abs(number)), about, Branches())
         for source, number in zip(inputs, stated, strict=True)
     ]
     run()  # so what f may remember of its last run is of these inputs

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
-from autograd.checking.complex_step import complex_step
-from autograd.checking.differences import Differences
+from autograd.checking.moved import Moved
 from autograd.checking.report import AGREES, DIFFERS
 from autograd.checking.rounding import bounds
 from autograd.checking.verdicts import FIRST_ORDER, NEGLIGIBLE, Column, Surroundings, judge
@@ -33,18 +31,17 @@ CLOSURE = (
 def row_partial(op: Op, operands: Sequence[float], place: int, stated: float) -> tuple[str, float | None]:
     """The verdict on a local derivative of a row, from values of the row alone, and what they give."""
 
-    def at(x: Any) -> Any:
-        return evaluate(op, *operands[:place], x, *operands[place + 1 :])[0]
-
-    by_complex = complex_step(at, operands[place])
+    nodes = [Value(number) for number in operands]
+    moved = Moved(nodes[place], lambda: apply(op, *nodes), 0.0)
+    by_complex = moved.step()
     if by_complex and abs(by_complex.derivative - stated) <= SAME * abs(stated):
         return AGREES, by_complex.derivative
-    nodes = [Value(number) for number in operands]
-    rounding = bounds([*nodes, apply(op, *nodes)], nodes)
+    order = [*nodes, apply(op, *nodes)]
+    rounding = bounds(order, nodes)
     column = Column(stated, rounding.derivatives[place].error + rounding.witnesses[place], abs(stated))
-    about = Surroundings(by_convention=op.is_convention(*operands), near_kink=op.is_kink(*operands), has_steps=op.is_staircase)
-    differences = Differences(lambda x: float(at(x)), operands[place], rounding.value)
-    found = judge(column, by_complex, differences, FIRST_ORDER, about)
+    about = Surroundings(by_convention=op.is_convention(*operands), has_steps=op.is_staircase)
+    differences = moved._replace(noise=rounding.value).differences()
+    found = judge(column, by_complex, differences, FIRST_ORDER, about, moved.branches(order))
     witness = by_complex or found.numeric
     return found.word, witness.derivative if witness else None
 
@@ -105,26 +102,17 @@ def wrong_row(order: Sequence[Value], name: Mapping[Value, str]) -> str:
 # --- what moves when an input moves ---------------------------------------------------------------------------------------
 
 
-def slopes(
-    order: Sequence[Value], run: Callable[[], Value], source: Value, moved: Callable[[Value, Any], Any]
-) -> list[float] | None:
+def slopes(order: Sequence[Value], moved: Moved) -> list[float] | None:
     """How each node's number changes with an input, by a difference; None if f builds another graph beside x.
 
     The nodes are found again by their places in the order.
     """
-    x = float(source.data)
-    h = 1e-4 * (abs(x) if abs(x) > NEGLIGIBLE else 1.0)
-    ends = []
-    for end in (x - h, x + h):
-        try:
-            with moved(source, end):
-                nodes = topological_order(run())
-                ends.append([float(node.data) for node in nodes])
-        except (ArithmeticError, ValueError):  # outside the domain of f
-            return None
-        if [node.op is None for node in nodes] != [node.op is None for node in order]:
-            return None
-    return [(above - below) / (2 * h) for below, above in zip(*ends, strict=True)]
+    h = 1e-4 * (abs(moved.x) if abs(moved.x) > NEGLIGIBLE else 1.0)
+    ends = [moved.of_nodes(end, lambda node: (node.op is None, float(node.data))) for end in (moved.x - h, moved.x + h)]
+    leaves = [node.op is None for node in order]
+    if any([is_leaf for is_leaf, _ in end] != leaves for end in ends):
+        return None
+    return [(above - below) / (2 * h) for (_, below), (_, above) in zip(*ends, strict=True)]
 
 
 def wrong_stated_partial(order: Sequence[Value], found: Sequence[Sequence[float]], name: Mapping[Value, str]) -> str:

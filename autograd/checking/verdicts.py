@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from autograd.checking.complex_step import Witness
 from autograd.checking.differences import RESOLVED, SAFETY, Differences
+from autograd.checking.moved import Branches
 from autograd.checking.report import AGREES, DIFFERS, KINK, UNCLEAR
 
 EXCUSED = 1e-4  # of a derivative that differences have measured: more is not blamed on rounding
@@ -51,8 +52,6 @@ class Surroundings(NamedTuple):
 
     Attributes:
         near_kink: whether an operation is so close to its kink that floats hardly tell the sides apart.
-        on_kink: whether an operation is at a kink, where its value may jump.
-        at_kink: whether one is at a kink where its value does not jump.
         by_convention: whether the derivatives of an operation are a convention here.
         reads_numbers: whether f takes numbers out of its graph, by which it may choose.
         remembers: whether f takes something from an earlier run, which does not move with its inputs.
@@ -64,8 +63,6 @@ class Surroundings(NamedTuple):
     """
 
     near_kink: bool = False
-    on_kink: bool = False
-    at_kink: bool = False
     by_convention: bool = False
     reads_numbers: bool = False
     remembers: bool = False
@@ -76,12 +73,12 @@ class Surroundings(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """A verdict, the differences' derivative and the distance that it was based on, and a remark that says why; or none."""
+    """A verdict, a remark that says why, or an empty string, the differences' derivative, and the distance from the better witness."""
 
     word: str
+    remark: str
     numeric: Witness | None
     difference: float
-    remark: str = ""
 
 
 FEW_DIGITS = "rounding leaves few digits of the derivative, or none; each row on the way was checked where it has them"
@@ -97,66 +94,98 @@ REMEMBERED = (
     "f takes a node or a number from its last run, as lru_cache does: that does not move with the inputs, so values of f do not "
     "tell; check the function without its memory"
 )
+HIDDEN = "f takes another branch here, and rounding hides what it does on one side"
 STEPS = "an operation has steps, which differences may pass over"
 NOTHING = "neither differences nor complex steps tell anything here"
 
 
 def judge(
-    column: Column, by_complex: Witness | None, differences: Differences, tolerance: Tolerance, about: Surroundings
+    column: Column,
+    by_complex: Witness | None,
+    differences: Differences,
+    tolerance: Tolerance,
+    about: Surroundings,
+    branches: Branches,
 ) -> Verdict:
     """The verdict on a derivative.
 
-    The complex step is the better witness, and is asked first. Two columns that disagree by more than their errors never agree, unless
-    rounding hides as much, the differences contradict neither, and every row on the way was checked. Otherwise that is a kink if the
-    derivatives from the left and from the right differ, and the fault of the derivative under test if both witnesses, or the only one,
-    are against it.
+    Nothing tells if f remembers, has no derivative, or jumps. Where f takes another branch, its derivatives from both sides are the
+    witnesses: between two that differ is a kink. Elsewhere the complex step is the better witness, and is asked first. If it is
+    against the derivative, that is wrong, unless rounding may hide as much or the differences take its side; two columns that
+    disagree by more than their errors never agree. If it is in favour, and the differences are not against, the derivative is
+    confirmed if the errors are small beside its largest path, or if rounding explains them and every row on the way was checked.
     """
-    numeric = differences.central(column.derivative) or differences.one_sided()
-    if by_complex and numeric and by_complex.derivative == 0 and SAFETY * numeric.error < by_complex.error:
-        by_complex = None  # its imaginary part underflowed
-    witness = by_complex or numeric
-    if about.remembers:
-        return Verdict(UNCLEAR, numeric, math.nan, REMEMBERED)
-    if witness is None or not math.isfinite(column.derivative):
-        return Verdict(UNCLEAR, numeric, math.nan, SIDE if differences.jumps_here() else NOTHING)
-    return _Case(column, witness, numeric, by_complex, differences, tolerance, about).verdict()
+    return _Case(column, by_complex, differences, tolerance, about, branches).verdict()
 
 
 class _Case:
-    """A derivative with at least one witness."""
+    """A derivative with its witnesses."""
 
     def __init__(
         self,
         column: Column,
-        witness: Witness,
-        numeric: Witness | None,
         by_complex: Witness | None,
         differences: Differences,
         tolerance: Tolerance,
         about: Surroundings,
+        branches: Branches,
     ) -> None:
-        self.column, self.witness, self.numeric, self.by_complex = column, witness, numeric, by_complex
-        self.differences, self.tolerance, self.about = differences, tolerance, about
+        self.column, self.differences, self.tolerance, self.about = column, differences, tolerance, about
+        self.branches = branches._replace(is_tied=True, may_jump=True) if by_complex and by_complex.is_tied else branches
         self.backward = column.derivative
+        self.numeric = numeric = differences.central(self.backward) or differences.one_sided()
+        if by_complex and numeric and by_complex.derivative == 0 and SAFETY * numeric.error < by_complex.error:
+            by_complex = None  # its imaginary part underflowed
+        self.by_complex = by_complex
+        witness = by_complex or numeric or Witness(math.nan, math.nan)
         self.error = witness.error if by_complex else SAFETY * witness.error
-        self.difference = abs(self.backward - witness.derivative)
+        self.witness, self.difference = witness, abs(self.backward - witness.derivative)
         self.size = max(abs(self.backward), abs(witness.derivative))
         self.torn = numeric is not None and by_complex is not None and not self._is_close(numeric, by_complex)
         self.rounding_is_known = about.all_rows and not about.reads_numbers
 
     def verdict(self) -> Verdict:
-        beside = self.about.near_kink and not self.about.on_kink and self.rounding_is_known  # a row jumps there, and not at x
+        return Verdict(*self._word(), self.numeric, self.difference)
+
+    def _word(self) -> tuple[str, str]:
+        about = self.about
+        if about.remembers:
+            return UNCLEAR, REMEMBERED
+        beside = about.near_kink and not self.branches.is_tied and self.rounding_is_known  # a row jumps there, and not at x
         if not beside and self.differences.jumps_here():
-            word, remark = UNCLEAR, SIDE  # whatever is stated there: a complex step follows one branch, and sees no jump
-        elif self.difference > self.tolerance.relative * self.size + self.error + self._excuse():
-            word, remark = self._against()
-        elif self.about.reads_numbers and self.differences.changes_course(self.backward):
-            word, remark = UNCLEAR, COURSE
-        elif self.torn:
-            word, remark = self._torn()
-        else:
-            word, remark = self._in_favour()
-        return Verdict(word, self.numeric, self.difference, remark)
+            return UNCLEAR, SIDE  # whatever is stated there: a complex step follows one branch, and sees no jump
+        if not math.isfinite(self.backward):
+            return UNCLEAR, NOTHING
+        if self.branches.is_tied:
+            return self._between_branches()
+        if not math.isfinite(self.difference):
+            return UNCLEAR, NOTHING
+        if self.difference > self.tolerance.relative * self.size + self.error + self._excuse():
+            return self._against()
+        if about.reads_numbers and self.differences.changes_course(self.backward):
+            return UNCLEAR, COURSE
+        return self._torn() if self.torn and not about.has_steps else self._in_favour()
+
+    def _between_branches(self) -> tuple[str, str]:
+        """If f may take another branch at x: whether its derivatives from both sides are the same, and which they are."""
+        if self.branches.may_jump or None in (sides := self.branches.sides()):
+            sides = self.differences.sides()
+        left, right = sides
+        if left is None or right is None:
+            return UNCLEAR, SIDE
+        low, high = sorted((left.derivative, right.derivative))
+        size = max(self.column.path, abs(self.backward), abs(low), abs(high))
+        if not SAFETY * (left.error + right.error) <= max(self.tolerance.doubt * size, TINY):
+            return UNCLEAR, HIDDEN
+        error = self._error_of_sides(left, right)
+        outside = max(low - self.backward, self.backward - high)
+        if outside <= error:
+            return (KINK if high - low > error else AGREES), ""
+        if self.about.by_convention:
+            return UNCLEAR, CONVENTION
+        if self.branches.may_jump:
+            return UNCLEAR, SIDE
+        return (DIFFERS, "") if outside > error + self.column.rounding else (UNCLEAR, NO_DIGITS)
 
     def _excuse(self) -> float:
         """How much of the difference may be rounding: the bound adds up the worst of everything, unless values show that it is less."""
@@ -178,8 +207,6 @@ class _Case:
         if self.torn and self._is_numeric():
             return UNCLEAR, CONTRADICTION
         if self.difference <= self.differences.resolution() and not (self.by_complex and self._differences_accuse()):
-            if self._within_differences() and self._may_be_hidden() and self.about.rows_hold():
-                return AGREES, FEW_DIGITS  # a complex step rounds within a row too, by as much as f is large
             return UNCLEAR, NO_DIGITS  # on the scale of x rounding hides as much, from either witness
         return (DIFFERS, "") if self.difference > NEGLIGIBLE else (UNCLEAR, NO_DIGITS)
 
@@ -187,12 +214,10 @@ class _Case:
         """If the complex step agrees, and the differences do not. Where f is smooth, it follows the branches that are taken."""
         if self._is_one_sided() or (self.about.near_kink and not self._is_smooth()):
             return KINK, ""
-        return (DIFFERS, "") if self.about.at_kink and not self._is_numeric() else (UNCLEAR, CONTRADICTION)
+        return UNCLEAR, CONTRADICTION
 
     def _in_favour(self) -> tuple[str, str]:
         """If the witnesses agree: whether they know enough to confirm."""
-        if self.about.near_kink and self._between_sides() == KINK:
-            return KINK, ""
         if self.size == 0 and self.error <= NEGLIGIBLE:
             return (AGREES, "") if not self.rounding_is_known or self.about.rows_hold() else (UNCLEAR, NO_DIGITS)
         if self.difference + self.error <= self.tolerance.doubt * max(self.column.path, self.size):

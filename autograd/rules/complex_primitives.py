@@ -82,10 +82,10 @@ def _cbrt(z: complex) -> complex:
 
 
 def _hypot(x: complex, y: complex) -> complex:
-    size = max(abs(x.real), abs(y.real))
-    if size == 0:
+    length = math.hypot(x.real, y.real)
+    if length == 0:
         raise NotAnalyticError
-    return size * cmath.sqrt((x / size) ** 2 + (y / size) ** 2)
+    return complex(length, x.real / length * x.imag + y.real / length * y.imag)
 
 
 def _atan2(x: complex, y: complex) -> complex:

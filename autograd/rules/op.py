@@ -300,6 +300,20 @@ class Op:
         """
         return 0 in self.kink_values(*operands)
 
+    @cached_property
+    def _branches(self) -> tuple[Callable[..., Any], ...]:
+        tests = (node for node in ast.walk(ast.parse(self.value, mode="eval")) if isinstance(node, ast.Compare))
+        texts = (f"({ast.unparse(test.left)}) - ({ast.unparse(test.comparators[0])})" for test in tests)
+        return tuple(self._compiled(IEEE, (text,)) for text in texts)
+
+    def is_tied(self, *operands: float) -> bool:
+        """Whether the row has a kink at these operands, or its value takes another branch there.
+
+        >>> OPS["elu"].is_tied(0.0), OPS["elu"].is_tied(1.0)
+        (True, False)
+        """
+        return self.is_kink(*operands) or any(branch(*operands) == 0 for branch in self._branches)
+
     def distance_from_kink(self, *operands: float) -> float:
         """How far the expression that is 0 at a kink of the row is from 0; inf for a row without kinks.
 
@@ -370,6 +384,7 @@ def _member(family: Op, c: Number) -> Op:
         "defined",
         "is_convention",
         "_kinks",
+        "_branches",
         "cuts",
         "_ignored",
     )  # without the constant

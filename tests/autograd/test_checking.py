@@ -237,7 +237,7 @@ def test_the_exponent_of_a_negative_base_is_not_judged():
 @pytest.fixture
 def differences_alone(monkeypatch):
     """As if no operation had a complex form."""
-    monkeypatch.setattr("autograd.checking.gradients.complex_step", lambda *_: None)
+    monkeypatch.setattr("autograd.checking.moved.complex_step", lambda *_: None)
 
 
 @pytest.mark.parametrize("name", ["relu at 0", "leaky", "inside"])
@@ -250,7 +250,7 @@ def test_differences_alone_see_the_kink_between_the_slopes_of_both_sides(name):
 def test_a_kink_excuses_no_wrong_derivative(wrong, monkeypatch):
     bad = Op("bad_relu", "0 if x <= 0 else x", (wrong,))
     assert check_gradients(lambda x: apply(bad, x), 0.0).inputs[0].verdict == "DIFFERS"
-    monkeypatch.setattr("autograd.checking.gradients.complex_step", lambda *_: None)
+    monkeypatch.setattr("autograd.checking.moved.complex_step", lambda *_: None)
     assert check_gradients(lambda x: apply(bad, x), 0.0).inputs[0].verdict == "DIFFERS"
 
 
@@ -315,7 +315,7 @@ def test_at_the_end_of_a_domain_one_side_is_enough():
 def test_a_wrong_derivative_at_either_end_of_a_domain_is_found(value, domain, monkeypatch):
     bad = Op("bad_end", value, ("2 + 0 * x",), domain=domain)  # at 0 it is 0
     assert check_gradients(lambda x: apply(bad, x), 0.0).inputs[0].verdict == "DIFFERS"
-    monkeypatch.setattr("autograd.checking.gradients.complex_step", lambda *_: None)
+    monkeypatch.setattr("autograd.checking.moved.complex_step", lambda *_: None)
     assert check_gradients(lambda x: apply(bad, x), 0.0).inputs[0].verdict == "DIFFERS"
 
 
@@ -406,6 +406,41 @@ def test_what_rounding_leaves_where_paths_cancel_is_no_disagreement():
 
 def test_a_function_that_is_nan_is_not_confirmed():
     assert not check_gradients(lambda x: x * math.nan, 1.0)
+
+
+HIDDEN = {
+    "two kinks that make a smooth function": (lambda x: 1e20 + autograd.relu(x) - autograd.relu(-x), 0.0, "DIFFERS"),
+    "the same, where the operand rounds": (
+        lambda x: 1e18 + autograd.relu(0.1 * x - 0.2) - autograd.relu(0.2 - 0.1 * x), 2.0, "DIFFERS",
+    ),
+    "a kink": (lambda x: 1e20 + autograd.relu(x), 0.0, "kink"),
+    "none": (lambda x: 1e20 + autograd.relu(x) * x, 0.0, "agrees"),
+    "a kink that is not reached": (lambda x: 1e20 + autograd.relu(autograd.relu(x)) + autograd.relu(0 * x), -1.0, "agrees"),
+    "a jump": (lambda x: 1e20 + autograd.step(x), 0.0, "unclear"),
+    "a small jump": (lambda x: 1e10 + 1e-8 * autograd.step(x), 0.0, "unclear"),
+    "a branch of f": (lambda x: 1e20 + (x if x > 0 else -x), 0.0, "unclear"),
+    "a branch by a number": (lambda x: 1e20 + (x if x.data > 0 else -x), 0.0, "unclear"),
+    "a branch by the larger": (lambda x: 1e20 + max(x, Value(1.0)), 1.0, "unclear"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("f", "at", "verdict"), HIDDEN.values(), ids=HIDDEN)
+def test_a_kink_that_rounding_hides_is_seen_or_not_certified(f, at, verdict):
+    assert check_gradients(f, at).inputs[0].verdict == verdict
+
+
+def test_a_kink_that_no_row_declares_is_seen_too():
+    own = Op("own_relu", "0 if x <= 0 else x", ("step(x)",))
+    assert check_gradients(lambda x: 1e20 + apply(own, x) - apply(own, -x), 0.0).inputs[0].verdict == "DIFFERS"
+
+
+def test_two_kinks_that_touch_without_a_corner_are_smooth():
+    for f, at in [
+        (lambda x: x * abs(x), 0.0),
+        (lambda x: (x - 2) * abs(x - 2), 2.0),
+        (lambda x: autograd.relu(x - 2) ** 2, 2.0),
+    ]:
+        assert check_gradients(f, at).inputs[0].verdict == "agrees"
 
 
 # --- parameters -------------------------------------------------------------------------------------------------------
@@ -512,6 +547,8 @@ def test_the_complex_step_is_exact_to_rounding(x, y):
         (lambda x: abs(x - 1).sqrt(), 1 + 1e-12, 0.5 / math.sqrt(1 + 1e-12 - 1)),
         (lambda x: abs(x - 1).sqrt(), 1 - 1e-12, -0.5 / math.sqrt(1e-12 + (1 - 1e-12 - 1 + 1e-12))),
         (autograd.tanh, 400.0, 0.0),
+        (lambda x: autograd.hypot(x, 1e-11), 0.0, 0.0),
+        (lambda x: autograd.hypot(x, 9.6e185), 1.7e-40, 1.7e-40 / 9.6e185),
     ],
     ids=str,
 )
@@ -729,7 +766,7 @@ def test_value_and_grad_refuses_what_it_cannot_differentiate():
 
 
 def test_near_the_largest_float_differences_do_not_overflow(monkeypatch):
-    monkeypatch.setattr("autograd.checking.gradients.complex_step", lambda *_: None)
+    monkeypatch.setattr("autograd.checking.moved.complex_step", lambda *_: None)
     assert check_gradients(autograd.exp, [709.7]).inputs[0].verdict == "agrees"
 
 
