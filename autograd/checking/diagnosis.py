@@ -124,7 +124,7 @@ def diagnose(
 
     Nodes have the names that explanations and pictures give them: their labels, or v1, v2, ... Of a node that was made inside
     ``debug()`` the report quotes the line of your code. No data and no grad are changed. The time is proportional to the size
-    of the graph; a function is called nine times for each parameter, 17 if it is smaller than 1, with its data moved a little, and put back.
+    of the graph; a function is called some ten times for each parameter, with its data moved a little, and put back.
 
     Layers and neurons are scopes, which ``nn`` opens and your own code may: ``with scope("layer1"):``. A layer is a part of the
     network with parameters; in a graph without scopes, the operations of one operand along a path are its depth.

@@ -406,9 +406,17 @@ def test_a_cut_is_found_on_the_scale_of_the_parameter(f, at):
     assert (x.data, report.unchecked) == (at, ())
 
 
-def test_at_a_kink_it_is_said_that_moving_tells_nothing():
+def test_at_a_kink_a_cut_is_found_and_the_kink_is_none():
     x = Value(0.0, "x")
-    report = diagnose(x.relu() + 2 * math.sin(x.data), [x], function=lambda: x.relu() + 2 * math.sin(x.data))
+    assert "cut" in kinds(diagnose(x.relu() + 2 * math.sin(x.data), [x], function=lambda: x.relu() + 2 * math.sin(x.data)))
+    report = diagnose(x.relu() + x, [x], function=lambda: x.relu() + x)
+    assert "cut" not in kinds(report)
+    assert report.unchecked == ()
+
+
+def test_at_a_jump_it_is_said_that_moving_tells_nothing():
+    x = Value(0.0, "x")
+    report = diagnose(x.step() + x, [x], function=lambda: x.step() + x)
     assert report.unchecked[0].startswith("whether moving x moves the function")
 
 
