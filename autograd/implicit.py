@@ -23,6 +23,7 @@ from autograd.graph import topological_order
 from autograd.micrograd import Closure
 from autograd.recording import closure_error
 from autograd.rules.evaluate import evaluate_ieee
+from autograd.rules.numbers import EPSILON
 from autograd.rules.op import Op
 from autograd.scopes import Scope
 from autograd.traced import is_traced
@@ -34,7 +35,6 @@ STEPS = 24  # of Newton's method in compiled code, which cannot stop when it has
 ARRIVED = 1e-8  # the last step, as a part of the way, at most: after it about the square of this is left
 BESIDE = 1e-6  # of the way: a distance from the solution that is above rounding
 CLOSE = 0.25  # of a distance from a regular solution: a step of Newton's leads back as near as this, from a double root half the way
-EPSILON = 2.0**-52
 TRIAL = "1 where solve takes the step, else 0"
 
 

@@ -11,8 +11,8 @@ from autograd.derivatives import jacobian
 from autograd.errors import DomainError, SolutionError
 from autograd.functional import argument_names, is_list, like, list_of_results, one_result
 from autograd.graph import topological_order
-from autograd.implicit import CLOSE, EPSILON, Equations, linear_solutions, read, unknown, weights
-from autograd.rules.numbers import number
+from autograd.implicit import CLOSE, Equations, linear_solutions, read, unknown, weights
+from autograd.rules.numbers import EPSILON, number
 from autograd.text import counted, described, four_digits, listed
 from autograd.traced import is_traced, is_tracing
 from autograd.value import Constant, Value, data_of

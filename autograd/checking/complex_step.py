@@ -17,11 +17,10 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from autograd.checking.rounding import EPSILON
 from autograd.rules.complex_primitives import COMPLEX_PRIMITIVES, complex_power
 from autograd.rules.cut import CUT
 from autograd.rules.grammar import Floats
-from autograd.rules.numbers import Guest
+from autograd.rules.numbers import EPSILON, Guest
 from autograd.rules.op import FLOATS, CallTable, Op
 
 NORMAL = 2.0**-1022  # below it, floats have fewer digits

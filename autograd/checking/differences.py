@@ -14,7 +14,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from autograd.checking.complex_step import Witness
-from autograd.checking.rounding import EPSILON, SMALLEST
+from autograd.checking.rounding import SMALLEST
+from autograd.rules.numbers import EPSILON
 
 DECADES = 14  # of h, from a tenth of a scale on: from where the series errs to where rounding does
 ROOM = 8  # h spans so many floats at least

@@ -13,13 +13,14 @@ from autograd.checking.complex_step import Witness
 from autograd.checking.differences import SAFETY, Differences
 from autograd.checking.moved import Branches, Moved
 from autograd.checking.report import DIFFERS, GradientReport, InputCheck
-from autograd.checking.rounding import EPSILON, bounds
+from autograd.checking.rounding import bounds
 from autograd.checking.verdicts import FIRST_ORDER, SECOND_ORDER, Column, Surroundings, Tolerance, judge
 from autograd.checking.watching import Read, watched
 from autograd.derivatives import hessian
 from autograd.functional import argument_names, leaves, scalar, wrapped
 from autograd.graph import names, topological_order
 from autograd.rules.evaluate import evaluate_ieee
+from autograd.rules.numbers import EPSILON
 from autograd.rules.op import Op
 from autograd.value import Constant, Value, as_value, data_of
 

@@ -10,11 +10,9 @@ from typing import Any, NamedTuple
 from autograd.derivatives import grad
 from autograd.graph import label_of, leaves_of, names, topological_order
 from autograd.micrograd import Closure
-from autograd.rules.numbers import is_finite, number
+from autograd.rules.numbers import EPSILON, is_finite, number
 from autograd.text import LISTED_MOST, as_printed, one_line
 from autograd.value import Value
-
-EPSILON = 2.0**-52  # the relative rounding error of an addition of floats is at most half of this
 
 
 class Finding(NamedTuple):

@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 from autograd.micrograd import Closure
 from autograd.rules.grammar import Calls
+from autograd.rules.numbers import EPSILON
 from autograd.rules.op import CallTable, Op
 from autograd.rules.primitives import PRIMITIVES, divide, power
 from autograd.value import Value
 
-EPSILON = 2.0**-52
 SMALLEST = 5e-324  # what a result can lose where floats end
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from autograd.text import described
 
 Number: TypeAlias = int | float | Fraction
+EPSILON = 2.0**-52  # from 1 to the next float: an operation of floats rounds by at most half of it
 
 
 class Guest:
