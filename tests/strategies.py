@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache, wraps
 from inspect import signature
-from math import ceil, floor
-from typing import Any, NamedTuple
+from math import ceil, floor, inf
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from hypothesis import Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 
+import autograd
 import nn
-from autograd import OPS, Op, Value, apply, dot, sin
+from autograd import OPS, Op, Value, apply, derivative, dot, gradient, identity, jacobian_of, jvp, sin, value_and_grad
 from autograd.rules.cut import Cut
 from autograd.rules.evaluate import evaluate
 from autograd.rules.numbers import Number
+from autograd.value import as_value
+from tests import duals
 from tests.oracle import DIVISIONS
 from tests.sweeps import DEPTH, Sweep
 
@@ -300,6 +305,226 @@ def equations(draw: st.DrawFn, most: int = 4) -> LinearPlusSine:
     rows = [[draw(between(-1, 1, float)) for _ in range(size)] for _ in range(size)]
     matrix = [[entry + (1 + size) * (i == j) for j, entry in enumerate(row)] for i, row in enumerate(rows)]
     return LinearPlusSine(matrix, draw(between(0, 0.5, float)), [draw(between(-1, 1, float)) for _ in range(size)])
+
+
+# --- programs: whatever a function may do, as one text ------------------------------------------------------------------
+
+
+def by_gradient(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda x: gradient(lambda xs: f(xs[0]))([x])[0]
+
+
+def by_value_and_grad(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda x: value_and_grad(f)(x)[1][0]
+
+
+def by_jacobian(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda x: jacobian_of(lambda xs: [f(xs[0])])([x])[0][0]
+
+
+def by_jvp(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The derivative in forward mode, with respect to a node of its own."""
+
+    def slope(x: Any) -> Any:
+        variable = identity(as_value(x))
+        return jvp([f(variable)], [variable], [1], create_graph=True)[0]
+
+    return slope
+
+
+DERIVATIVES = {D.__name__: D for D in (derivative, by_gradient, by_value_and_grad, by_jacobian, by_jvp)}
+OURS = {
+    **{name: getattr(autograd, name) for name in autograd.__all__},
+    **DERIVATIVES,
+    "let": lambda x, body: body(x),
+    "inf": inf,
+    "Fraction": Fraction,
+}
+
+
+class Program(NamedTuple):
+    """A function of x0, x1, ... as the text of an expression, and the numbers at which to ask for its derivatives."""
+
+    text: str
+    at: tuple[Number, ...]
+
+    def function(self, world: Mapping[str, Any] = OURS) -> Callable[..., Any]:
+        """The function; ``world`` says what the names in its text stand for: ours, or those of an oracle."""
+        names = ", ".join(f"x{k}" for k in range(len(self.at)))
+        return cast(Callable[..., Any], eval(f"lambda {names}: {self.text}", dict(world)))
+
+    def __repr__(self) -> str:
+        return f"\n    {self.text}\n    at {', '.join(f'x{k} = {number}' for k, number in enumerate(self.at))}"
+
+
+# The forms of terms, by what they are there for. {a} and {b} are terms, {c} is a condition, {n} a name, {e} a name of 0 if there
+# is one, and {m} 0 or -inf. {v} and {w} are new names. {body} may read {v}, and {y}, the variable of the derivative {D} at {at};
+# {p} is in both. Behind @ stand pairs that the form compares.
+FORMS = {
+    "arithmetic": ["({a} + {b})", "({a} - {b})", "({a} * {b})", "({a} / (1 + {b}**2))", "(-{a})", "({a}**3)"],
+    "repeated operands": [
+        "let({a}, lambda {v}: {v} * {v})", "let({a}, lambda {v}: {v} / (1 + {v} * {v}))", "let({a}, lambda {v}: {body})",
+        "let({a}, lambda {v}: where({c}, {v}, {v}))", "let({a}, lambda {v}: maximum({v}, {v}))",
+    ],
+    "cuts": [
+        "detach({a})", "relu({a}) @{a}|0", "maximum({a}, {b}) @{a}|{b}", "minimum({a}, {b}) @{a}|{b}",
+        "clip({a}, -1, 1) @{a}|1 @{a}|-1", "where({c}, {a}, {b})", "where({c}, lambda: {a}, lambda: {b})",
+    ],
+    "derivatives": ["{D}(lambda {y}: {body} + {p} * {y})({at})"],
+    "infinities": [
+        "sqrt({a}) @{a}|0", "sqrt(relu({a})) @{a}|0", "sqrt(maximum({a}, 0)) @{a}|0", "asin(clip({a}, -1, 1)) @{a}|1 @{a}|-1",
+        "cbrt({a}) @{a}|0", "sqrt(abs({a})) @{a}|0", "({a} + detach(sqrt({e}))) @{e}|0", "maximum(sqrt({e}), 1) @{e}|0 @{e}|1",
+        "relu(sqrt({e}) - 1) @{e}|0 @{e}|1", "where({c}, {a}, sqrt({e})) @{e}|0", "where({c}, lambda: 1 / {e}, {b}) @{e}|0",
+        "maximum({a}, -inf)", "minimum(inf, {a})", "where({c}, {a}, inf)", "where({c}, -inf, {a})",
+    ],
+    "lengths": ["hypot({a}, {b}) @{a}|0 @{b}|0", "let({a}, lambda {v}: hypot({v}, {v})) @{a}|0"],
+    "smooth": [
+        "sin({a})", "cos({a})", "exp({a})", "tanh({a})", "atan({a})", "sigmoid({a})", "softplus({a})", "log(1 + {a}**2)",
+    ],
+    "masks": ["logsumexp([{a} + {m}, {b} + {m}, {a}])", "softmax([{a} + {m}, {b}, {n} + {m}])[1]", "softmax([{a} + {m}, {b}])[0]"],
+    "solvers": [
+        "let({a}, lambda {w}: solve(lambda {v}: {v} - sin({v}) / 2 - {w}, 0.5))",
+        "let({a}, lambda {w}: let({b}, lambda {v}: solve(lambda u: u**3 + (1 + {v}**2) * u - {w}, 0.5)))",
+    ],
+}  # fmt: skip
+EXACT = ("arithmetic", "repeated operands", "cuts", "derivatives")  # forms that take Fractions to Fractions
+ANALYTIC = ("arithmetic", "derivatives", "smooth")  # forms that complex numbers have too
+CONDITIONS = [
+    "less({l}, {r})",
+    "less_equal({l}, {r})",
+    "equal({l}, {r})",
+    "(less({l}, {r}) & less({r}, 1))",
+    "(equal({l}, {r}) | less({r}, 1))",
+]
+APART = 1e-6  # where two sides differ by more, rounding does not decide how they compare
+DYADIC = 2**20  # floats compute whole numbers of such parts, if they are small, without rounding
+
+
+@dataclass
+class Scope:
+    """The names that a term may read, with their numbers by the oracle, and those that floats compute without rounding."""
+
+    numbers: dict[str, Any]
+    exact: frozenset[str]
+    known: dict[str, Any] = field(default_factory=dict)
+
+    def value(self, text: str) -> Any:
+        if text not in self.known:
+            self.known[text] = duals.base(eval(text, {**duals.world(duals.Derivatives()), **self.numbers}))
+        return self.known[text]
+
+    def is_tame(self, text: str) -> bool:
+        """Whether a text has a number, of at most ``LIMIT``."""
+        try:
+            return bool(abs(self.value(text)) <= LIMIT)
+        except (ArithmeticError, ValueError):
+            return False
+
+    def is_exact(self, text: str) -> bool:
+        number = self.value(text)
+        rational = set(re.findall(r"[A-Za-z]\w*", text)) <= self.exact
+        return isinstance(number, Fraction) or (rational and number * DYADIC % 1 == 0)
+
+    def is_settled(self, left: str, right: str) -> bool:
+        """Whether rounding cannot decide how two texts compare."""
+        if not (self.is_tame(left) and self.is_tame(right)):
+            return False
+        return bool(abs(self.value(left) - self.value(right)) > APART or (self.is_exact(left) and self.is_exact(right)))
+
+    def inside(self, name: str, text: str) -> Scope:
+        """The scope of a function that is called with a text, which it calls by a name."""
+        return Scope({**self.numbers, name: self.value(text)}, self.exact | ({name} if self.is_exact(text) else set()))
+
+
+class Holes(dict[str, str]):
+    """What stands in the holes of a form: drawn when it is first asked for."""
+
+    def __init__(self, drawers: Mapping[str, Callable[[], str]]) -> None:
+        self._drawers = drawers
+
+    def __missing__(self, name: str) -> str:
+        self[name] = self._drawers[name]()
+        return self[name]
+
+
+@st.composite
+def programs(draw: st.DrawFn, kind: type = float, forms: Sequence[str] = (), most: int = 4, depth: int = 3) -> Program:
+    """Programs with finite values, whatever stands behind what they leave out; they shrink towards names and numbers.
+
+    Args:
+        kind: the type of the numbers: float, or Fraction for programs that are exact.
+        forms: which of ``FORMS`` they are made of; by default all that the kind allows.
+        most: how many forms stand in each other at most.
+        depth: how deep derivatives nest at most.
+    """
+    kinds = [*forms] or [*(EXACT if kind is Fraction else FORMS)]
+    count = itertools.count()
+    edges = st.sampled_from([*map(kind, (0, 0, 1, -1))])
+    numbers = st.booleans().flatmap(lambda any_number: NUMBERS[kind] if any_number else edges)
+
+    def number() -> str:
+        drawn = draw(numbers)
+        return f"({drawn!r})" if drawn < 0 else repr(drawn)
+
+    def one_of(texts: Iterable[str]) -> str:
+        return cast(str, draw(st.sampled_from([*texts])))
+
+    def leaf(scope: Scope) -> str:
+        return one_of([*scope.numbers] * 2 + [""]) or number()
+
+    def condition(scope: Scope, size: int, depth: int) -> str:
+        left, right = term(scope, size, depth), leaf(scope)
+        if not (scope.is_settled(left, right) and scope.is_settled(right, "1")):
+            left, right = number(), number()
+        return one_of(CONDITIONS).format(l=left, r=right)
+
+    def place(scope: Scope, variable: str, size: int, depth: int) -> str:
+        """Where a derivative is taken: at a Value, since the derivative at a number is one, and cuts what it reads."""
+        made = f"({variable} + {term(scope, size, depth)})"
+        return variable if draw(st.booleans()) or not scope.is_tame(made) else made
+
+    def term(scope: Scope, size: int, depth: int) -> str:
+        return cast(str, draw(terms(scope, size, depth)))
+
+    @st.composite  # so that hypothesis can put a part in place of the whole
+    def terms(draw: st.DrawFn, scope: Scope, size: int, depth: int) -> str:
+        """The text of a term that has a number, and is no matter of rounding; else a leaf."""
+        form = draw(st.sampled_from(["", *kinds]))
+        nested = form == "derivatives"
+        if not form or not size or (nested and not depth):
+            return leaf(scope)
+
+        def body() -> str:
+            inside = scope.inside(holes["y"], holes["at"]) if nested else scope.inside(holes["v"], holes["a"])
+            return term(inside, size - 1, depth - nested)
+
+        holes = Holes(
+            {
+                "a": lambda: term(scope, size - 1, depth),
+                "b": lambda: term(scope, size // 2, depth),
+                "c": lambda: condition(scope, size // 2, depth),
+                "n": lambda: one_of(scope.numbers),
+                "p": lambda: one_of(name for name in scope.numbers if name[0] in "xy"),
+                "e": lambda: one_of([name for name, number in scope.numbers.items() if number == 0] or scope.numbers),
+                "m": lambda: one_of(["0.0", "-inf"]),
+                "v": lambda: f"v{next(count)}",
+                "w": lambda: f"w{next(count)}",
+                "y": lambda: f"y{next(count)}",
+                "D": lambda: one_of(DERIVATIVES),
+                "at": lambda: place(scope, holes["p"], size // 2, depth),
+                "body": body,
+            }
+        )
+        text, *compared = one_of(FORMS[form]).split(" @")
+        made = text.format_map(holes)
+        settled = all(scope.is_settled(*(side.format_map(holes) for side in pair.split("|"))) for pair in compared)
+        return made if settled and scope.is_tame(made) else leaf(scope)
+
+    at = tuple(draw(numbers) for _ in range(draw(st.integers(1, 3))))
+    names = {f"x{k}": duals.held(number) for k, number in enumerate(at)}
+    scope = Scope(names, frozenset(name for name, number in names.items() if number * DYADIC % 1 == 0))
+    text = term(scope, most, depth)
+    return Program(text if re.search(r"\bx\d", text) else f"({text} + x0)", at)
 
 
 # --- networks and their data ------------------------------------------------------------------------------------------
