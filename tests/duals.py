@@ -151,13 +151,12 @@ def clip(x: Number, low: Any, high: Any) -> Number:
 
 
 def logsumexp(xs: list[Number]) -> Number:
-    """Of the logits that are not masked."""
-    return log(total([exp(x) for x in xs if base(x) > -math.inf]))
+    """A mask, -inf, adds exp(-inf), which is a computed 0."""
+    return log(total([exp(x) for x in xs]))
 
 
 def softmax(xs: list[Number]) -> list[Number]:
-    length = logsumexp(xs)
-    return [exp(x - length) if base(x) > -math.inf else mp.mpf(0) for x in map(held, xs)]
+    return [mul(exp(x), inverse(total([exp(x) for x in xs]))) for x in xs]
 
 
 def where(condition: bool, yes: Any, no: Any) -> Number:

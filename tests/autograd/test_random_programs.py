@@ -119,7 +119,7 @@ def test_programs_are_made_of_every_form_and_every_derivative(kind, forms):
         return met >= expected
 
     with suppress(NoSuchExample):
-        find(programs(kind), is_complete, settings=settings(max_examples=1000, phases=[Phase.generate]))
+        find(programs(kind), is_complete, settings=settings(max_examples=600, phases=[Phase.generate]))
     assert expected - met == set()
 
 
@@ -229,6 +229,12 @@ def is_infinite(number: Any) -> bool:
     return not math.isfinite(number)
 
 
+def confirmed(found: Iterable[float], expected: Iterable[Any], size: float) -> bool:
+    """Whether numbers are finite where those of the oracle are, which has no -0.0 and so other signs of 1 / 0, and agree there."""
+    pairs = zip(found, expected, strict=True)
+    return all(is_infinite(a) if is_infinite(b) else same([a], [b], size) for a, b in pairs)
+
+
 def infinite_paths(output: Value, leaf: Value) -> int:
     """How many paths from a leaf have an infinite local derivative, or nan, and are not cut."""
     paths: dict[Value, tuple[int, int]] = {}  # all, and those that are finite
@@ -238,9 +244,10 @@ def infinite_paths(output: Value, leaf: Value) -> int:
             for source, partial, cut in zip(node.inputs, node.partials, node.cuts, strict=True)
             if not cut
         ]
-        every, finite = sum(paths for (paths, _), _ in edges), sum(paths for (_, paths), is_finite in edges if is_finite)
+        every = sum(count for (count, _), _ in edges)
+        finite = sum(count for (_, count), is_finite in edges if is_finite)
         paths[node] = (every + (node is leaf), finite + (node is leaf))
-    every, finite = paths.get(leaf, (0, 0)) and paths[output]
+    every, finite = paths[output]
     return every - finite
 
 
@@ -254,10 +261,11 @@ def test_modes_agree_in_class_and_where_they_are_finite_in_value(program):
     for mode, found in backwards.items():
         assert same(found, backwards["backward"], expected.largest), mode
     for mode, found in forwards.items():
-        assert same(found, expected.gradient, expected.largest), mode
+        assert same(found, forwards["jvp"], expected.largest), mode
+        assert confirmed(found, expected.gradient, expected.largest), mode
     for k, leaf in enumerate(leaves):
         if infinite_paths(output, leaf) <= 1:
-            assert same([backwards["backward"][k]], [expected.gradient[k]], expected.largest)
+            assert same([backwards["backward"][k]], [forwards["jvp"][k]], expected.largest)
 
 
 @for_all(REAL, examples=60)
@@ -268,7 +276,7 @@ def test_hessians_agree_and_are_symmetric(program):
         assert is_infinite(sum(row)) or same([product], [sum(row)], expected.largest)
     for mode, rows in found.items():
         for row, wanted, oracle in zip(rows, found["hessian"], expected.hessian, strict=True):
-            assert mode in ("jvp of the gradient", "hvp") or same(row, wanted, expected.largest), mode
+            assert mode == "jvp of the gradient" or same(row, wanted, expected.largest), mode
             for number, true in zip(row, oracle, strict=True):
                 assert is_infinite(true) or same([number], [true], expected.largest), mode
     for i, row in enumerate(expected.hessian):
@@ -276,7 +284,7 @@ def test_hessians_agree_and_are_symmetric(program):
             assert is_infinite(true) or same([true], [expected.hessian[j][i]], expected.largest)
 
 
-@for_all(programs(forms=["infinities"], most=2) | REAL, examples=20)
+@for_all(programs(forms=["infinities"], most=2) | REAL, examples=15)
 def test_compiled_programs_agree_with_eager_ones(program):
     """Values and gradients, with respect to inputs and to parameters, and the same of the gradient: nested once more."""
     leaves, output = graph(program)
