@@ -8,11 +8,13 @@ import math
 import mpmath
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 
 import autograd
 from autograd import Value, grad, hessian, hvp, jacobian, jvp, logsumexp, softmax, vjp
 from autograd.compiled.executors import EXECUTORS
 from nn import cross_entropy_logits, one_hot
+from tests.strategies import between, for_all
 
 INF, NAN = math.inf, math.nan
 MASKED = [
@@ -153,3 +155,30 @@ def test_the_weight_of_a_class_that_is_0_can_be_differentiated():
     slopes = grad(cross_entropy_logits(zs, ys), zs, create_graph=True)
     for i, slope in enumerate(slopes):
         assert grad(slope, ys) == near([p[i] - (i == j) for j in range(3)])
+
+
+# --- any logits, masked in any places -------------------------------------------------------------------------------------
+
+LOGITS = st.lists(st.just(-INF) | between(-3, 3, float) | st.sampled_from([-700.0, 700.0]), min_size=1, max_size=6).filter(
+    lambda logits: max(logits) > -INF
+)
+
+
+@for_all(LOGITS, examples=80)
+def test_any_masked_logits_have_the_derivatives_of_the_others(logits):
+    value, p, second = oracle(logits)
+    zs = [Value(z) for z in logits]
+    y, ps = logsumexp(zs), softmax(zs)
+    assert y.data == near(value)
+    for found in (ps, grad(y, zs), grad(y, zs, create_graph=True), [jvp([y], [z], [1.0])[0] for z in zs]):
+        assert numbers(found) == near(p)
+    for found in (jacobian(ps, zs), hessian(y, zs)):
+        assert [entry for row in found for entry in row] == near([entry for row in second for entry in row])
+    program = autograd.compile(logsumexp, shapes=[(len(zs),)], executor="numpy")
+    assert list(program.input_gradients([logits])[0][0]) == near(p)
+
+
+def test_a_mask_that_is_left_in_the_shift_would_be_found(monkeypatch):
+    """Planted: the shift is the last logit, be it masked."""
+    monkeypatch.setattr("autograd.compositions._largest", lambda name, xs, instead_of_infinity=None: xs[-1].detach())
+    assert test_any_masked_logits_have_the_derivatives_of_the_others.can_fail()

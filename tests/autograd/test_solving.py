@@ -11,6 +11,7 @@ from fractions import Fraction
 import mpmath
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 
 import autograd
 from autograd import (
@@ -30,7 +31,7 @@ from autograd import (
     vjp,
 )
 from autograd.implicit import linear_solutions
-from tests.strategies import equations, for_all
+from tests.strategies import between, equations, for_all
 
 
 def root(a):
@@ -445,6 +446,27 @@ def test_solutions_in_compiled_code_are_the_eager_ones(drawn):
     assert program.input_gradients([drawn.p])[0][0] == pytest.approx(slopes, abs=1e-13)
 
 
+@for_all(between(0.25, 3, float), between(-3, 3, float), st.integers(0, 3), st.booleans(), examples=40)
+def test_the_roots_of_cubics_have_the_derivatives_of_their_closed_form(p, q, order, by_p):
+    """Of x**3 + p x = q with p > 0: 2 sqrt(p/3) sinh(asinh(3q / 2p sqrt(3/p)) / 3)."""
+
+    def closed(p, q):
+        return 2 * mpmath.sqrt(p / 3) * mpmath.sinh(mpmath.asinh(3 * q / (2 * p) * mpmath.sqrt(3 / p)) / 3)
+
+    def root(p, q):
+        return solve(lambda x: x**3 + p * x - q, 0.0)
+
+    f = (lambda p: root(p, q)) if by_p else (lambda q: root(p, q))
+    for _ in range(order):
+        f = derivative(f)
+    with mpmath.workdps(60):
+        orders = (order, 0) if by_p else (0, order)
+        expected = (
+            mpmath.diff(closed, (mpmath.mpf(p), mpmath.mpf(q)), orders, h=mpmath.mpf(10) ** -12) if order else closed(p, q)
+        )
+    assert float(f(p if by_p else q)) == pytest.approx(float(expected), rel=1e-10, abs=1e-10)
+
+
 def test_check_gradients_confirms_solutions_and_has_nothing_to_remark():
     for f in (root, root_of_closure):
         report = autograd.check_gradients(f, at=9.0, order=2)
@@ -470,3 +492,9 @@ def test_a_wrong_sign_would_be_found(monkeypatch):
     right = autograd.implicit.linear_solutions
     monkeypatch.setattr("autograd.implicit.linear_solutions", lambda *args: [[-x for x in xs] for xs in right(*args)])
     assert test_the_derivatives_of_solutions_are_those_of_the_inverse_function.can_fail()
+    assert test_the_roots_of_cubics_have_the_derivatives_of_their_closed_form.can_fail()
+
+
+def test_a_loose_root_would_be_found(monkeypatch):
+    monkeypatch.setattr("autograd.solving._newton", lambda evaluate, start: [number + 0.5 for number in start])
+    assert test_solutions_in_compiled_code_are_the_eager_ones.can_fail()
