@@ -83,6 +83,13 @@ def without_llvmlite(session: nox.Session) -> None:
 
 
 @nox.session
+def oracles(session: nox.Session) -> None:
+    """What the tests ask of JAX and PyTorch, which are no dependencies of the tests."""
+    session.install("-e", ".[dev,oracles]")
+    session.run("pytest", "tests/autograd/test_other_engines.py", "tests/autograd/test_nested.py", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Every generated page and picture, made anew; git shows what changed."""
     session.install("-e", ".[dev]")
