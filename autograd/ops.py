@@ -54,13 +54,14 @@ MINIMUM = Op("minimum", "x if x < y else y if y <= x else x + y", ("exceeds(y, x
              kinks={"x - y": "in a tie each operand takes 1/2"})
 
 # Conditions: Iverson's bracket [x < y] is 1 or 0. `when` and `unless` are [x]*y and [not x]*y; the side that x leaves out is 0,
-# be y inf or nan. Their sum is `where`.
+# be y inf or nan. Their sum is `where`. IMPROVES is `less` in a search, which may try numbers outside of a domain.
 
 JUMP = "the value is {}, and the derivative 0"
 
 LESS       = Op("less",       "1 if x < y else 0",  ("0", "0"), symbol="<",  kinks={"x - y": JUMP.format(0)})
 LESS_EQUAL = Op("less_equal", "1 if x <= y else 0", ("0", "0"), symbol="<=", kinks={"x - y": JUMP.format(1)})
 EQUAL      = Op("equal",      "1 if x == y else 0", ("0", "0"), symbol="==", kinks={"x - y": JUMP.format(1)})
+IMPROVES   = Op("improves",   "1 if x < y else 0",  ("0", "0"), symbol="<",  kinks={"x - y": JUMP.format(0)})
 WHEN       = Op("when",       "0 if x == 0 else x * y",       ("y", "when(x, 1)"))
 UNLESS     = Op("unless",     "0 if x == 1 else (1 - x) * y", ("-y", "unless(x, 1)"))
 
@@ -81,25 +82,42 @@ MOD      = Op("mod",      "fmod(x, y) + y if fmod(x, y) * sign(y) < 0 else fmod(
 
 # Powers. If the exponent is a number c, the row is POW, which needs no log of x. At x = y = 0 the power is 1 and both
 # derivatives are 0. A negative base has powers for whole exponents only, so its derivative with respect to the exponent is nan.
-# At base 0 derivatives are limits from the right; beyond the second, those of the derivative with respect to the exponent are 0.
-# (Where a text says x for 0, that 0 has a derivative with respect to the other operand, and is not cut.)
-# (docs/accuracy.md says how rounding affects second derivatives at y = 0 with a tiny x, and whole exponents beyond 2**53.)
+# (docs/accuracy.md says how rounding affects whole exponents beyond 2**53.)
 
 REAL = "A negative base has only whole powers, and 0 has none below 0."
 BASE = ((0.1, 5.0), (-3.0, 3.0))
+LIMIT = "x > 0 or x == 0 and y > 0"
 
-# The second derivative with respect to x and y. The root is 1, but nan for a negative base.
-MIXED = "sqrt(1 - 2 * step(-x)) * vanish(x ** (y - 1), 1 + vanish(y, log(x)))"
+VANISH = Op("vanish", "x if x == 0 else x * y", ("y", "x"))  # the product, but 0 times inf is 0
+POW    = Op("pow",    "x ** c",                 ("c * x ** (c - 1) if c != 0 else 0",), symbol="**{c}", default=2,
+            domain="x > 0 or x == 0 and c >= 0 or x < 0 and whole(c)", remedy=REAL, samples=((0.1, 5.0),))
 
-VANISH   = Op("vanish",   "x if x == 0 else x * y",            ("y", "x"))  # the product, but 0 times inf is 0
-POW      = Op("pow",      "x ** c",                            ("c * x ** (c - 1) if c != 0 else 0",), symbol="**{c}", default=2,
-              domain="x > 0 or x == 0 and c >= 0 or x < 0 and whole(c)", remedy=REAL, samples=((0.1, 5.0),))
-POWER_DY = Op("power_dy", "x if x == 0 else x ** y * log(x)",  (MIXED, "when(abs(sign(x)), power_dy(x, y) * log(x))"),
-              domain="x > 0 or x == 0 and y >= 0",                       remedy=REAL, samples=BASE, convention="x == 0")
-POWER_DX = Op("power_dx", "0 if abs(x) + abs(y) == 0 else y if y == 0 else y * x ** (y - 1)", ("when(sign(abs(x) + abs(y)), y * power_dx(x, y - 1))", MIXED),
-              domain="x > 0 or x == 0 and y >= 1 or x < 0 and whole(y)", remedy=REAL, samples=BASE, convention="x == 0")
-POWER    = Op("power",    "x ** y",                            ("power_dx(x, y)", "power_dy(x, y)"), symbol="**",
-              domain="x > 0 or x == 0 and y >= 0 or x < 0 and whole(y)", remedy=REAL, samples=BASE, convention="x == 0")
+# If the exponent varies, derivatives at base 0 are the limits from the right of factors of y, x**y and ln(x)**n. A positive power of
+# x outweighs all powers of ln x, so 0 times inf is 0 in what ABSORBs. The highest power of ln x outweighs the others: they stand
+# BESIDE it, and a FACTOR counts as a constant, unless it is 0. From the fourth derivative with respect to y on all are taken to be 0.
+
+BESIDE = Op("beside", "0 if x == 0 else y",                        ("0", "unless(equal(x, 0), 1)"),                      convention="x == 0")
+ABSORB = Op("absorb", "(x if y == y else y) if x == 0 else x * y", ("y", "when(sign(abs(x) + less(abs(y) / 2, abs(y) + 1)), x)"))
+FACTOR = Op("factor", "y + x if x == 0 else y",                    ("0", "when(sign(abs(x) + equal(y, 0)), 1)"),         convention="x == 0")
+
+def power_dy_dx(row: str, rest: str) -> str:
+    """The derivative of a row x**y ln(x)**n with respect to x: y x**(y-1) ln(x)**n, and ``rest``, n x**(y-1) ln(x)**(n-1)."""
+    return f"absorb(factor(x, y), {row}(x, y - 1)) + beside(abs(x) + equal(y, 0), {rest})"
+
+POWER_DYYY = Op("power_dyyy", "(log(x) ** 3 if y <= 0 else x if y > 0 else y) if x == 0 else x ** y * log(x) ** 3",
+                (power_dy_dx("power_dyyy", "x ** (y - 1) * (3 * log(x) ** 2)"), "beside(x, out * log(x))"),
+                domain=LIMIT, remedy=REAL, samples=BASE, convention="x == 0")
+POWER_DYY  = Op("power_dyy",  "(log(x) ** 2 if y <= 0 else x if y > 0 else y) if x == 0 else x ** y * log(x) ** 2",
+                (power_dy_dx("power_dyy", "x ** (y - 1) * (2 * log(x))"), "power_dyyy(x, y)"),
+                domain=LIMIT, remedy=REAL, samples=BASE, convention="x == 0")
+POWER_DY   = Op("power_dy",   "(log(x) if y <= 0 else x if y > 0 else y) if x == 0 else x ** y * log(x)",
+                (power_dy_dx("power_dy", "x ** (y - 1)"), "power_dyy(x, y)"),
+                domain=LIMIT, remedy=REAL, samples=BASE, convention="x == 0")
+POWER_DX   = Op("power_dx",   "y if y == 0 else y * x ** (y - 1)",
+                ("absorb(factor(x, y), power_dx(x, y - 1))", power_dy_dx("power_dy", "x ** (y - 1)")),
+                domain="x > 0 or x == 0 and y >= 1 or x < 0 and whole(y)", remedy=REAL, samples=BASE, convention="x == 0")
+POWER      = Op("power", "x ** y", ("beside(abs(x) + abs(y), power_dx(x, y))", "beside(abs(x) + abs(y), power_dy(x, y))"), symbol="**",
+                domain="x > 0 or x == 0 and y >= 0 or x < 0 and whole(y)", remedy=REAL, samples=BASE, convention="x == 0")
 
 # Exponentials and logarithms.
 

@@ -49,20 +49,23 @@ saturates. Kinks themselves are left out, because there a convention takes the p
 too large for a float, and wrong by many ulp where it is not. An ulp is never less than 4.9e-324, so 0 is right for every result
 smaller than half of that. Where the float is nan and the result is a number, the page says nan.
 
-**Two edges of powers** are not in the table below, because a row without these errors would be too long to read. The second
-derivatives of `x ** y` at y = 0 are nan where |x| is below 1e-154: 0 times a power that overflows. And with a negative base and
-a whole float exponent beyond 2^53, d/dx has the right size and the wrong sign, because c - 1 is rounded and an odd number
-becomes even. An int or a Fraction as base gives the exact result there.
+**An edge of powers** is not in the table below: with a negative base and a whole float exponent beyond 2^53, d/dx has the right
+size and the wrong sign, because c - 1 is rounded and an odd number becomes even. An int or a Fraction as base gives the exact result
+there.
 
 **Higher derivatives of sinc** are not in the table either. The nth is at most π^n / (n + 1) in size. Relative to that the error of
 the second to the fourth is at most 5e-15, at 0 and near it too. From the fifth on it grows near |x| = 1/2, to 2e-12 in the eighth.
 Nothing is promised beyond the eighth, because where |x| < 1/2 the slope is a series of 12 terms.
 
 **At the ends of domains** derivatives of any order are the limits from inside, inf included, or nan where terms of the limit have
-two signs. The tests hold up to the fourth derivative: `x ** c` and `x ** y` at base 0, `asin` and `acos` at -1 and 1, `acosh` at 1, `sqrt`
-and `cbrt` at 0. nan or a convention remain where the limit depends on the way: the second derivatives of `hypot` and those of `atan2` at
-the origin; mixed third derivatives of `x ** y` at base 0, of which those of the derivative with respect to y are taken to be 0; and the
-derivatives of `x ** x` at 0, where both first ones are 0 by convention.
+two signs. The tests hold up to the fourth derivative, the mixed ones included: `x ** c` and `x ** y` at base 0, `asin` and `acos` at
+-1 and 1, `acosh` at 1, `sqrt` and `cbrt` at 0. nan or a convention remain where the limit depends on the way: the second derivatives of
+`hypot` and those of `atan2` at the origin; and all derivatives of `x ** y` at x = y = 0, as of `x ** x` at 0, which are 0. From the fourth
+derivative with respect to y on, those of `x ** y` at base 0 are 0 too.
+
+**At extreme operands** (5e-324, 1e300, and what lies beside 1) the tests hold up to the third derivative: it is right, or inf where it is
+beyond the floats. nan remains where two terms overflow with different signs, or one that a 0 multiplies: the third derivatives of `hypot`
+and `atan2` of operands below 1e-100, the mixed ones of `x ** y` with y < 1 and x below 1e-100, and that of `0 / y` with y below 1e-100.
 
 ## Every row
 

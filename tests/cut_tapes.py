@@ -31,16 +31,18 @@ def never(*operands):
 # For each row that does not choose its operands everywhere, by hand: whether it leaves out x, and whether y.
 LEFT_OUT = {
     **dict.fromkeys(("step", "sign", "heaviside", "detach", "floor", "rint", "rint_down"), (always,)),
-    **dict.fromkeys(("exceeds", "less", "less_equal", "equal", "floordiv"), (always, always)),
+    **dict.fromkeys(("exceeds", "less", "improves", "less_equal", "equal", "floordiv"), (always, always)),
     "maximum": (lambda x, y: x < y, lambda x, y: y < x),
     "minimum": (lambda x, y: x > y, lambda x, y: y > x),
     "relu": (lambda x: x <= 0,),
     "bounded": (lambda x: abs(x) > 40,),
     "when": (never, lambda x, y: x == 0),
     "unless": (never, lambda x, y: x == 1),
-    "power": (lambda x, y: x == y == 0, never),
-    "power_dx": (lambda x, y: x == 0 and y in (0, 1), never),
-    "power_dy": (never, lambda x, y: x == 0),
+    "power": (lambda x, y: x == y == 0,) * 2,
+    "power_dyyy": (never, lambda x, y: x == 0),
+    "beside": (always, lambda x, y: x == 0),
+    "absorb": (never, lambda x, y: x == 0 and not abs(y) < math.inf),
+    "factor": (always, lambda x, y: x == 0 and y != 0),
 }
 LEFT_OUT_MEMBERS = {("pow", 0): (always,), ("leaky_relu", 0): (lambda x: x <= 0,), ("elu", 0): (lambda x: x <= 0,)}
 

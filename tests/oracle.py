@@ -16,9 +16,10 @@ from autograd.rules.evaluate import evaluate
 
 # Parts of partials, which are rows so that they can be differentiated too.
 HELPERS = {
-    *["exceeds", "vanish", "power_dx", "power_dy", "rint_down", "hypot_dx", "atan2_dx", "asin_dx", "bounded", "gelu_inner"],
+    *["exceeds", "vanish", "beside", "absorb", "factor", "power_dx", "power_dy", "power_dyy", "power_dyyy"],
+    *["improves", "rint_down", "hypot_dx", "atan2_dx", "asin_dx", "bounded", "gelu_inner"],
 }
-POWERS = {"power", "power_dx", "power_dy"}
+POWERS = {"power", "power_dx", "power_dy", "power_dyy", "power_dyyy"}
 DIVISIONS = {"mod", "floordiv"}
 CONSTANTS = {
     "pow": (2, -2, 0, 1, 3, 10, 0.5, -0.5, 1 / 3, 2.5),
@@ -91,6 +92,15 @@ def gelu_inner_slope(x):
     return mp.sqrt(8 / mp.pi) * (1 + mpf("0.134145") * x**2)
 
 
+def power_dy_witness(n):
+    """The derivative of x**y with respect to y, taken n times, and its partials."""
+    return (
+        lambda x, y: x**y * ln(x) ** n,
+        lambda x, y: x ** (y - 1) * ln(x) ** (n - 1) * (y * ln(x) + n),
+        lambda x, y: x**y * ln(x) ** (n + 1),
+    )
+
+
 # The value and the partials of every row as functions of x, y and c, written from the textbook and not from the table.
 WITNESSES = {
     "step":       (lambda x: mpf(x > 0), const(0)),
@@ -108,6 +118,7 @@ WITNESSES = {
     "maximum":    (max, lambda x, y: mpf(x > y), lambda x, y: mpf(y > x)),
     "minimum":    (min, lambda x, y: mpf(x < y), lambda x, y: mpf(y < x)),
     "less":       (lambda x, y: mpf(x < y), const(0), const(0)),
+    "improves":   (lambda x, y: mpf(x < y), const(0), const(0)),
     "less_equal": (lambda x, y: mpf(x <= y), const(0), const(0)),
     "equal":      (lambda x, y: mpf(x == y), const(0), const(0)),
     "when":       (lambda x, y: x * y, lambda x, y: y, lambda x, y: x),
@@ -120,8 +131,13 @@ WITNESSES = {
     "pow":        (lambda x, c: x**c, lambda x, c: c * x ** (c - 1) if c else mpf(0)),
     "power":      (lambda x, y: x**y, lambda x, y: y * x ** (y - 1), lambda x, y: x**y * ln(x)),
     "vanish":     (lambda x, y: x * y, lambda x, y: y, lambda x, y: x),
+    "beside":     (lambda x, y: y, const(0), const(1)),
+    "absorb":     (lambda x, y: x * y, lambda x, y: y, lambda x, y: x),
+    "factor":     (lambda x, y: y, const(0), const(1)),
     "power_dx":   (lambda x, y: y * x ** (y - 1), lambda x, y: y * (y - 1) * x ** (y - 2), lambda x, y: x ** (y - 1) * (1 + y * ln(x))),
-    "power_dy":   (lambda x, y: x**y * ln(x), lambda x, y: x ** (y - 1) * (1 + y * ln(x)), lambda x, y: x**y * ln(x) ** 2),
+    "power_dy":   power_dy_witness(1),
+    "power_dyy":  power_dy_witness(2),
+    "power_dyyy": power_dy_witness(3),
     "exp":        (E, E),
     "exp2":       (lambda x: mpf(2) ** x, lambda x: mp.ln2 * mpf(2) ** x),
     "expm1":      (mp.expm1, E),
@@ -231,19 +247,28 @@ def power_dx_dx(x, y):
     return abs(y) * (abs(factor) * rounded + (1 + abs(y - 1)) * TINY) + overflow(power, factor)
 
 
-def power_dx_dy(x, y):
-    power, slope = x ** (y - 1), abs(ln(x))
-    return (1 + abs(y) * slope) * power * growth(y - 1, x) + (1 + abs(y)) * (1 + slope) * TINY + overflow(power, power * slope)
+def power_dy(n):
+    def scale(x, y):
+        power, slope = x**y, abs(ln(x)) ** n
+        return slope * abs(power) + (1 + abs(ln(x))) ** n * TINY + overflow(power, power * slope)
+
+    return scale
 
 
-def power_dy(x, y):
-    factor = x**y
-    return abs(ln(x)) * (abs(factor) + TINY) + overflow(factor)
+def logs(text, n):
+    """The text for this number of logarithms."""
+    for written, simpler in {"ln^1": "ln", "|ln^0 x| ": "", ")^1": ")"}.items():
+        text = text.format(n, n - 1).replace(written, simpler)
+    return text
 
 
-def power_dy_dy(x, y):
-    factor, slope = x**y, abs(ln(x))
-    return slope**2 * factor + slope * (1 + slope) * TINY + overflow(factor, factor * slope)
+def power_dy_dx(n):
+    def scale(x, y):
+        power, slope = x ** (y - 1), abs(ln(x))
+        rounded = slope ** (n - 1) * (n + abs(y) * slope) * power * growth(y - 1, x)
+        return rounded + (1 + abs(y)) * (1 + slope) ** n * TINY + overflow(power, power * slope**n)
+
+    return scale
 
 
 def part_of_length(x, y):
@@ -278,21 +303,26 @@ PART = "{} / r + tiny / r"
 GATE = "z, the operand of the sigmoid, is rounded, and the larger it is, the more that costs"
 POWER_DX = "|y x^(y-1)| (1 + |(y-1) ln x|) + |y| tiny"
 POWER_DX_DX = "|y (y-1) x^(y-2)| (1 + |(y-2) ln x|) + |y| (1 + |y-1|) tiny"
-POWER_DX_DY = "x^(y-1) (1 + |y ln x|) (1 + |(y-1) ln x|) + (1 + |y|) (1 + |ln x|) tiny"
-POWER_DY = "|x^y ln x| + |ln x| tiny"
-POWER_DY_DY = "|x^y ln² x| + |ln x| (1 + |ln x|) tiny"
+POWER_DY = "|x^y ln^{0} x| + (1 + |ln x|)^{0} tiny"
+POWER_DY_DX = "x^(y-1) |ln^{1} x| ({0} + |y ln x|) (1 + |(y-1) ln x|) + (1 + |y|) (1 + |ln x|)^{0} tiny"
 
 WEAK = {
     ("div", 2):      Weak(lambda x, y: abs(x / y**2) + TINY / abs(y), "|x / y²| + tiny / |y|", UNDERFLOW.format("x / y")),
     ("pow", 1):      Weak(power_dx, "|c x^(c-1)| (1 + |(c-1) ln x|) + |c| tiny", EXPONENT.format("c - 1")),
-    ("power_dy", 0): Weak(power_dy, POWER_DY, OVERFLOW.format("x ** y")),
-    ("power_dy", 1): Weak(power_dx_dy, POWER_DX_DY, CANCEL.format("y ln x = -1")),
-    ("power_dy", 2): Weak(power_dy_dy, POWER_DY_DY, OVERFLOW.format("x ** y")),
+    **{
+        key: weak
+        for n, name in enumerate(("power_dy", "power_dyy", "power_dyyy"), start=1)
+        for key, weak in {
+            (name, 0): Weak(power_dy(n), logs(POWER_DY, n), OVERFLOW.format("x ** y")),
+            (name, 1): Weak(power_dy_dx(n), logs(POWER_DY_DX, n), CANCEL.format(f"y ln x = -{n}")),
+            (name, 2): Weak(power_dy(n + 1), logs(POWER_DY, n + 1), OVERFLOW.format("x ** y")),
+        }.items()
+    },
     ("power_dx", 0): Weak(power_dx, POWER_DX, EXPONENT.format("y - 1")),
     ("power_dx", 1): Weak(power_dx_dx, POWER_DX_DX, EXPONENT.format("y - 2")),
-    ("power_dx", 2): Weak(power_dx_dy, POWER_DX_DY, CANCEL.format("y ln x = -1")),
+    ("power_dx", 2): Weak(power_dy_dx(1), logs(POWER_DY_DX, 1), CANCEL.format("y ln x = -1")),
     ("power", 1):    Weak(power_dx, POWER_DX, EXPONENT.format("y - 1")),
-    ("power", 2):    Weak(power_dy, POWER_DY, OVERFLOW.format("x ** y")),
+    ("power", 2):    Weak(power_dy(1), logs(POWER_DY, 1), OVERFLOW.format("x ** y")),
     ("hypot_dx", 0): Weak(part_of_length, PART.format("|x|"), LENGTH),
     ("hypot_dx", 1): Weak(bend_across, "y² / r³ + (1 + 1/r) tiny / r", LENGTH),
     ("hypot_dx", 2): Weak(bend_along, "|x y| / r³ + (1 + 1/r) tiny / r", LENGTH),
@@ -365,7 +395,8 @@ INTERIOR = {
     "pow": lambda x, c: x > 0 or (x < 0 and c == math.floor(c)),
     "power": lambda x, y: x > 0 or (x < 0 and y == math.floor(y)),
     "power_dx": lambda x, y: x > 0 or (x < 0 and y == math.floor(y)),
-    "power_dy": lambda x, y: x > 0,
+    **dict.fromkeys(("beside", "factor"), lambda x, y: x != 0),
+    **dict.fromkeys(("power_dy", "power_dyy", "power_dyyy"), lambda x, y: x > 0),
     "log": lambda x: x > 0,
     "floordiv": lambda x, y: y != 0,
     "mod": lambda x, y: y != 0,

@@ -7,6 +7,7 @@ from fractions import Fraction
 from types import SimpleNamespace
 
 import mpmath
+import numpy as np
 import pytest
 import sympy
 
@@ -277,19 +278,69 @@ def test_the_hessian_of_a_power_at_base_0(p, hessian):
     assert autograd.hessian(x**y, [x, y]) == hessian
 
 
+def limit_at_base_0(p, m, n):
+    """The limit, as x falls to 0, of the nth derivative with respect to p of p (p-1) ... (p-m+1) x**(p-m).
+
+    It is x**(p-m) times a polynomial in ln x, whose leading term is the first derivative of the product that is not 0.
+    """
+    falling = np.polynomial.Polynomial.fromroots(range(m)) if m else np.polynomial.Polynomial([1.0])
+    if p > m:
+        return 0.0
+    factors = [falling.deriv(k)(p) if k else falling(p) for k in range(n + 1)]
+    k = next((k for k, factor in enumerate(factors) if factor), None)
+    if k is None or (p == m and n == 0):
+        return factors[0]
+    return math.copysign(INF, factors[k] * (-1) ** (n - k))
+
+
+ALL_ORDERS = [which for order in (1, 2, 3, 4) for which in itertools.product((0, 1), repeat=order)]
+
+
+@pytest.mark.parametrize("p", [0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0])
+def test_all_mixed_derivatives_of_a_power_at_base_0(p):
+    for which in ALL_ORDERS:
+        assert derivative_along(lambda x, y: x**y, (0.0, p), which) == limit_at_base_0(p, which.count(0), which.count(1)), which
+
+
+@pytest.mark.parametrize("executor", ["plain", "numpy", "auto"])
+def test_mixed_derivatives_of_a_power_at_base_0_in_compiled_code(executor):
+    for which in [which for which in ALL_ORDERS if len(which) < 4]:
+        program = autograd.compile(lambda x, y, which=which: recorded_along(x**y, (x, y), which), executor=executor)
+        found = program.per_example([0.0, 0.0, 2.0], [1.0, 2.5, 3.0]).values
+        want = [limit_at_base_0(p, which.count(0), which.count(1)) for p in (1.0, 2.5)]
+        want.append(derivative_along(lambda x, y: x**y, (2.0, 3.0), which))
+        np.testing.assert_allclose(found, want, rtol=1e-12, err_msg=str(which))
+
+
+def recorded_along(node, leaves, which):
+    for index in which:
+        [node] = grad(node, [leaves[index]], create_graph=True)
+    return node
+
+
+def derivative_along(f, point, which):
+    leaves = [Value(each) for each in point]
+    return recorded_along(f(*leaves), leaves, which).data
+
+
 @pytest.mark.parametrize("point", [(2.0, 0.0), (1.0, 3.0), (1.0, 0.0), (0.5, 1.0), (3.0, 2.0), (1.4, 1.4)], ids=str)
 def test_all_mixed_derivatives_of_a_power(point):
     """Where y, y - 1 or ln x is 0 a factor vanishes, and its derivative does not."""
     for order in (2, 3, 4):
         for which in itertools.product((0, 1), repeat=order):
-            leaves = [Value(each) for each in point]
-            node = leaves[0] ** leaves[1]
-            for index in which:
-                [node] = grad(node, [leaves[index]], create_graph=True)
             with mpmath.workdps(60):
                 counts = (which.count(0), which.count(1))
                 want = float(mpmath.diff(lambda a, b: a**b, tuple(map(mpmath.mpf, point)), counts))
-            assert node.data == pytest.approx(want, rel=1e-11, abs=1e-11), which
+            found = derivative_along(lambda x, y: x**y, point, which)
+            assert found == pytest.approx(want, rel=1e-11, abs=1e-11), which
+
+
+def test_second_derivatives_at_exponent_0_of_a_tiny_base():
+    x, y = Value(1e-200), Value(0.0)
+    assert autograd.hessian(x**y, [x, y]) == [
+        [0.0, pytest.approx(1e200)],
+        [pytest.approx(1e200), pytest.approx(math.log(1e-200) ** 2)],
+    ]
 
 
 def test_a_negative_base_has_no_derivatives_with_respect_to_the_exponent():

@@ -49,15 +49,6 @@ def each(rows):
     return pytest.mark.parametrize("op", rows, ids=row_id)
 
 
-@pytest.fixture
-def plant():
-    """Makes rows that leave the table when the test is over."""
-    before = set(OPS)
-    yield Op
-    for name in set(OPS) - before:
-        del OPS[name]
-
-
 # --- 1. SymPy proves every partial, branches apart ------------------------------------------------------------------
 # A region is a part of the plane in which no choice changes: the signs of x and y and their order are fixed. A symbol with
 # that sign stands for the operand, and a point inside decides the choices.
@@ -463,12 +454,15 @@ def test_special_values_of_families(op, operand, want):
     assert all(map(same, evaluate(op, operand), want)), evaluate(op, operand)
 
 
-COMPARISONS = (ops.LESS, ops.LESS_EQUAL, ops.EQUAL)
+COMPARISONS = (ops.LESS, ops.IMPROVES, ops.LESS_EQUAL, ops.EQUAL)
+
+
+CHOOSES_BY_X = ("beside", "factor")  # whether it is 0
 
 
 @each([op for op in ROWS if op not in (ops.POW.at(0), *COMPARISONS)])  # x ** 0 is 1 for every x in IEEE 754
 def test_nan_in_gives_nan_out(op):
-    for index in range(op.arity):
+    for index in range(op.name in CHOOSES_BY_X, op.arity):
         operands = [2.0] * op.arity
         operands[index] = NAN
         assert math.isnan(evaluate(op, *operands)[0])
@@ -501,6 +495,7 @@ KINKS = {
     ops.MAXIMUM:            {(0.0, 0.0): (0, 0.5, 0.5), (2.0, 2.0): (2, 0.5, 0.5), (-3.0, -3.0): (-3, 0.5, 0.5)},
     ops.MINIMUM:            {(0.0, 0.0): (0, 0.5, 0.5), (2.0, 2.0): (2, 0.5, 0.5), (-3.0, -3.0): (-3, 0.5, 0.5)},
     ops.LESS:               {(0.0, 0.0): (0, 0, 0), (2.0, 2.0): (0, 0, 0)},
+    ops.IMPROVES:           {(0.0, 0.0): (0, 0, 0), (2.0, 2.0): (0, 0, 0)},
     ops.LESS_EQUAL:         {(0.0, 0.0): (1, 0, 0), (2.0, 2.0): (1, 0, 0)},
     ops.EQUAL:              {(0.0, 0.0): (1, 0, 0), (2.0, 2.0): (1, 0, 0)},
 }  # fmt: skip
@@ -538,7 +533,8 @@ DOMAINS = {
     ops.POW.at(1 / 3): ([(8.0,)], [(-8.0,)], []),
     ops.POWER:       ([(2.0, -3.0), (0.0, 0.0), (0.0, 0.5), (-2.0, 3.0), (-2.0, -3.0)], [(-8.0, 1 / 3), (-TINY, 0.5)], [(0.0, -1.0)]),
     ops.POWER_DX:    ([(2.0, -3.0), (0.0, 1.0), (-2.0, 3.0)], [(-8.0, 1 / 3), (-8.0, 1.5)], [(0.0, 0.5), (0.0, -1.0)]),
-    ops.POWER_DY:    ([(2.0, -3.0), (0.0, 0.0), (0.0, 0.5)], [(-8.0, 1 / 3), (0.0, -1.0)], []),
+    **dict.fromkeys((ops.POWER_DY, ops.POWER_DYY, ops.POWER_DYYY),
+                     ([(2.0, -3.0), (0.0, 0.5)], [(-8.0, 1 / 3), (-2.0, 3.0)], [(0.0, 0.0), (0.0, -1.0)])),
     ops.MOD:         ([(0.0, 2.0), (1.0, -1e-300)], [], [(0.0, 0.0), (1.0, 0.0), (-1.0, -0.0)]),
     ops.FLOORDIV:    ([(0.0, 2.0), (1.0, -1e-300)], [], [(0.0, 0.0), (1.0, 0.0), (-1.0, -0.0)]),
     ops.LOG:         ([(TINY,), (5.0,)], [(-TINY,), (-1.0,)], [(0.0,), (-0.0,)]),
@@ -680,8 +676,9 @@ OPERATORS = {
 def test_the_partials_that_are_one_number_everywhere():
     found = {name: op.constant_partials for name, op in OPS.items() if set(op.constant_partials) != {None}}
     flat = dict.fromkeys(("step", "sign", "heaviside", "detach", "floor", "rint", "rint_down"), (0,))
-    flat |= dict.fromkeys(("exceeds", "less", "less_equal", "equal", "floordiv"), (0, 0))
-    assert found == {**flat, "identity": (1,), "neg": (-1,), "add": (1, 1), "sub": (1, -1), "mod": (1, None)}
+    flat |= dict.fromkeys(("exceeds", "less", "improves", "less_equal", "equal", "floordiv"), (0, 0))
+    steady = {"identity": (1,), "neg": (-1,), "add": (1, 1), "sub": (1, -1), "mod": (1, None)}
+    assert found == {**flat, **steady, "beside": (0, None), "factor": (0, None)}
 
 
 def test_which_rows_detach_and_rectify():
@@ -693,10 +690,9 @@ def test_which_rows_detach_and_rectify():
 
 
 def test_where_the_derivatives_of_powers_are_a_convention():
-    assert {name for name, op in OPS.items() if op.convention} == {"power", "power_dx", "power_dy", "hypot_dx"}
-    assert all(
-        op.is_convention(0.0, 2.0) and not op.is_convention(0.1, 0.0) for op in map(OPS.get, ("power", "power_dx", "power_dy"))
-    )
+    at_base_0 = {*POWERS, "beside", "factor"}
+    assert {name for name, op in OPS.items() if op.convention} == {*at_base_0, "hypot_dx"}
+    assert all(op.is_convention(0.0, 2.0) and not op.is_convention(0.1, 0.0) for op in map(OPS.get, at_base_0))
     with pytest.raises(ValueError, match="the convention of row 'odd'"):
         Op("odd", "x", ("1",), convention="x")
 
@@ -756,16 +752,16 @@ PLANTED = [
 @pytest.mark.parametrize(
     ("value", "partials", "witness", "bug"), PLANTED, ids=lambda each: each if isinstance(each, str) else ""
 )
-def test_a_planted_bug_is_reported(plant, value, partials, witness, bug):
-    wrong = plant("planted", value, partials, samples=OPS[witness].samples)
+def test_a_planted_bug_is_reported(value, partials, witness, bug):
+    wrong = Op("planted", value, partials, samples=OPS[witness].samples)
     assert unproved(wrong)
     assert inaccurate(wrong, islice(ordinary(wrong), 40), witness)
-    right = plant("unplanted", value, OPS[witness].partials, samples=OPS[witness].samples)
+    right = Op("unplanted", value, OPS[witness].partials, samples=OPS[witness].samples)
     assert not unproved(right)
 
 
-def test_a_planted_loss_of_digits_is_reported(plant):
-    naive = plant("planted", "log(1 + exp(x))", ("exp(x) / (1 + exp(x))",))
+def test_a_planted_loss_of_digits_is_reported():
+    naive = Op("planted", "log(1 + exp(x))", ("exp(x) / (1 + exp(x))",))
     assert not unproved(naive)  # the mathematics is right
     report = inaccurate(naive, islice(everywhere(naive), 2000), "softplus")
     assert "out at (1000.0,): got inf, not 1000.0" in report

@@ -103,6 +103,8 @@ def own_error(op, index, at, want):
 def on_a_kink(op, point):
     if op is ops.HYPOT_DX:  # it jumps at the origin
         return math.hypot(*map(float, point)) < MARGIN
+    if op in (ops.BESIDE, ops.FACTOR):  # at base 0
+        return abs(point[0]) < MARGIN
     return any(abs(value) < MARGIN for value in op.kink_values(*map(float, point)))
 
 
