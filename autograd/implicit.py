@@ -12,22 +12,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, reduce
+from operator import or_
 from typing import Any, NamedTuple
 
 from autograd import value
 from autograd.compositions import dot, total, where
 from autograd.derivatives import jacobian
 from autograd.errors import SolutionError
-from autograd.functions import abs, detach, less, maximum, sqrt  # noqa: A004
+from autograd.functions import abs, detach, maximum, sqrt  # noqa: A004
 from autograd.graph import topological_order
 from autograd.micrograd import Closure
+from autograd.ops import IMPROVES
 from autograd.recording import closure_error
 from autograd.rules.evaluate import evaluate_ieee
 from autograd.rules.numbers import EPSILON
 from autograd.rules.op import Op
 from autograd.scopes import Scope
 from autograd.traced import is_traced
-from autograd.value import Constant, Operand, Value, apply, data_of
+from autograd.value import Constant, Operand, Value, apply, condition, data_of
 
 Matrix = Sequence[Sequence[Any]]
 
@@ -35,7 +37,8 @@ STEPS = 24  # of Newton's method in compiled code, which cannot stop when it has
 ARRIVED = 1e-8  # the last step, as a part of the way, at most: after it about the square of this is left
 BESIDE = 1e-6  # of the way: a distance from the solution that is above rounding
 CLOSE = 0.25  # of a distance from a regular solution: a step of Newton's leads back as near as this, from a double root half the way
-TRIAL = "1 where solve takes the step, else 0"
+DISTANCES = (1e-5, 1e-7, 1e-3, 1e-9)  # from a solution, as parts of a length: one is between rounding and curvature
+MISSED = 1e-4  # of what the Jacobian says that the residuals change by: more is no rounding at all distances
 
 
 class Formulas(NamedTuple):
@@ -139,11 +142,44 @@ class Equations:
         [weakest] = linear_solutions(rows, [[Constant(weight) for weight in weights(len(rows))]])
         return Formulas([*self.unknowns, *self.parameters], weakest)
 
+    @cached_property
+    def _residuals_and_rows(self) -> Formulas:
+        """The residuals, and the entries of their Jacobian, row by row."""
+        rows = jacobian(self.residuals, self.unknowns, create_graph=True)
+        return Formulas([*self.unknowns, *self.parameters], [*self.residuals, *(entry for row in rows for entry in row)])
+
+    @cached_property
+    def _detaches_an_unknown(self) -> bool:
+        depends = set(self.unknowns)
+        for node in topological_order(*self.residuals):
+            if not depends.isdisjoint(node.inputs):
+                if isinstance(node.op, Op) and node.op.detaches:
+                    return True
+                depends.add(node)
+        return False
+
+    def _is_recorded(self, x: Sequence[Value], direction: Sequence[Value], way: Value, inputs: Sequence[Value]) -> Any:
+        """The condition that the residuals change as their Jacobian says, at one of the distances from x."""
+        count = len(x)
+
+        def at(place: Iterable[Value]) -> tuple[Sequence[Value], Matrix]:
+            results = self._residuals_and_rows.at([*place, *inputs])
+            return results[:count], [results[count * k :][:count] for k in range(1, count + 1)]
+
+        _, rows = at(x)
+        found = []
+        for part in DISTANCES:
+            move = [part * way * entry for entry in direction]
+            above, below = (at(old + side * step for old, step in zip(x, move, strict=True)) for side in (1, -1))
+            found.append(condition(IMPROVES, 0.0, is_derivative(move, rows, above, below)))
+        return reduce(or_, found)
+
     def in_rows(self, inputs: Sequence[Value]) -> list[Value]:
         """The unknowns by rows of the table alone: a number of Newton's steps that is fixed, then one that carries the derivative.
 
         Each step is halved twice if the largest residual does not become smaller. Where the steps have not become small in the
-        end, or do not lead back from beside the solution, as at a double root, the result is nan.
+        end, or do not lead back from beside the solution, as at a double root, the result is nan. So it is where the residuals
+        detach an unknown that they depend on.
         """
         count = len(self.unknowns)
 
@@ -158,8 +194,8 @@ class Equations:
         for _ in range(STEPS):
             tried = [detach(old - part * move) for old, move in zip(x, step, strict=True)]
             tried_step, tried_size = _detached(step_at(tried))
-            better = less(tried_size, size)
-            better.label = TRIAL
+            better = condition(IMPROVES, tried_size, size)
+            better.label = "1 where solve takes the step, else 0"
             x = [where(better, new, old) for new, old in zip(tried, x, strict=True)]
             step = [where(better, new, old) for new, old in zip(tried_step, step, strict=True)]
             size, part = where(better, tried_size, size), where(better, 1.0, part / 4)
@@ -173,12 +209,35 @@ class Equations:
             back, _ = step_at([detach(old - last + side * away) for old, last, away in zip(x, step, move, strict=True)])
             misses.append(total(abs(detach(there) - side * away) for there, away in zip(back, move, strict=True)))
         arrived = close & (reduce(maximum, misses) <= CLOSE * total(map(abs, move)))
+        if self._detaches_an_unknown:
+            arrived = arrived & self._is_recorded(x, [entry / length for entry in weakest], way, inputs)
         verdict = where(arrived, Constant(1.0), Constant(-1.0))
         verdict.label = "1 where solve has arrived, else -1"
         x = [detach(old - move) for old, move in zip(x, step, strict=True)]
         step, _ = step_at(x)
         nothing = verdict**0.5 * total(inputs)  # nan where it counts, and so is its derivative with respect to every input
         return [where(arrived, old - move, nothing) for old, move in zip(x, step, strict=True)]
+
+
+def is_derivative(
+    move: Sequence[Any], rows: Matrix, above: tuple[Sequence[Any], Matrix], below: tuple[Sequence[Any], Matrix]
+) -> Any:
+    """Whether residuals change as the mean of the Jacobians on both sides says, unless they are too curved to tell.
+
+    Args:
+        move: the way from the middle to the place above, of numbers or of Values.
+        rows: of the Jacobian in the middle.
+        above, below: the residuals and the rows there, and as far on the other side.
+    """
+    holds: Any = True
+    for k, row in enumerate(rows):
+        terms = [slope * step for _, there in (above, below) for slope, step in zip(there[k], move, strict=True)]
+        bends = [slope * step - term for slope, step, term in zip([*row, *row], [*move, *move], terms, strict=True)]
+        said = total(map(abs, terms))
+        holds = holds & (
+            (abs(above[0][k] - below[0][k] - total(terms)) <= MISSED * said) | (total(map(abs, bends)) >= said / 2)
+        )
+    return holds
 
 
 def _detached(step_and_size: tuple[list[Value], Value]) -> tuple[list[Value], Value]:

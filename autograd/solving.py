@@ -11,7 +11,7 @@ from autograd.derivatives import jacobian
 from autograd.errors import DomainError, SolutionError
 from autograd.functional import argument_names, is_list, like, list_of_results, one_result
 from autograd.graph import topological_order
-from autograd.implicit import CLOSE, Equations, linear_solutions, read, unknown, weights
+from autograd.implicit import CLOSE, DISTANCES, Equations, is_derivative, linear_solutions, read, unknown, weights
 from autograd.rules.numbers import EPSILON, number
 from autograd.text import counted, described, four_digits, listed
 from autograd.traced import is_traced, is_tracing
@@ -22,8 +22,6 @@ Numbers: TypeAlias = list[float]
 MAX_STEPS = 100
 ARRIVED = 4 * EPSILON  # a step of this part of x is rounding
 ROUNDING = 1e-6  # of the way: where steps that do not help are taken for rounding errors
-BESIDE = (1e-5, 1e-7, 1e-3, 1e-9)  # distances from a solution, as parts of a length: one is between rounding and curvature
-MISSED = 1e-4  # of what the Jacobian says that the residuals change by: more is no rounding at all distances
 
 
 def solve(residual: Callable[..., Any], start: Any, *args: Any) -> Any:
@@ -34,7 +32,8 @@ def solve(residual: Callable[..., Any], start: Any, *args: Any) -> Any:
     the solution, so derivatives of any order are right.
 
     In a function that ``autograd.compile`` traces, the steps become part of the program: 24 of them, since it cannot stop early,
-    shortened in the same way. Where they do not arrive, the result is nan, and ``check=True`` names the example.
+    shortened in the same way. Where eager code raises a ``SolutionError``, because they do not arrive or the solution has no
+    derivative, the result and its derivatives are nan, and ``check=True`` names the example.
 
     Args:
         residual: a function ``(x, *args)`` of Values; x is a scalar or a list of scalars, as ``start`` is, and so is the result:
@@ -48,7 +47,7 @@ def solve(residual: Callable[..., Any], start: Any, *args: Any) -> Any:
 
     Raises:
         SolutionError: if the steps do not arrive, or the derivative of the residuals with respect to x is singular, or not all of
-            it is recorded, since the residual reads ``.data`` or detaches x. (A program cannot see the last.)
+            it is recorded, since the residual reads ``.data`` or detaches x.
         TypeError, ValueError: if the residual does not return as many Values as there are unknowns, or ignores an unknown.
 
     Source: Deuflhard, *Newton Methods for Nonlinear Problems* (2011), on damping; Griewank & Walther (2008), chapter 15, on the
@@ -193,7 +192,7 @@ def _require_regular(
     whole, back, seen = False, not arrived, False
     for move, above, below in _beside(evaluate, x, rows, start):
         seen = True
-        whole = whole or _is_derivative(move, above, rows, below)
+        whole = whole or is_derivative(move, rows, (above.residuals, above.rows), (below.residuals, below.rows))
         back = back or max(_miss(above.step, move, 1), _miss(below.step, move, -1)) <= CLOSE * _length(move)
         if whole and back:
             return
@@ -215,23 +214,12 @@ def _beside(
 ) -> Iterator[tuple[Numbers, Evaluated, Evaluated]]:
     """Moves away from x, each with what is found there and as far on the other side."""
     [weakest] = linear_solutions(rows, [weights(len(x))])
-    for part, length in product(BESIDE, (_length(x), _way(x, start), 1.0)):
+    for part, length in product(DISTANCES, (_length(x), _way(x, start), 1.0)):
         move = [part * length * (entry / _length(weakest)) for entry in weakest]
         above = _evaluated_or_none(evaluate, [old + step for old, step in zip(x, move, strict=True)])
         below = _evaluated_or_none(evaluate, [old - step for old, step in zip(x, move, strict=True)])
         if above and below and any(move):
             yield move, above, below
-
-
-def _is_derivative(move: Numbers, above: Evaluated, rows: list[Numbers], below: Evaluated) -> bool:
-    """Whether the residuals change as the mean of both Jacobians says, unless they are too curved to tell."""
-    for k, row in enumerate(rows):
-        terms = [slope * step for side in (above, below) for slope, step in zip(side.rows[k], move, strict=True)]
-        bends = [slope * step - term for slope, step, term in zip(2 * row, 2 * move, terms, strict=True)]
-        missed = abs(above.residuals[k] - below.residuals[k] - math.fsum(terms))
-        if not missed <= MISSED * _length(terms) and _length(bends) < _length(terms) / 2:
-            return False
-    return True
 
 
 def _miss(step: Numbers, move: Numbers, side: int) -> float:

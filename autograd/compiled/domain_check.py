@@ -12,7 +12,7 @@ from autograd.compiled.plain import forward
 from autograd.compiled.print_tape import Writer
 from autograd.compiled.tape import Tape
 from autograd.errors import DomainError
-from autograd.implicit import TRIAL
+from autograd.ops import IMPROVES
 from autograd.rules.evaluate import evaluate
 from autograd.rules.notation import TEXT
 
@@ -53,8 +53,7 @@ class _Search:
     def results(self, k: int, values: list[float]) -> None:
         """Raise for the first result of example ``k`` that is outside a domain, or nan although no operand is.
 
-        What is computed for a side that a choice does not take is not looked at, nor is a step that ``solve`` tries and rejects: a
-        label tells them, which a tape that was loaded does not have.
+        What is computed for a side that a choice does not take is not looked at, nor is a step that ``solve`` tries and rejects.
         """
         for name, number in zip(self._names, values[: self._tape.leaves], strict=False):
             if math.isnan(number):
@@ -78,7 +77,7 @@ class _Search:
             counts[slot] = True
         for slot in range(self._tape.num_slots - 1, self._tape.first_slot - 1, -1):
             instruction = self._tape.instructions[slot - self._tape.first_slot]
-            if counts[slot] and self._tape.labels[slot - self._tape.first_slot :][:1] != (TRIAL,):
+            if counts[slot] and instruction.op is not IMPROVES:
                 ignored = instruction.op.ignores(*(values[source] for source in instruction.operands))
                 for source, is_ignored in zip(instruction.operands, ignored, strict=True):
                     counts[source] = counts[source] or not is_ignored

@@ -299,9 +299,12 @@ def test_in_compiled_code_what_does_not_arrive_is_nan_and_check_names_the_exampl
         (lambda x, b: autograd.log(x) + b, 1.0, 0.0, 1.0),
     ],
 )
-def test_check_does_not_accuse_a_step_that_was_tried_and_rejected(residual, start, at, solution):
+def test_check_does_not_accuse_a_step_that_was_tried_and_rejected(residual, start, at, solution, tmp_path):
     program = autograd.compile(lambda b: solve(residual, start, b), check=True)
     assert program.per_example([at]).values == pytest.approx([solution], rel=1e-12)
+    program.save(tmp_path / "program.json")
+    loaded = autograd.compiled.load(tmp_path / "program.json", check=True)
+    assert loaded.per_example([at]).values == pytest.approx([solution], rel=1e-12)
 
 
 def test_check_accuses_the_users_own_choice_beside_solve_and_a_bad_start():
@@ -377,6 +380,45 @@ NOT_RECORDED = {
 def test_a_residual_that_reads_a_number_of_the_unknown_is_told_so(name):
     with pytest.raises(SolutionError, match=r"otherwise than their recorded derivatives say.*\.data, detach it"):
         derivative(NOT_RECORDED[name])(2.0)
+
+
+DETACHED = {
+    **{name: f for name, f in NOT_RECORDED.items() if name == "detach"},
+    "of two unknowns": lambda a: solve(lambda v: [v[0] - autograd.detach(v[1]) ** 2 - a, v[1] - v[0] * 0.1], [1.0, 0.1])[0],
+    "little": lambda a: solve(lambda z: z + 0.001 * autograd.detach(z) ** 2 - a, 1.0),
+    "in a solution": lambda a: solve(lambda z: z - solve(lambda y: y + 0.1 * autograd.detach(z) - a, 1.0), 1.0),
+}
+DETACHED_AND_RIGHT = {
+    "a parameter": (lambda a: solve(lambda x: x * x - autograd.detach(a) * a, 1.0), 2.0, 0.5),
+    "a shift": (
+        lambda a: solve(lambda x: autograd.logsumexp([x, 2 * x]) - a, 1.0),
+        math.log((math.sqrt(1 + 4 * math.e**2) - 1) / 2),
+        None,
+    ),
+    "what cancels": (lambda a: solve(lambda x: x - autograd.detach(x) * 0 - a, 1.0), 2.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("executor", ["plain", "numpy", "auto"])
+@pytest.mark.parametrize("name", DETACHED)
+def test_a_residual_that_detaches_the_unknown_is_an_error_and_nan_in_compiled_code(name, executor):
+    with pytest.raises(SolutionError):
+        derivative(DETACHED[name])(2.0)
+    program = autograd.compile(DETACHED[name], executor=executor)
+    assert np.isnan([program.per_example([2.0]).values, program.input_gradients([2.0])[0]]).all()
+    with pytest.raises(DomainError, match="1 where solve has arrived"):
+        autograd.compile(DETACHED[name], executor=executor, check=True).per_example([2.0])
+
+
+@pytest.mark.parametrize("executor", ["plain", "numpy", "auto"])
+@pytest.mark.parametrize("name", DETACHED_AND_RIGHT)
+def test_a_residual_may_detach_what_its_derivative_does_not_miss(name, executor):
+    f, solution, slope = DETACHED_AND_RIGHT[name]
+    slope = slope or derivative(f)(2.0)
+    for program in (autograd.compile(f, executor=executor), autograd.compile(f, executor=executor, check=True)):
+        assert program.per_example([2.0]).values == pytest.approx([solution], rel=1e-12)
+        assert program.input_gradients([2.0])[0] == pytest.approx([slope], rel=1e-12)
+    assert derivative(f)(2.0) == pytest.approx(slope, rel=1e-12)
 
 
 NO_SOLUTION_AT_0 = {  # functions of b
