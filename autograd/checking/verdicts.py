@@ -95,6 +95,8 @@ REMEMBERED = (
     "tell; check the function without its memory"
 )
 HIDDEN = "f takes another branch here, and rounding hides what it does on one side"
+CUT_KINK = "f has a kink here and reads numbers, so values do not tell what the derivative should be between those of its sides"
+LOOKS = "f reads numbers, and may do otherwise with complex ones; differences have too few digits to tell"
 STEPS = "an operation has steps, which differences may pass over"
 NOTHING = "neither differences nor complex steps tell anything here"
 
@@ -180,7 +182,9 @@ class _Case:
         error = self._error_of_sides(left, right)
         outside = max(low - self.backward, self.backward - high)
         if outside <= error:
-            return (KINK if high - low > error else AGREES), ""
+            if high - low <= error:
+                return AGREES, ""
+            return (UNCLEAR, CUT_KINK) if self.about.reads_numbers else (KINK, "")
         if self.about.by_convention:
             return UNCLEAR, CONVENTION
         if self.branches.may_jump:
@@ -220,7 +224,10 @@ class _Case:
         """If the witnesses agree: whether they know enough to confirm."""
         if self.size == 0 and self.error <= NEGLIGIBLE:
             return (AGREES, "") if not self.rounding_is_known or self.about.rows_hold() else (UNCLEAR, NO_DIGITS)
-        if self.difference + self.error <= self.tolerance.doubt * max(self.column.path, self.size):
+        doubt = self.tolerance.doubt * max(self.column.path, self.size)
+        if self.about.reads_numbers and not (self.numeric and SAFETY * self.numeric.error <= doubt):
+            return UNCLEAR, LOOKS
+        if self.difference + self.error <= doubt:
             return AGREES, ""
         if self.about.by_convention:
             return UNCLEAR, CONVENTION

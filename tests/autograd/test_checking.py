@@ -646,6 +646,17 @@ def test_a_number_that_loses_its_imaginary_part_leaves_no_complex_step(number):
         assert not report
 
 
+@pytest.mark.parametrize("offset", [0.0, 1e14])
+def test_a_number_whose_class_is_looked_at_is_not_certified_by_a_complex_step(offset):
+    report = check_gradients(lambda x: offset + x * (x.data if type(x.data) is float else 3.0), 3.0)
+    assert report.inputs[0].verdict != "agrees"
+    assert "f reads .data (" in str(report)
+
+
+def test_a_kink_excuses_no_number_that_leaves_the_graph():
+    assert check_gradients(lambda x: abs(x) + math.sin(x.data), 0.0).inputs[0].verdict == "unclear"
+
+
 def test_neither_does_a_number_that_is_looked_up():
     known = [(3.0, math.sin(3.0))]
 
