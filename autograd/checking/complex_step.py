@@ -148,23 +148,16 @@ class Analytic(Guest):
             raise TypeError(f"a complex step loses its derivative by float.{name}")
         return getattr(self.z.real, name)
 
-    # fmt: off
-    def __float__(self) -> float: return float(self._of_float("__float__")())
-    def __int__(self) -> int: return int(self._of_float("__int__")())
-    def __round__(self, *digits: Any) -> Any: return self._of_float("__round__")(*digits)
-    def __trunc__(self) -> int: return int(self._of_float("__trunc__")())
-    def __floor__(self) -> int: return int(self._of_float("__floor__")())
-    def __ceil__(self) -> int: return int(self._of_float("__ceil__")())
-    def __mod__(self, other: Any) -> Any: return self._of_float("__mod__")(other)
-    def __rmod__(self, other: Any) -> Any: return self._of_float("__rmod__")(other)
-    def __floordiv__(self, other: Any) -> Any: return self._of_float("__floordiv__")(other)
-    def __rfloordiv__(self, other: Any) -> Any: return self._of_float("__rfloordiv__")(other)
-    def __divmod__(self, other: Any) -> Any: return self._of_float("__divmod__")(other)
-    def __rdivmod__(self, other: Any) -> Any: return self._of_float("__rdivmod__")(other)
-    def __hash__(self) -> int: return int(self._of_float("__hash__")())
-    def __repr__(self) -> str: return str(self._of_float("__repr__")())
-    def __format__(self, spec: str) -> str: return str(self._of_float("__format__")(spec))
-    # fmt: on
+
+def _as_float(name: str) -> Callable[..., Any]:
+    return lambda number, *others: number._of_float(name)(*others)
+
+
+for _name in (
+    "float", "int", "round", "trunc", "floor", "ceil", "mod", "rmod", "floordiv", "rfloordiv", "divmod", "rdivmod", "hash", "repr",
+    "format",
+):  # fmt: skip
+    setattr(Analytic, f"__{_name}__", _as_float(f"__{_name}__"))
 
 
 def _complex(operand: Any) -> complex:
