@@ -112,12 +112,6 @@ class Differences:
         """The derivative that rounding alone may be, if f changes on the scale of x or of 1."""
         return ROOM * EPSILON * abs(self.at(self.x)) / min(1.0, abs(self.x) or 1.0)
 
-    def jumps(self) -> bool:
-        """Whether f changes as much over a small h as over one ten times as large."""
-        h = JUMP * (abs(self.x) or 1.0)
-        near, far = (abs(self.at(self.x + h) - self.at(self.x - h)) for h in (h, 10 * h))
-        return near > 0.5 * far > 0
-
     def jumps_here(self) -> bool:
         """Whether f jumps at x itself: it changes as much from float to float as over many times as many, and as over ``JUMP``."""
         tiny = math.ulp(self.x) if self.x else BESIDE_0

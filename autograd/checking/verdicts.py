@@ -51,7 +51,7 @@ class Surroundings(NamedTuple):
     """What is known about f beside its values.
 
     Attributes:
-        near_kink: whether an operation is so close to its kink that floats hardly tell the sides apart.
+        near_kink: whether an operation is so close to its kink that differences see both sides.
         by_convention: whether the derivatives of an operation are a convention here.
         reads_numbers: whether f takes numbers out of its graph, by which it may choose.
         remembers: whether f takes something from an earlier run, which does not move with its inputs.
@@ -97,6 +97,7 @@ REMEMBERED = (
 HIDDEN = "f takes another branch here, and rounding hides what it does on one side"
 CUT_KINK = "f has a kink here and reads numbers, so values do not tell what the derivative should be between those of its sides"
 LOOKS = "f reads numbers, and may do otherwise with complex ones; differences have too few digits to tell"
+BESIDE = "an operation has a kink beside this point, which differences pass over"
 STEPS = "an operation has steps, which differences may pass over"
 NOTHING = "neither differences nor complex steps tell anything here"
 
@@ -144,6 +145,8 @@ class _Case:
         self.witness, self.difference = witness, abs(self.backward - witness.derivative)
         self.size = max(abs(self.backward), abs(witness.derivative))
         self.torn = numeric is not None and by_complex is not None and not self._is_close(numeric, by_complex)
+        if self.torn and about.has_steps:
+            self.numeric, self.torn = None, False  # of a staircase differences may pass over any number of steps
         self.rounding_is_known = about.all_rows and not about.reads_numbers
 
     def verdict(self) -> Verdict:
@@ -153,8 +156,8 @@ class _Case:
         about = self.about
         if about.remembers:
             return UNCLEAR, REMEMBERED
-        beside = about.near_kink and not self.branches.is_tied and self.rounding_is_known  # a row jumps there, and not at x
-        if not beside and self.differences.jumps_here():
+        may_jump = self.branches.is_tied or not self.rounding_is_known  # a row that is not tied may jump beside x, and not here
+        if may_jump and self.differences.jumps_here():
             return UNCLEAR, SIDE  # whatever is stated there: a complex step follows one branch, and sees no jump
         if not math.isfinite(self.backward):
             return UNCLEAR, NOTHING
@@ -166,7 +169,9 @@ class _Case:
             return self._against()
         if about.reads_numbers and self.differences.changes_course(self.backward):
             return UNCLEAR, COURSE
-        return self._torn() if self.torn and not about.has_steps else self._in_favour()
+        if self.torn:
+            return (KINK, BESIDE) if about.near_kink and self.rounding_is_known else (UNCLEAR, CONTRADICTION)
+        return self._in_favour()
 
     def _between_branches(self) -> tuple[str, str]:
         """If f may take another branch at x: whether its derivatives from both sides are the same, and which they are."""
@@ -184,28 +189,29 @@ class _Case:
         if outside <= error:
             if high - low <= error:
                 return AGREES, ""
-            return (UNCLEAR, CUT_KINK) if self.about.reads_numbers else (KINK, "")
+            return self._kink()
         if self.about.by_convention:
             return UNCLEAR, CONVENTION
         if self.branches.may_jump:
             return UNCLEAR, SIDE
         return (DIFFERS, "") if outside > error + self.column.rounding else (UNCLEAR, NO_DIGITS)
 
+    def _kink(self) -> tuple[str, str]:
+        return (UNCLEAR, CUT_KINK) if self.about.reads_numbers else (KINK, "")
+
     def _excuse(self) -> float:
         """How much of the difference may be rounding: the bound adds up the worst of everything, unless values show that it is less."""
-        measured = self.numeric and not self.torn and SAFETY * self.numeric.error <= RESOLVED * self.size
+        if self.numeric is None or self.torn or self.backward == self.numeric.derivative:
+            return self.column.rounding
+        measured = SAFETY * self.numeric.error <= RESOLVED * self.size
         return min(self.column.rounding, EXCUSED * self.size) if measured else self.column.rounding
 
     def _against(self) -> tuple[str, str]:
         """If the witness disagrees."""
-        if between := self._between_sides():
-            return between, SIDE if between == UNCLEAR else ""
+        if self._is_between_sides():
+            return self._kink()
         if self.about.by_convention:
             return UNCLEAR, CONVENTION
-        if self.by_complex and not self.rounding_is_known and self._within_differences():
-            return UNCLEAR, NO_DIGITS
-        if self.backward == 0 and self.numeric and self.numeric.derivative == 0 and self._within_differences():
-            return UNCLEAR, NO_DIGITS  # what a complex step leaves of a derivative 0 is rounding too
         if self.about.has_steps and not self.by_complex:
             return UNCLEAR, STEPS
         if self.torn and self._is_numeric():
@@ -213,12 +219,6 @@ class _Case:
         if self.difference <= self.differences.resolution() and not (self.by_complex and self._differences_accuse()):
             return UNCLEAR, NO_DIGITS  # on the scale of x rounding hides as much, from either witness
         return (DIFFERS, "") if self.difference > NEGLIGIBLE else (UNCLEAR, NO_DIGITS)
-
-    def _torn(self) -> tuple[str, str]:
-        """If the complex step agrees, and the differences do not. Where f is smooth, it follows the branches that are taken."""
-        if self._is_one_sided() or (self.about.near_kink and not self._is_smooth()):
-            return KINK, ""
-        return UNCLEAR, CONTRADICTION
 
     def _in_favour(self) -> tuple[str, str]:
         """If the witnesses agree: whether they know enough to confirm."""
@@ -231,14 +231,10 @@ class _Case:
             return AGREES, ""
         if self.about.by_convention:
             return UNCLEAR, CONVENTION
-        bound = max(self.column.rounding, TINY, self.differences.resolution() if self._may_be_hidden() else 0.0)
+        bound = max(self.column.rounding, TINY, 0.0 if self.about.detaches else self.differences.resolution())
         if self.error <= bound and math.isfinite(self.column.rounding) and self.about.rows_hold():
             return AGREES, FEW_DIGITS if self.difference else ""
         return UNCLEAR, NO_DIGITS
-
-    def _may_be_hidden(self) -> bool:
-        """Whether rows alone can vouch for a derivative that rounding hides: neither a kink nor ``detach`` makes it another one."""
-        return not (self.about.near_kink or self.about.detaches)
 
     # --- what values say ----------------------------------------------------------------------------------------------
 
@@ -260,38 +256,14 @@ class _Case:
             return False
         return not self._is_numeric()
 
-    def _within_differences(self) -> bool:
-        """Whether all three columns are the same within the error of the differences."""
-        if self.numeric is None:
-            return False
-        return max(self.difference, abs(self.backward - self.numeric.derivative)) <= SAFETY * self.numeric.error
-
-    def _between_sides(self) -> str:
-        """The verdict if f has a kink or jumps at x; else an empty string."""
-        if self.differences.jumps():
-            return UNCLEAR
+    def _is_between_sides(self) -> bool:
+        """Whether the derivatives from both sides differ, and the one under test lies between them."""
         left, right = self.differences.sides()
         if left is None or right is None:
-            return UNCLEAR if self.about.near_kink and self.differences.one_sided() else ""
+            return False
         error = self._error_of_sides(left, right)
         low, high = sorted((left.derivative, right.derivative))
-        return KINK if high - low > error and low - error <= self.backward <= high + error else ""
-
-    def _is_one_sided(self) -> bool:
-        """Whether the witness is the derivative from one side alone: at a kink the complex step follows one branch."""
-        left, right = self.differences.sides()
-        if left is None or right is None:
-            return False
-        error = self._error_of_sides(left, right)
-        from_left, from_right = (abs(side.derivative - self.witness.derivative) <= error for side in (left, right))
-        return from_left != from_right
-
-    def _is_smooth(self) -> bool:
-        """Whether the derivatives from both sides are the same."""
-        left, right = self.differences.sides()
-        if left is None or right is None:
-            return False
-        return abs(left.derivative - right.derivative) <= self._error_of_sides(left, right)
+        return high - low > error and low - error <= self.backward <= high + error
 
     def _error_of_sides(self, left: Witness, right: Witness) -> float:
         size = max(abs(left.derivative), abs(right.derivative))
