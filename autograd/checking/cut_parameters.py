@@ -15,7 +15,7 @@ from autograd.checking.graph_facts import Finding, Subject
 from autograd.checking.moved import Moved
 from autograd.checking.report import DIFFERS, UNCLEAR
 from autograd.checking.rounding import bounds
-from autograd.checking.verdicts import Column, Surroundings, Tolerance, judge
+from autograd.checking.verdicts import Case, Column, Surroundings, Tolerance
 from autograd.debugging import debug
 from autograd.functional import scalar
 from autograd.graph import topological_order
@@ -50,12 +50,11 @@ def cut_parameters(subject: Subject) -> Iterator[Finding]:
     order = topological_order(again)
     parameters = [each for each in subject.parameters if not each.inputs and each not in subject.behind_closures]
     rounding = bounds(order, parameters)
-    for parameter, error, path in zip(parameters, rounding.witnesses, rounding.paths, strict=True):
+    for parameter, by_paths, path in zip(parameters, rounding.derivatives, rounding.paths, strict=True):
         by_graph = float(subject.derivatives.get(parameter, 0))
         moved = Moved(parameter, lambda: _evaluated(subject), rounding.value)
-        found = judge(
-            Column(by_graph, error, path), None, moved.differences(), TOLERANCE, Surroundings(), moved.branches(order)
-        )
+        column = Column(by_graph, by_paths.error, path)
+        found = Case(column, None, moved.differences(), TOLERANCE, Surroundings(), moved.branches(order)).verdict()
         if found.word == DIFFERS and found.numeric:
             yield Finding("cut", parameter, _message(subject, moved, by_graph, found.numeric.derivative, order))
         elif found.word == UNCLEAR:

@@ -14,7 +14,7 @@ from autograd.checking.differences import SAFETY, Differences
 from autograd.checking.moved import Branches, Moved
 from autograd.checking.report import DIFFERS, GradientReport, InputCheck
 from autograd.checking.rounding import bounds
-from autograd.checking.verdicts import FIRST_ORDER, SECOND_ORDER, Column, Surroundings, Tolerance, judge
+from autograd.checking.verdicts import FIRST_ORDER, SECOND_ORDER, Case, Column, Surroundings, Tolerance
 from autograd.checking.watching import Read, watched
 from autograd.derivatives import hessian
 from autograd.functional import argument_names, leaves, scalar, wrapped
@@ -136,9 +136,9 @@ def _check_backward(f: Callable[..., Any], values: Sequence[Any], inputs: list[V
     )
     rounding = bounds(nodes, inputs)
     columns = [
-        Column(derivative, by_paths.error + by_values, path)
-        for derivative, by_paths, by_values, path in zip(
-            _gradient(output, nodes, inputs), rounding.derivatives, rounding.witnesses, rounding.paths, strict=True
+        Column(derivative, 2 * by_paths.error, path)  # of its own, and of a witness
+        for derivative, by_paths, path in zip(
+            _gradient(output, nodes, inputs), rounding.derivatives, rounding.paths, strict=True
         )
     ]
     are_sums = all(
@@ -259,7 +259,7 @@ def _checked(
     about: Surroundings,
     branches: Branches,
 ) -> Checked:
-    found = judge(column, by_complex, differences, tolerance, about, branches)
+    found = Case(column, by_complex, differences, tolerance, about, branches).verdict()
     numeric, step = (witness.derivative if witness else None for witness in (found.numeric, by_complex))
     return Checked(InputCheck(name, at, column.derivative, numeric, step, found.difference, found.word), found.remark)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -106,13 +106,11 @@ class Bounds(NamedTuple):
     Attributes:
         value: a bound of the error of the output.
         derivatives: for each source the sum over all paths, and a bound of its error.
-        witnesses: for each source a bound of the error of the derivative of the values, which moves through ``detach`` too.
         paths: for each source the largest product of local derivatives along one path.
     """
 
     value: float
     derivatives: list[Rounded]
-    witnesses: list[float]
     paths: list[float]
 
 
@@ -138,18 +136,6 @@ def bounds(order: Sequence[Value], sources: Sequence[Value]) -> Bounds:
         elif isinstance(node.op, Closure):
             numbers[node].error = 4 * EPSILON * abs(numbers[node].number)
             partials[node] = [Rounded(float(partial), 4 * EPSILON * abs(partial)) for partial in node.partials]
-    derivatives, paths = _back(order, sources, partials)
-    witnesses = derivatives
-    cuts = [node for node in order if isinstance(node.op, Op) and node.op.detaches]
-    if cuts:
-        witnesses, _ = _back(order, sources, partials | {node: [Rounded(1.0)] for node in cuts})
-    return Bounds(numbers[order[-1]].error, derivatives, [each.error for each in witnesses], paths)
-
-
-def _back(
-    order: Sequence[Value], sources: Sequence[Value], partials: Mapping[Value, Sequence[Rounded]]
-) -> tuple[list[Rounded], list[float]]:
-    """For each source the sum over all paths, and the largest product along one."""
     adjoints = {node: Rounded(0.0) for node in (*order, *sources)}
     paths = dict.fromkeys(adjoints, 0.0)
     adjoints[order[-1]], paths[order[-1]] = Rounded(1.0), 1.0
@@ -159,7 +145,7 @@ def _back(
                 continue  # what is cut passes nothing on, and 0 times inf would be nan
             adjoints[source] = _plus(adjoints[source], _times(partial, adjoints[node]))
             paths[source] = max(paths[source], abs(partial.number) * paths[node])
-    return [adjoints[source] for source in sources], [paths[source] for source in sources]
+    return Bounds(numbers[order[-1]].error, [adjoints[source] for source in sources], [paths[source] for source in sources])
 
 
 def _as_rounded(result: Any) -> Rounded:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from autograd.checking.moved import Moved
 from autograd.checking.report import AGREES, DIFFERS
 from autograd.checking.rounding import bounds
-from autograd.checking.verdicts import FIRST_ORDER, NEGLIGIBLE, Column, Surroundings, judge
+from autograd.checking.verdicts import FIRST_ORDER, NEGLIGIBLE, Case, Column, Surroundings
 from autograd.checking.watching import Read
 from autograd.graph import leaves_of, topological_order
 from autograd.micrograd import Closure
@@ -38,10 +38,10 @@ def row_partial(op: Op, operands: Sequence[float], place: int, stated: float) ->
         return AGREES, by_complex.derivative
     order = [*nodes, apply(op, *nodes)]
     rounding = bounds(order, nodes)
-    column = Column(stated, rounding.derivatives[place].error + rounding.witnesses[place], abs(stated))
+    column = Column(stated, 2 * rounding.derivatives[place].error, abs(stated))
     about = Surroundings(by_convention=op.is_convention(*operands), has_steps=op.is_staircase)
     differences = moved._replace(noise=rounding.value).differences()
-    found = judge(column, by_complex, differences, FIRST_ORDER, about, moved.branches(order))
+    found = Case(column, by_complex, differences, FIRST_ORDER, about, moved.branches(order)).verdict()
     witness = by_complex or found.numeric
     return found.word, witness.derivative if witness else None
 

@@ -102,15 +102,8 @@ STEPS = "an operation has steps, which differences may pass over"
 NOTHING = "neither differences nor complex steps tell anything here"
 
 
-def judge(
-    column: Column,
-    by_complex: Witness | None,
-    differences: Differences,
-    tolerance: Tolerance,
-    about: Surroundings,
-    branches: Branches,
-) -> Verdict:
-    """The verdict on a derivative.
+class Case:
+    """A derivative with its witnesses.
 
     Nothing tells if f remembers, has no derivative, or jumps. Where f takes another branch, its derivatives from both sides are the
     witnesses: between two that differ is a kink. Elsewhere the complex step is the better witness, and is asked first. If it is
@@ -118,11 +111,6 @@ def judge(
     disagree by more than their errors never agree. If it is in favour, and the differences are not against, the derivative is
     confirmed if the errors are small beside its largest path, or if rounding explains them and every row on the way was checked.
     """
-    return _Case(column, by_complex, differences, tolerance, about, branches).verdict()
-
-
-class _Case:
-    """A derivative with its witnesses."""
 
     def __init__(
         self,
@@ -142,7 +130,7 @@ class _Case:
         self.by_complex = by_complex
         witness = by_complex or numeric or Witness(math.nan, math.nan)
         self.error = witness.error if by_complex else SAFETY * witness.error
-        self.witness, self.difference = witness, abs(self.backward - witness.derivative)
+        self.difference = abs(self.backward - witness.derivative)
         self.size = max(abs(self.backward), abs(witness.derivative))
         self.torn = numeric is not None and by_complex is not None and not self._is_close(numeric, by_complex)
         if self.torn and about.has_steps:
