@@ -50,11 +50,13 @@ def cut_parameters(subject: Subject) -> Iterator[Finding]:
     order = topological_order(again)
     parameters = [each for each in subject.parameters if not each.inputs and each not in subject.behind_closures]
     rounding = bounds(order, parameters)
+    has_steps = any(isinstance(node.op, Op) and node.op.is_staircase for node in order)
+    about = Surroundings(all_rows=False, has_steps=has_steps)  # what the function computes outside rows is not known
     for parameter, by_paths, path in zip(parameters, rounding.derivatives, rounding.paths, strict=True):
         by_graph = float(subject.derivatives.get(parameter, 0))
         moved = Moved(parameter, lambda: _evaluated(subject), rounding.value)
         column = Column(by_graph, by_paths.error, path)
-        found = Case(column, None, moved.differences(), TOLERANCE, Surroundings(), moved.branches(order)).verdict()
+        found = Case(column, None, moved.differences(), TOLERANCE, about, moved.branches(order)).verdict()
         if found.word == DIFFERS and found.numeric:
             yield Finding("cut", parameter, _message(subject, moved, by_graph, found.numeric.derivative, order))
         elif found.word == UNCLEAR:

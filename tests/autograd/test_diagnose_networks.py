@@ -420,6 +420,12 @@ def test_at_a_jump_it_is_said_that_moving_tells_nothing():
     assert report.unchecked[0].startswith("whether moving x moves the function")
 
 
+def test_a_staircase_is_no_cut():
+    x = Value(1 / 3, "x")
+    report = diagnose((1e14 * x).floor() * 1e-14 + x, [x], function=lambda: (1e14 * x).floor() * 1e-14 + x)
+    assert "cut" not in kinds(report)
+
+
 def test_at_an_end_of_the_domain_nothing_is_guessed():
     x = Value(0.0, "x")
     assert "cut" not in kinds(diagnose(x.sqrt() * x, [x], function=lambda: x.sqrt() * x))
