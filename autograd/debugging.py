@@ -21,6 +21,12 @@ from autograd.scopes import Scope, current_scope
 _foreign = [os.path.join(os.path.dirname(__file__), ""), "<row "]
 """How the file names of code begin that is not the user's: this package, and the functions compiled from rows."""
 
+_SITE_PACKAGES = ("site-packages", "dist-packages")
+_standard_library = os.path.join(os.path.dirname(os.__file__), "")
+
+DEBUGGERS = {"bdb", "pdb", "cmd", "ipdb", "pudb", "pydevd", "debugpy", "IPython"}
+"""Packages that show the values of a program while it stands still; those of pydevd begin with ``_pydev``."""
+
 _depth: ContextVar[int] = ContextVar("debug", default=0)  # how many blocks this thread is in
 
 
@@ -29,6 +35,15 @@ def register_package(init: str) -> None:
     folder = os.path.join(os.path.dirname(init), "")
     if folder not in _foreign:
         _foreign.append(folder)
+
+
+@lru_cache(maxsize=4096)
+def _is_librarys_file(name: str) -> bool:
+    """Whether code speaks for its caller: a line of NumPy's own, or of Python's modules, is of no use in a message."""
+    if name.startswith(_standard_library):
+        return not name[len(_standard_library) :].startswith(_SITE_PACKAGES)
+    numpy = sys.modules.get("numpy")
+    return name.startswith("<frozen ") or (numpy is not None and name.startswith(os.path.dirname(str(numpy.__file__))))
 
 
 def is_users_file(name: str) -> bool:
@@ -111,14 +126,62 @@ def _current_place() -> Scope:
     return scope if line is None else _place(scope, line)  # None in a thread that runs no code of the user's
 
 
-def users_line() -> Line | None:
-    """The innermost running line of the user's code; None if no code of the user's is running."""
-    frame = sys._getframe(1)
-    while not is_users_file(frame.f_code.co_filename):
+def users_line(frame: FrameType | None = None) -> Line | None:
+    """The innermost running line of the user's code, from a frame on; None if no code of the user's is running."""
+    frame = frame or sys._getframe(1)
+    while not is_users_file(frame.f_code.co_filename) or _is_librarys_file(frame.f_code.co_filename):
         if frame.f_back is None:
             return None
         frame = frame.f_back
     return Line.of(frame)
+
+
+def line_of_error(error: BaseException) -> Line | None:
+    """The innermost line of the user's code in which an error was raised.
+
+    >>> try:
+    ...     {}["key"]
+    ... except KeyError as error:
+    ...     print(line_of_error(error).text)
+    {}["key"]
+    """
+    found, trace = None, error.__traceback__
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        if is_users_file(name) and not _is_librarys_file(name):
+            found = Line(name, trace.tb_lineno, linecache.getline(name, trace.tb_lineno, trace.tb_frame.f_globals).strip())
+        trace = trace.tb_next
+    return found
+
+
+def is_asked_by_user(depth: int) -> bool:
+    """Whether the function that stands ``depth`` calls above is the user's own, or a library's that the user's code called.
+
+    A debugger that shows a value is not the user's code, nor is what it calls.
+    """
+    frame: FrameType | None = sys._getframe(depth + 1)
+    while frame is not None and _is_librarys_file(frame.f_code.co_filename):
+        if _is_debuggers(frame):
+            return False
+        frame = frame.f_back
+    return frame is not None and is_users_file(frame.f_code.co_filename) and not is_debugger_asking(frame)
+
+
+def is_debugger_asking(frame: FrameType | None = None) -> bool:
+    """Whether a debugger called what the user's code is doing in a frame, or in the one that called this package."""
+    frame = frame or sys._getframe(1)
+    while frame is not None and not is_users_file(frame.f_code.co_filename):
+        frame = frame.f_back
+    while frame is not None and is_users_file(frame.f_code.co_filename):
+        if _is_debuggers(frame):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _is_debuggers(frame: FrameType) -> bool:
+    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    return package in DEBUGGERS or package.startswith("_pydev")
 
 
 def caller(depth: int) -> str:

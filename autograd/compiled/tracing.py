@@ -1,7 +1,7 @@
 """Tracing: a function runs once, on Values without numbers, and the graph that it records becomes a tape.
 
 A choice by a number would be made once, for all examples alike. So traced Values hold nan, and choosing by one, or reading it, raises
-a TracingError that names the line. Code outside tracing pays nothing: nodes made while tracing are of a class of their own,
+a TracingError that names the line. So does asking an input for its text, its hash or its class. Code outside tracing pays nothing: nodes made while tracing are of a class of their own,
 ``Traced``, and so are the parameters until the trace ends.
 """
 
@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any, NoReturn
 
 from autograd.compiled.tape import NO_OPERAND, Instruction, Shape, Tape
-from autograd.debugging import Line, caller, debug, is_users_file, users_line
+from autograd.debugging import Line, debug, is_asked_by_user, is_debugger_asking, users_line
 from autograd.errors import ClosureError, TracingError
 from autograd.functional import argument_names
 from autograd.graph import label_of, topological_order
@@ -30,6 +30,8 @@ from autograd.traced import is_traced
 from autograd.value import Condition, Constant, Value, as_value, condition
 
 _tracing: ContextVar[bool] = ContextVar("tracing", default=False)
+_refusals: ContextVar[list[TracingError] | None] = ContextVar("refusals", default=None)
+"""What the trace of this thread has refused: code of the user's may catch the error, and go on without the number."""
 _new = object.__new__
 _data, _grad = Value.__dict__["data"], Value.__dict__["grad"]
 
@@ -46,6 +48,18 @@ NUMBERS = (
     "there is none before the program runs, and what is computed from it would be frozen; compute with the Value itself, or with "
     "autograd.detach(x) where no derivative is to flow; an operation of your own is a row: Op(name, value, partials)"
 )
+NO_TEXT = (
+    "there is no number to write yet, and whatever is chosen by the text would be chosen once, for all examples alike; print what the "
+    "program computes, or call the function itself with numbers"
+)
+NO_KEY = (
+    "in a dict or a set it is found by identity, and not by its number, so {1: a}.get(y, b) and y in {1} would be answered once, for "
+    "all examples alike; choose with where(autograd.equal(y, 1), a, b)"
+)
+NO_CLASS = (
+    "it is a Value here, and may be a float when the function is called with numbers, so the answer would hold for one of both; ask "
+    "isinstance(x, autograd.Value), or hasattr(x, '__iter__') to tell lists from numbers"
+)
 FORGOTTEN = "a program does nothing but compute its result; change numbers outside the compiled function"
 ARRAYS = "a compiled function is written in scalars, and its lists are Python's"
 INSIDE = "the program differentiates its result itself; inside the function there is autograd.grad(..., create_graph=True)"
@@ -56,11 +70,15 @@ INSIDE = "the program differentiates its result itself; inside the function ther
 
 def _refuse(did: str, instead: str) -> NoReturn:
     line = users_line()
-    raise TracingError(f"{did} while autograd.compile traces the function{f' ({line})' if line else ''}: {instead}")
+    error = TracingError(f"{did} while autograd.compile traces the function{f' ({line})' if line else ''}: {instead}")
+    refusals = _refusals.get()
+    if refusals is not None and not is_debugger_asking():
+        refusals.append(error)
+    raise error
 
 
 def _asked_by_user() -> bool:
-    return _tracing.get() and is_users_file(caller(2))
+    return _tracing.get() and is_asked_by_user(2)
 
 
 def _comparison(name: str) -> Callable[[Any, Any], Any]:
@@ -141,8 +159,15 @@ class Traced(Value):
     grad = property(_gradient, _grad.__set__)
 
     def __repr__(self) -> str:
-        label = f", label={self.label!r}" if self.label else ""
-        return f"Value(data={_data.__get__(self)}{label})"
+        number = _data.__get__(self)
+        if number != number or _tracing.get():
+            return f"{self.label or 'a Value'}, no number yet"
+        return super().__repr__()
+
+    def __format__(self, spec: str) -> str:
+        if spec and _asked_by_user():
+            _refuse(f"{_called(self)} was to be written as a number, with the format {spec!r}", NO_TEXT)
+        return repr(self) if _tracing.get() else super().__format__(spec)
 
     @property
     def _is_traced(self) -> bool:
@@ -195,6 +220,36 @@ class Traced(Value):
         super().backward()
 
 
+class TracedInput(Traced):
+    """An argument of the function. What is asked of its text, its hash or its class is asked to choose by its number."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        if _asked_by_user():
+            _refuse(f"the text of {_called(self)} was asked for", NO_TEXT)
+        return super().__repr__()
+
+    def __format__(self, spec: str) -> str:
+        if _asked_by_user():
+            _refuse(f"the text of {_called(self)} was asked for", NO_TEXT)
+        return super().__format__(spec)
+
+    def __hash__(self) -> int:
+        if _asked_by_user():
+            _refuse(f"the hash of {_called(self)} was asked for", NO_KEY)
+        return super().__hash__()
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """What ``isinstance`` asks if the object itself is of another class. ``type(x)`` asks nobody."""
+        if _asked_by_user():
+            _refuse(f"whether {_called(self)} is of a class was asked", NO_CLASS)
+        return type(self)
+
+    __eq__ = Traced.__eq__
+
+
 class TracedCondition(Traced, Condition):
     """A comparison made while tracing, which differs from example to example."""
 
@@ -219,13 +274,18 @@ class TracedParameter(Traced):
 
 
 TracedCondition.__name__ = "Condition"
-Traced.__name__ = TracedParameter.__name__ = "Value"  # the name that Python's own messages give them
+Traced.__name__ = TracedInput.__name__ = TracedParameter.__name__ = "Value"  # the name that Python's own messages give them
 
 
 def refuse_traced_parameters(parameters: Sequence[Value]) -> None:
     """Refuse to read parameters while a function of them is traced: a program is then called inside that function."""
     if _tracing.get() and any(isinstance(parameter, TracedParameter) for parameter in parameters):
         _refuse("a program was called with the same parameters", "call its function, which is then part of this one")
+
+
+def in_a_trace() -> bool:
+    """Whether this thread is in a function that is being traced."""
+    return _tracing.get()
 
 
 @lru_cache(maxsize=256)
@@ -249,7 +309,7 @@ def _traced(parameters: Sequence[Value]) -> Iterator[None]:
     """In here, and in this thread, new nodes are ``Traced`` and the parameters have no number. One thread traces at a time."""
     with nodes_made_by(_new_node), debug():
         kinds = [type(parameter) for parameter in parameters]
-        token = _tracing.set(True)
+        token, refusals_token = _tracing.set(True), _refusals.set([])
         try:
             for parameter, kind in zip(parameters, kinds, strict=True):
                 parameter.__class__ = _traced_class(kind)  # type: ignore[arg-type]
@@ -258,18 +318,22 @@ def _traced(parameters: Sequence[Value]) -> Iterator[None]:
             for parameter, kind in zip(parameters, kinds, strict=True):
                 parameter.__class__ = kind
             _tracing.reset(token)
+            _refusals.reset(refusals_token)
 
 
 # --- from the function to the tape --------------------------------------------------------------------------------------
 
 
-def trace(fn: Callable[..., Any], parameters: Sequence[Value], shapes: Sequence[Shape]) -> Tape:
+def trace(
+    fn: Callable[..., Any], parameters: Sequence[Value], shapes: Sequence[Shape], captured: list[Value] | None = None
+) -> Tape:
     """The tape of a function of scalars, recorded in one call of it.
 
     Args:
         fn: takes numbers and nested lists of numbers, and returns a scalar or a nested list of scalars.
         parameters: leaves that the function reads; all other Values that it reads are constants.
         shapes: of the arguments for one example: ``()`` a number, ``(2,)`` a list of two.
+        captured: a list to which the Values are appended that the function reads although they are no parameters.
 
     Raises:
         TracingError: if the function chooses by a number or looks at one.
@@ -285,9 +349,18 @@ def trace(fn: Callable[..., Any], parameters: Sequence[Value], shapes: Sequence[
         inputs: list[Value] = []
         arguments = [_unknown(name, shape, inputs) for name, shape in zip(names, shapes, strict=True)]
         outputs: list[Value] = []
-        output_shape = _flattened(fn, _called_once(fn, names, shapes, arguments), outputs)
+        output_shape = flattened(fn, _called_once(fn, names, shapes, arguments), outputs)
+        for refusal in _refusals.get() or ():
+            raise refusal  # which code of the user's has caught: what it did instead would hold for all examples
         leaves = [*parameters, *inputs]
-        return _tape(leaves, len(parameters), in_rows(outputs), tuple(map(tuple, shapes)), output_shape)
+        return _tape(
+            leaves,
+            len(parameters),
+            in_rows(outputs),
+            tuple(map(tuple, shapes)),
+            output_shape,
+            [] if captured is None else captured,
+        )
 
 
 def _called_once(fn: Callable[..., Any], names: Sequence[str], shapes: Sequence[Shape], arguments: list[Any]) -> Any:
@@ -305,13 +378,13 @@ def _unknown(name: str, shape: Shape, inputs: list[Value]) -> Any:
     """An argument of the shape: an input, or a nested list of inputs, which are appended to ``inputs``."""
     if shape:
         return [_unknown(f"{name}[{k}]", shape[1:], inputs) for k in range(shape[0])]
-    node = _new_node(Value)
+    node = _new(TracedInput)
     Value.__init__(node, math.nan, name)
     inputs.append(node)
     return node
 
 
-def _flattened(fn: Any, result: Any, outputs: list[Value]) -> Shape:
+def flattened(fn: Any, result: Any, outputs: list[Value]) -> Shape:
     """The shape of a result, whose scalars are appended to ``outputs``."""
     if not hasattr(result, "__iter__") or isinstance(result, str):
         try:
@@ -324,15 +397,18 @@ def _flattened(fn: Any, result: Any, outputs: list[Value]) -> Shape:
             ) from None
         return ()
     result = list(result)
-    shapes = {_flattened(fn, part, outputs) for part in result}
+    shapes = {flattened(fn, part, outputs) for part in result}
     if len(shapes) != 1:
         problem = f"rows of the shapes {sorted(shapes)}" if shapes else "an empty list"
         raise TypeError(f"a compiled function gives a scalar or a list of scalars, all rows of one length, but gave {problem}")
     return (len(result), *shapes.pop())
 
 
-def _tape(leaves: list[Value], parameters: int, outputs: list[Value], shapes: tuple[Shape, ...], result: Shape) -> Tape:
+def _tape(
+    leaves: list[Value], parameters: int, outputs: list[Value], shapes: tuple[Shape, ...], result: Shape, captured: list[Value]
+) -> Tape:
     order, known_leaves = topological_order(*outputs), set(leaves)
+    captured += [node for node in order if node not in known_leaves and node.op is None and type(node) is not Constant]
     operations = [node for node in order if node.op is not None]
     slots = {leaf: slot for slot, leaf in enumerate(leaves)}
     constants: list[float] = []
@@ -363,9 +439,7 @@ def _tape(leaves: list[Value], parameters: int, outputs: list[Value], shapes: tu
         output_shape=result,
         labels=tuple(map(label_of, operations)),
         lines=tuple(node.made_at for node in operations),
-        captured=tuple(
-            node.label for node in order if node not in known_leaves and node.op is None and type(node) is not Constant
-        ),
+        captured=tuple(node.label for node in captured),
     )
 
 

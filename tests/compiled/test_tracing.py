@@ -1,10 +1,15 @@
 """What is refused while tracing, with which words; and that tracing leaves no trace."""
 
+import json
 import math
+import numbers
+import pdb
 import random
 import re
 import sys
 import threading
+from functools import lru_cache, singledispatch
+from io import StringIO
 
 import numpy as np
 import pytest
@@ -146,6 +151,135 @@ def number_of_a_hessian(x):
     return hessian(w * x * x, [x])[0][0]
 
 
+# --- ways to choose by a number without asking for it
+
+
+def key_of_a_dictionary(x):
+    return {1: 5.0}.get(x, 1.0) * w
+
+
+def member_of_a_set(x):
+    return w if x in {1} else 2 * w
+
+
+def member_of_a_frozen_set(x):
+    return w * (x in frozenset({1.0}))
+
+
+def key_that_is_kept(x):
+    return w * len({x, 1.0})
+
+
+def hashed(x):
+    return w * (hash(x) % 2)
+
+
+@lru_cache
+def cached(x):
+    return 2 * x
+
+
+def argument_of_a_cache(x):
+    return w * cached(x)
+
+
+def text(x):
+    return w * float(str(x))
+
+
+def text_of_a_list(x):
+    return w * len(str([x]))
+
+
+def written(x):
+    return w * len(repr(x))
+
+
+def in_a_text(x):
+    return w if f"{x}" == "1.0" else 2 * w
+
+
+def with_digits(x):
+    return w * float(f"{x:.2f}")
+
+
+def with_digits_of_a_result(x):
+    return w * float(f"{w * x:.2f}")
+
+
+def formatted(x):
+    return w if "{}".format(x) == "1.0" else 2 * w  # noqa: UP032
+
+
+def by_percent_s(x):
+    return w if "%s" % x == "1.0" else 2 * w  # noqa: UP031
+
+
+def by_percent_r(x):
+    return w if "%r" % x == "1.0" else 2 * w  # noqa: UP031
+
+
+def by_percent_f(x):
+    return w * float("%.3f" % x)  # noqa: UP031
+
+
+def printed(x):
+    print(x)  # noqa: T201
+    return w * x
+
+
+def as_json(x):
+    return w * float(json.dumps(x, default=str).strip('"'))
+
+
+def of_a_class(x):
+    return w if isinstance(x, float) else 2 * w
+
+
+def of_a_class_of_numbers(x):
+    return w if isinstance(x, numbers.Real) else 2 * w
+
+
+def a_scalar_of_numpy(x):
+    return w if np.isscalar(x) else 2 * w
+
+
+def by_a_pattern(x):
+    match x:
+        case float():
+            return w
+    return 2 * w
+
+
+def by_its_class(x):
+    return w if x.__class__ is float else 2 * w
+
+
+@singledispatch
+def dispatched(x):
+    return 2 * x
+
+
+@dispatched.register
+def _(x: float):
+    return 3 * x
+
+
+def by_single_dispatch(x):
+    return w * dispatched(x)
+
+
+def place_in_a_list(x):
+    return w * [0.0, 1.0].index(x)
+
+
+def swallowed(x):
+    try:
+        return w if x > 0 else 2 * w
+    except Exception:
+        return 3 * w
+
+
 CHOICES, NUMBERS, EQUALITY = (
     "Choose with where(condition, a, b), and join conditions with & | ~",
     "autograd.detach",
@@ -185,6 +319,37 @@ REFUSED = {
     ),
 }
 
+TEXT, KEY, CLASS = "print what the program computes", "where(autograd.equal(y, 1), a, b)", "isinstance(x, autograd.Value)"
+LOOKS = {
+    key_of_a_dictionary: ("the hash of x was asked for", "return {1: 5.0}.get(x, 1.0) * w", KEY),
+    member_of_a_set: ("the hash of x", "return w if x in {1} else 2 * w", KEY),
+    member_of_a_frozen_set: ("the hash of x", "return w * (x in frozenset({1.0}))", KEY),
+    key_that_is_kept: ("the hash of x", "return w * len({x, 1.0})", KEY),
+    hashed: ("the hash of x", "return w * (hash(x) % 2)", KEY),
+    argument_of_a_cache: ("the hash of x", "return w * cached(x)", KEY),
+    text: ("the text of x was asked for", "return w * float(str(x))", TEXT),
+    text_of_a_list: ("the text of x", "return w * len(str([x]))", TEXT),
+    written: ("the text of x", "return w * len(repr(x))", TEXT),
+    in_a_text: ("the text of x", 'return w if f"{x}" == "1.0" else 2 * w', TEXT),
+    with_digits: ("the text of x", 'return w * float(f"{x:.2f}")', TEXT),
+    with_digits_of_a_result: ("written as a number, with the format '.2f'", 'return w * float(f"{w * x:.2f}")', TEXT),
+    formatted: ("the text of x", 'return w if "{}".format(x) == "1.0" else 2 * w', TEXT),
+    by_percent_s: ("the text of x", 'return w if "%s" % x == "1.0" else 2 * w', TEXT),
+    by_percent_r: ("the text of x", 'return w if "%r" % x == "1.0" else 2 * w', TEXT),
+    by_percent_f: ("float(x) was asked for", 'return w * float("%.3f" % x)', NUMBERS),
+    printed: ("the text of x", "print(x)", TEXT),
+    as_json: ("whether x is of a class", "return w * float(json.dumps(x, default=str)", CLASS),
+    of_a_class: ("whether x is of a class", "return w if isinstance(x, float) else 2 * w", CLASS),
+    of_a_class_of_numbers: ("whether x is of a class", "return w if isinstance(x, numbers.Real) else 2 * w", CLASS),
+    a_scalar_of_numpy: ("whether x is of a class", "return w if np.isscalar(x) else 2 * w", CLASS),
+    by_a_pattern: ("whether x is of a class", "case float():", CLASS),
+    by_its_class: ("whether x is of a class", "return w if x.__class__ is float else 2 * w", CLASS),
+    by_single_dispatch: ("whether x is of a class", "return w * dispatched(x)", CLASS),
+    place_in_a_list: ("x == 0.0 was asked", "return w * [0.0, 1.0].index(x)", EQUALITY),
+    swallowed: ("whether x > 0 was asked", "return w if x > 0 else 2 * w", CHOICES),
+}
+REFUSED |= LOOKS
+
 COLUMNS = {
     labels_in_a_column: ("- was asked of w and a list of 1", "return (w - y) ** 2", "(N,) and not (N, 1)"),
     a_factor_from_a_column: ("* was asked of w and a list of 1", "return y * w", "(N,) and not (N, 1)"),
@@ -206,7 +371,9 @@ def test_refusals_name_the_line_and_what_to_try(function):
     assert (type(w), w.data, w.grad) == (Value, 2.0, 0.0)  # whatever happened
 
 
-@pytest.mark.parametrize("function", [f for f in REFUSED if f not in (gradient_that_was, assignment)], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "function", [f for f in REFUSED if f not in (gradient_that_was, assignment, *LOOKS)], ids=lambda f: f.__name__
+)
 def test_in_eager_mode_none_of_this_is_refused(function):
     x = Value(1.0)
     if function in (choice, as_float, exponential):  # refused everywhere, but not for being traced
@@ -227,11 +394,72 @@ def test_what_is_known_may_be_looked_at():
         assert (c + 1).data == 4.0
         assert x == x
         assert x is not w
-        assert "nan" in repr(x)
-        assert {x: 1}[x] == 1
+        y = x * c
+        assert {y: 1, w: 2}[y] == 1
+        assert isinstance(x, Value)
+        assert hasattr(x, "tanh")
         return (x * c if c else x) + w
 
     assert trace(function, [w], [()]).constants == (3.0,)
+
+
+def test_a_computed_value_is_printed_without_a_number(capsys):
+    def function(x):
+        z = w * x
+        print(z)  # noqa: T201
+        z.label = "z"
+        print(z, w, f"{z}", [z])  # noqa: T201
+        return z
+
+    trace(function, [w], [()])
+    nothing = "no number yet"
+    assert capsys.readouterr().out == f"a Value, {nothing}\nz, {nothing} w, {nothing} z, {nothing} [z, {nothing}]\n"
+
+
+def test_values_are_keys_by_identity_if_they_are_no_inputs():
+    def function(x):
+        y = w * x
+        return sum({w: y, y: w}[z] for z in {w, y})
+
+    assert len(trace(function, [w], [()]).instructions) == 2
+
+
+def test_a_debugger_may_look():
+    out = StringIO()
+
+    def function(x):
+        debugger = pdb.Pdb(
+            stdin=StringIO("p x\np {x: 1}[x]\np str(x)\np bool(x)\np isinstance(x, float)\ncontinue\n"), stdout=out
+        )
+        debugger.use_rawinput = False
+        debugger.set_trace()
+        return w * x
+
+    try:
+        assert len(trace(function, [w], [()]).instructions) == 1
+    finally:
+        sys.settrace(None)
+    assert "x, no number yet" in out.getvalue()
+    assert "'x, no number yet'" in out.getvalue()
+    assert "False" in out.getvalue()
+
+
+def test_a_refusal_that_is_swallowed_is_raised_after_the_trace_and_only_there():
+    seen = []
+
+    def function(x):
+        try:
+            seen.append(x.data)
+        except TypeError:
+            seen.append("refused")
+        return w * x
+
+    with pytest.raises(TracingError, match=r"the number of x was asked for .*seen.append\(x.data\)"):
+        trace(function, [w], [()])
+    assert seen == ["refused"]
+    assert len(trace(lambda x: w * x, [w], [()]).instructions) == 1  # nothing is left of it
+    with pytest.raises(KeyError):
+        trace(lambda x: {}["nothing"], [w], [()])
 
 
 def test_errors_of_the_function_itself_say_what_it_was_called_with():
@@ -258,7 +486,7 @@ def test_a_program_called_inside_another_with_its_parameters_is_refused():
 
 def test_an_interrupt_leaves_the_graph_engine_as_it_was():
     def interrupted(x):
-        assert repr(2 * w * x) == "Value(data=nan)"
+        assert repr(2 * w * x) == "a Value, no number yet"
         raise KeyboardInterrupt
 
     with scope("outside"), pytest.raises(KeyboardInterrupt):
