@@ -7,7 +7,7 @@ ValueError
  └─ ExpressionError     a text that cannot become a graph (``autograd.expression``); it shows the place
 TypeError
  ├─ ClosureError        a derivative of an operation that is a closure, and has none to read
- └─ TracingError        while it is traced, a function reads a number or chooses by one
+ └─ TracingError        while it is traced, a function reads a number or chooses by one; or its program does not do what it does
 OverflowError
  └─ ExactPowerError     a power of exact numbers that would have hundreds of thousands of digits
 """
@@ -75,7 +75,8 @@ take a smaller exponent, or a float for x, whose powers are rounded
 
 
 class TracingError(TypeError):
-    """While ``autograd.compile`` traces a function, it reads the number of a ``Value`` or chooses by it.
+    """While ``autograd.compile`` traces a function, it reads the number of a ``Value`` or chooses by it; or afterwards it computes,
+    for the first data, something else than the program.
 
     >>> import autograd
     >>> autograd.compile(lambda x: x if x > 0 else 0 * x)([1.0, 2.0])

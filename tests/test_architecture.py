@@ -19,7 +19,7 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).glob("*
 # that stand between two of them know nothing of each other. A folder is a room: a line speaks of all that is in it.
 ROOMS = {
     "autograd": """
-        errors scopes text < rules < ops < graph micrograd numpy_names < value < hooks traced < functions recording debugging < compositions derivatives
+        errors scopes text generators < rules < ops < graph micrograd numpy_names < value < hooks traced < functions recording debugging < compositions derivatives
         < functional implicit < solving < checking compiled expressions < explaining
     """,
     "autograd.rules": "primitives numbers < complex_primitives cut exact_powers < grammar < op < evaluate formula_tree < notation < mathml",
@@ -34,7 +34,7 @@ ROOMS = {
     """,
     "autograd.compiled": """
         executor tape optimism < plain steps arguments saving tracing print_tape < parameters domain_check arrays native
-        < print_steps executors requirements < bound_program < program
+        < print_steps executors requirements reality_check < bound_program < program
     """,
     "autograd.compiled.arrays": "arithmetic long_sums ufuncs < buffers < executor",
     "autograd.compiled.native": "llvm < kernels < plan < machine < bound < executor",
@@ -58,6 +58,7 @@ AT_THE_TOP = {
     "autograd.compiled.arrays.buffers": {"numpy"},
     "autograd.compiled.arrays.ufuncs": {"numpy"},
     "autograd.compiled.program": {"numpy"},
+    "autograd.compiled.reality_check": {"numpy"},
     "nn": {"autograd"},
     "nn.matrix": {"numpy"},
     "viz": {"autograd"},
@@ -69,7 +70,7 @@ AT_THE_TOP = {
 LAZILY = {
     "autograd.compiled.executor": {"numpy"},
     "nn.data": {"sklearn"},
-    "nn.training.fit": {"numpy"},
+    "nn.training": {"numpy"},
     "viz": {"graphviz", "pygraphviz", "IPython"},
     "chainrule": {"graphviz", "pygraphviz", "sklearn"},
 }

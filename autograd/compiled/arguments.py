@@ -67,6 +67,24 @@ def split_by_argument(array: Array, shapes: Sequence[Shape]) -> tuple[Array, ...
     return tuple(part.reshape(*part.shape[:-1], *shape) for part, shape in zip(parts, shapes, strict=True))
 
 
+def plain_example(example: Any, like: Any) -> Any:
+    """One example of an argument, an array of floats, in Python's numbers: ints if the data were whole by type, as labels are.
+
+    >>> plain_example(np.array([1.0, 2.0]), like=[[1, 2], [3, 4]]), plain_example(np.array(1.0), like=[0.5, 1.0])
+    ([1, 2], 1.0)
+    """
+    return example.astype(np.int64 if np.asarray(like).dtype.kind in "iub" else np.float64).tolist()
+
+
+def map_numbers(function: Any, numbers: Any) -> Any:
+    """A function applied to each number of nested lists.
+
+    >>> map_numbers(abs, [-1, [2, -3]])
+    [1, [2, 3]]
+    """
+    return [map_numbers(function, part) for part in numbers] if isinstance(numbers, list) else function(numbers)
+
+
 def shapes_from(given: Any) -> tuple[Shape, ...]:
     """The shapes of the arguments; 2 is short for (2,).
 

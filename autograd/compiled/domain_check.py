@@ -6,6 +6,7 @@ Compiled code cannot stop at an example, so it answers by IEEE's rules. This sea
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from autograd.compiled.plain import forward
@@ -20,12 +21,19 @@ if TYPE_CHECKING:
     from autograd.compiled.executor import Array
 
 
-def raise_first_fault(tape: Tape, theta: Array, examples: Array) -> None:
+def raise_first_fault(
+    tape: Tape, theta: Array, examples: Array, called: Sequence[int] | None = None, infinite: bool = False
+) -> None:
     """Raise an error for the first fault, forward and then backward, of the first example that has one.
+
+    Args:
+        tape, theta, examples: what is searched.
+        called: the numbers of the examples, in messages; if left out 0, 1, 2, ...
+        infinite: whether infinity is a fault too, if it comes of numbers that are finite.
 
     Raises:
         DomainError: where finite operands lie outside the domain of an operation: the eager engine's error.
-        FloatingPointError: where a parameter or input is nan, or the first result or adjoint turns nan.
+        FloatingPointError: where a parameter or input is nan, or the first result or adjoint turns nan, or infinite.
 
     >>> from autograd import Value, compile
     >>> p = Value(0.5, "p")
@@ -34,9 +42,9 @@ def raise_first_fault(tape: Tape, theta: Array, examples: Array) -> None:
         ...
     autograd.errors.DomainError: example 2, v2 = log(v1) (<doctest ...>, line 1: ...): log(x) needs x > 0, but x = -0.5 ('v1'). ...
     """
-    search = _Search(tape)
+    search = _Search(tape, infinite)
     parameters = theta.tolist()
-    for k, example in enumerate(examples.tolist()):
+    for k, example in zip(called or range(len(examples)), examples.tolist(), strict=True):
         values, partials = forward(tape, parameters, example)
         search.results(k, values)
         if len(tape.outputs) == 1:
@@ -46,8 +54,9 @@ def raise_first_fault(tape: Tape, theta: Array, examples: Array) -> None:
 class _Search:
     """Looks at the numbers of one example after the other, with the names of a tape at hand for messages."""
 
-    def __init__(self, tape: Tape) -> None:
+    def __init__(self, tape: Tape, infinite: bool = False) -> None:
         self._tape, self._writer = tape, Writer(tape, TEXT)
+        self._is_fault: Callable[[float], bool] = (lambda number: not math.isfinite(number)) if infinite else math.isnan
         self._names = self._writer.names
 
     def results(self, k: int, values: list[float]) -> None:
@@ -56,8 +65,8 @@ class _Search:
         What is computed for a side that a choice does not take is not looked at, nor is a step that ``solve`` tries and rejects.
         """
         for name, number in zip(self._names, values[: self._tape.leaves], strict=False):
-            if math.isnan(number):
-                raise FloatingPointError(f"example {k}: {name} is nan before any operation")
+            if self._is_fault(number):
+                raise FloatingPointError(f"example {k}: {name} is {number} before any operation")
         counts = self._counts(values)
         for slot, instruction in enumerate(self._tape.instructions, start=self._tape.first_slot):
             operands = [values[source] for source in instruction.operands]
@@ -67,8 +76,8 @@ class _Search:
                 evaluate(instruction.op, *operands, labels=[self._names[source] for source in instruction.operands])
             except DomainError as error:
                 raise type(error)(f"{self._where(k, slot)}: {error}") from None
-            if math.isnan(values[slot]) and not any(map(math.isnan, operands)):
-                raise FloatingPointError(f"{self._where(k, slot)} turns nan: {self._operands(slot, values)}")
+            if self._is_fault(values[slot]) and not any(map(self._is_fault, operands)):
+                raise FloatingPointError(f"{self._where(k, slot)} turns {values[slot]}: {self._operands(slot, values)}")
 
     def _counts(self, values: list[float]) -> list[bool]:
         """For each slot whether an output depends on its number here."""
@@ -97,9 +106,9 @@ class _Search:
             place = slot - self._tape.first_slot
             for source, partial in zip(self._tape.instructions[place].operands, partials[place], strict=True):
                 adjoints[source] += partial * adjoints[slot]
-                if math.isnan(adjoints[source]) and self._tape.depends_on_wanted[source]:
+                if self._is_fault(adjoints[source]) and self._tape.depends_on_wanted[source]:
                     raise FloatingPointError(
-                        f"{self._where(k, slot)}: the adjoint of {self._names[source]} turns nan, by the local derivative {partial} "
+                        f"{self._where(k, slot)}: the adjoint of {self._names[source]} turns {adjoints[source]}, by the local derivative {partial} "
                         f"times {adjoints[slot]}, where {self._operands(slot, values)}"
                     )
 

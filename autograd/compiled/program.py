@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd.compiled import print_steps, print_tape, saving
-from autograd.compiled.arguments import examples_from, shapes_from, split_by_argument
+from autograd.compiled.arguments import examples_from, map_numbers, plain_example, shapes_from, split_by_argument
 from autograd.compiled.bound_program import BoundProgram, Evaluated, PerExample
 from autograd.compiled.executors import check_threads, choose_executor, gc_paused, make_executor
 from autograd.compiled.parameters import Parameters, leaves_from
+from autograd.compiled.reality_check import REASONS, Difference, difference, one_of_each
 from autograd.compiled.requirements import Requirements
 from autograd.compiled.tape import Shape, Tape
-from autograd.compiled.tracing import trace
+from autograd.compiled.tracing import in_a_trace, trace
+from autograd.errors import TracingError
 from autograd.functional import argument_names
 from autograd.text import counted
 from autograd.value import Value
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from autograd.compiled.executor import Array, Executor
 
 REDUCTIONS = ("mean", "sum", "none")
+VERIFY = ("first", "never")
 
 
 def compile(  # noqa: A001  (as jax.jit and torch.compile; Python's own compile is for text)
@@ -35,6 +39,7 @@ def compile(  # noqa: A001  (as jax.jit and torch.compile; Python's own compile 
     executor: str = "auto",
     threads: int | None = None,
     check: bool = False,
+    verify: str = "first",
 ) -> Program:
     r"""A program that runs a function of one example, and its gradient, over whole batches at machine speed.
 
@@ -56,13 +61,17 @@ def compile(  # noqa: A001  (as jax.jit and torch.compile; Python's own compile 
             that is installed.
         threads: that native code uses at most; if left out one. The same number of threads gives the same results.
         check: search every call for the first operation and example that leave their domain or turn nan; slow.
+        verify: ``"first"``: of the first data, one example of each label (the last argument) goes through the function itself too, with
+            numbers, on the graph engine, and must give what the program gives, to rounding. So the function runs a few times more.
+            ``"never"`` compares nothing.
 
     Returns:
         A ``Program``; call it with the data, ``program(X, Y)``.
 
     Raises:
         TypeError, ValueError: if an argument is not as described.
-        TracingError, ClosureError: when the function is traced, if it chooses by a number or an operation is a closure.
+        TracingError, ClosureError: when the function is traced, if it chooses by a number or an operation is a closure; with the first
+            data, if the function itself gives something else than the program.
 
     Source: Wengert (1964) for the tape; Griewank & Walther (2008), section 4, for running it.
 
@@ -94,7 +103,9 @@ def compile(  # noqa: A001  (as jax.jit and torch.compile; Python's own compile 
     values = leaves_from(fn.parameters() if parameters is None and model else parameters)  # type: ignore[attr-defined]
     if reduction not in (None, *REDUCTIONS):
         raise ValueError(f"a reduction is {', '.join(map(repr, REDUCTIONS))}, but got {reduction!r}")
-    program = Program(fn, values, reduction or ("none" if model else ""), executor, threads, check)
+    if verify not in VERIFY:
+        raise ValueError(f"verify is {' or '.join(map(repr, VERIFY))}, but got {verify!r}")
+    program = Program(fn, values, reduction or ("none" if model else ""), executor, threads, check, verify=verify)
     if shapes is not None:
         program.trace(shapes)
     return program
@@ -123,11 +134,14 @@ class Program:
         threads: int | None = None,
         check: bool = False,
         tape: Tape | None = None,
+        verify: str = "never",
     ) -> None:
         self._fn, self._reduction, self._check, self._threads = fn, reduction, check, check_threads(threads)
+        self._to_be_verified = verify == "first"
         self._parameters = Parameters(values)
         self.executor = choose_executor(executor)
         self._tape = tape
+        self._captured: list[tuple[Value, Any]] = []  # Values that are constants of the tape, each with its number there
         self._argument_names: list[str] = []
         self._executors: dict[tuple[int | None, bool], Executor] = {}
 
@@ -157,11 +171,24 @@ class Program:
         """
         wanted = shapes_from(shapes)
         if self._tape is None:
+            captured: list[Value] = []
             with np.errstate(all="ignore"):  # NumPy warns of nan in arrays of Values
-                self._tape = trace(self._fn, self.values, wanted)  # type: ignore[arg-type]
+                self._tape = trace(self._fn, self.values, wanted, captured)  # type: ignore[arg-type]
+            self._captured = [(value, value.data) for value in captured]
         elif self._tape.shapes != wanted:
             raise ValueError(f"the program was traced for arguments of the shapes {self._tape.shapes}, not {wanted}")
         return self._tape
+
+    def captured_values_changed(self) -> bool:
+        """Whether a Value that the function reads although it is no parameter has another number than when it was traced.
+
+        >>> w, c = Value(2.0, "w"), Value(3.0, "c")
+        >>> program = compile(lambda x: w * x + c, [w], shapes=[()])
+        >>> c.data = 4.0
+        >>> program.captured_values_changed()
+        True
+        """
+        return any(value.data != number for value, number in self._captured)
 
     @property
     def reduction(self) -> str:
@@ -268,7 +295,38 @@ class Program:
             self._argument_names = argument_names(self._fn or self, len(data))
         shapes, examples = examples_from(self._argument_names, data, self._tape.shapes if self._tape else None)
         self.trace(shapes)
+        if self._to_be_verified and not in_a_trace():
+            self._verify(data, examples)
+            self._to_be_verified = False
         return examples
+
+    def _verify(self, data: Sequence[Any], examples: Array) -> None:
+        """Compare the program with its function, for one example of each label.
+
+        Raises:
+            TracingError: if they differ beyond rounding.
+        """
+        parts = split_by_argument(examples, self.tape.shapes)
+        for k in one_of_each([row.tobytes() for row in parts[-1]] if len(parts) > 1 else range(len(examples))):
+            numbers = [plain_example(part[k], like=given) for part, given in zip(parts, data, strict=True)]
+            found = self._difference(numbers)
+            if found is not None:
+                raise TracingError(f'for example {k} {found}: {REASONS}; verify="never" compares nothing')
+
+    def _difference(self, numbers: list[Any]) -> Difference | None:
+        """Where the function differs, called with numbers; if it does not take them, as ``x.tanh()`` does not, with Values."""
+        try:
+            return difference(self._fn, self.tape, self.values, numbers)  # type: ignore[arg-type]
+        except Exception:  # what the function raises for Values too, it raises below
+            pass
+        try:
+            return difference(self._fn, self.tape, self.values, map_numbers(Value, numbers))  # type: ignore[arg-type]
+        except (TypeError, AttributeError) as error:  # it is written for tracing only, as ~(x < 0) is
+            logging.getLogger("autograd.compile").warning(
+                "the program is not verified: its function cannot be called with numbers, nor with Values that have numbers (%s)",
+                error,
+            )
+            return None
 
     @cached_property
     def _requirements(self) -> Requirements:

@@ -132,6 +132,11 @@ _OPERATIONS = {
 _COMPARISONS = {"__lt__": (LESS, False), "__le__": (LESS_EQUAL, False), "__gt__": (LESS, True), "__ge__": (LESS_EQUAL, True)}
 
 
+def _is_unknown(node: Value) -> bool:
+    number = _data.__get__(node)
+    return bool(number != number) or _tracing.get()
+
+
 class Traced(Value):
     """A node made while tracing. Once the tape is complete it behaves as a ``Value`` whose number is nan."""
 
@@ -159,15 +164,17 @@ class Traced(Value):
     grad = property(_gradient, _grad.__set__)
 
     def __repr__(self) -> str:
-        number = _data.__get__(self)
-        if number != number or _tracing.get():
-            return f"{self.label or 'a Value'}, no number yet"
-        return super().__repr__()
+        if not _is_unknown(self):
+            return super().__repr__()
+        return f"{type(self).__name__}(no number yet{f', label={self.label!r}' if self.label else ''})"
+
+    def __str__(self) -> str:
+        return f"{self.label or 'a Value'}, no number yet" if _is_unknown(self) else super().__str__()
 
     def __format__(self, spec: str) -> str:
         if spec and _asked_by_user():
             _refuse(f"{_called(self)} was to be written as a number, with the format {spec!r}", NO_TEXT)
-        return repr(self) if _tracing.get() else super().__format__(spec)
+        return str(self) if _is_unknown(self) else super().__format__(spec)
 
     @property
     def _is_traced(self) -> bool:
@@ -229,6 +236,11 @@ class TracedInput(Traced):
         if _asked_by_user():
             _refuse(f"the text of {_called(self)} was asked for", NO_TEXT)
         return super().__repr__()
+
+    def __str__(self) -> str:
+        if _asked_by_user():
+            _refuse(f"the text of {_called(self)} was asked for", NO_TEXT)
+        return super().__str__()
 
     def __format__(self, spec: str) -> str:
         if _asked_by_user():

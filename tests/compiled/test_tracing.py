@@ -413,7 +413,9 @@ def test_a_computed_value_is_printed_without_a_number(capsys):
 
     trace(function, [w], [()])
     nothing = "no number yet"
-    assert capsys.readouterr().out == f"a Value, {nothing}\nz, {nothing} w, {nothing} z, {nothing} [z, {nothing}]\n"
+    assert (
+        capsys.readouterr().out == f"a Value, {nothing}\nz, {nothing} w, {nothing} z, {nothing} [Value({nothing}, label='z')]\n"
+    )
 
 
 def test_values_are_keys_by_identity_if_they_are_no_inputs():
@@ -439,7 +441,7 @@ def test_a_debugger_may_look():
         assert len(trace(function, [w], [()]).instructions) == 1
     finally:
         sys.settrace(None)
-    assert "x, no number yet" in out.getvalue()
+    assert "Value(no number yet, label='x')" in out.getvalue()
     assert "'x, no number yet'" in out.getvalue()
     assert "False" in out.getvalue()
 
@@ -486,7 +488,7 @@ def test_a_program_called_inside_another_with_its_parameters_is_refused():
 
 def test_an_interrupt_leaves_the_graph_engine_as_it_was():
     def interrupted(x):
-        assert repr(2 * w * x) == "a Value, no number yet"
+        assert repr(2 * w * x) == "Value(no number yet)"
         raise KeyboardInterrupt
 
     with scope("outside"), pytest.raises(KeyboardInterrupt):
