@@ -24,8 +24,8 @@ _foreign = [os.path.join(os.path.dirname(__file__), ""), "<row "]
 _SITE_PACKAGES = ("site-packages", "dist-packages")
 _standard_library = os.path.join(os.path.dirname(os.__file__), "")
 
-DEBUGGERS = {"bdb", "pdb", "cmd", "ipdb", "pudb", "pydevd", "debugpy", "IPython"}
-"""Packages that show the values of a program while it stands still; those of pydevd begin with ``_pydev``."""
+DEBUGGERS = {"bdb", "pdb", "cmd", "ipdb", "pudb", "pydevd", "debugpy", "IPython", "_pytest"}
+"""Packages that show the values of a program: debuggers, and pytest, where an assertion fails. Those of pydevd begin with ``_pydev``."""
 
 _depth: ContextVar[int] = ContextVar("debug", default=0)  # how many blocks this thread is in
 

@@ -227,12 +227,11 @@ def _train(
     columns = ("training", BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.4f}"), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("training", total=epochs, loss=math.nan)
-        for epoch in nn.epochs(model, data.x, data.y, lr=lr, epochs=epochs, batch_size=batch_size, rng=rng, eager=eager):
-            if not math.isfinite(epoch.loss):
-                raise click.ClickException(
-                    f"the loss became {epoch.loss} in epoch {epoch.number}: try a smaller --lr than {lr:g}"
-                )
-            progress.update(task, completed=epoch.number, loss=epoch.loss)
+        try:
+            for epoch in nn.epochs(model, data.x, data.y, lr=lr, epochs=epochs, batch_size=batch_size, rng=rng, eager=eager):
+                progress.update(task, completed=epoch.number, loss=epoch.loss)
+        except FloatingPointError as error:
+            raise click.ClickException(f"{error}: try a smaller --lr than {lr:g}") from None
 
 
 def _accuracy(predict: Program, data: Dataset) -> float:

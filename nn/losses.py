@@ -138,7 +138,9 @@ def hinge(outputs: Outputs, target: Target) -> Value:
     for _, y in pairs:
         if not is_traced(y) and data_of(y) not in (1, -1):
             found = f"{target!r} for {len(pairs)} outputs" if len(pairs) > 1 else repr(target)
-            raise ValueError(f"hinge needs targets of -1 or 1, one for each output, but got {found}")
+            raise ValueError(
+                f"hinge needs targets of -1 or 1, one for each output, but got {found}; of a label 0 or 1 make 2 * label - 1"
+            )
     return total(relu(1 + -y * a) for a, y in pairs)  # type: ignore[no-any-return]
 
 
@@ -159,6 +161,8 @@ def _pairs(name: str, outputs: Outputs, target: Target, classes: bool = False) -
         targets = [*one_hot(target, len(outputs))]  # type: ignore[arg-type]
     else:
         targets = [target]
+    if classes and any(not is_traced(y) and not data_of(y) >= 0 for y in targets):
+        raise ValueError(f"{name} needs targets of at least 0, the probabilities of the classes, but got {target!r}")
     if len(targets) != len(outputs):
         raise ValueError(f"{name} needs one target for each output, but got {len(outputs)} outputs and {len(targets)} targets")
     return list(zip(outputs, targets, strict=True))

@@ -5,26 +5,33 @@ from __future__ import annotations
 import logging
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import autograd
-from autograd import ClosureError, TracingError, Value
+from autograd.generators import generators_kept
+from autograd.graph import topological_order
+from autograd.ops import RELU
 from autograd.rules.numbers import Number
 from nn.layers import MLP
-from nn.losses import LOSSES, mean, one_hot
 from nn.module import Module
 from nn.training.batches import batches
+from nn.training.before_training import (
+    Loss,
+    converter_of_targets,
+    criterion_for,
+    refuse_unfit_outputs,
+    refuse_wrong_targets,
+)
+from nn.training.examples import Examples, refuse_what_is_no_list
+from nn.training.graph_by_graph import GraphByGraph, Training, require_value
 from nn.training.optimisers import SGD
+from nn.training.trouble import REMEDY, death_warning, has_grown
 from nn.whole_numbers import at_least
 
 if TYPE_CHECKING:
-    from autograd.compiled.program import Program
+    from nn.training.compiled_steps import CompiledSteps
 
-Loss: TypeAlias = str | Callable[[Any, Any], Value]
-
-LOSSES_OF_CLASSES = ("cross_entropy", "cross_entropy_logits")
-"""The losses whose target may be a label even if there is only one output."""
+LOG = logging.getLogger("nn.fit")
 
 
 class Epoch(NamedTuple):
@@ -58,14 +65,23 @@ def fit(
     .. math:: \theta \leftarrow \theta - \eta\,\frac1B\sum_{i=1}^B\nabla J_i(\theta)
 
     The loss of one example is compiled, and the model has the trained numbers after every epoch. With ``eager``, each batch is
-    recorded as a graph and ``backward()`` differentiates it. The same happens if the model or the loss cannot be compiled because it
-    chooses by a number, contains a closure, or draws from ``random``; a warning is logged. Both ways give the same numbers to
-    rounding. To look on while a model is trained, loop over ``epochs``.
+    recorded as a graph and ``backward()`` differentiates it. The same happens if the loss cannot be compiled, because it chooses by a
+    number say, or draws from ``random``; a warning is logged.
+
+    Both ways give the same numbers to rounding. To make sure, the loss itself runs on the graph engine beside the compiled one: for one
+    example of each label before training, and for one example before the epochs 2, 4, 8, ... and the last. If they differ, because the
+    loss reads a factor that has changed say, a warning names the example, both numbers and the epochs since the last check that held,
+    and training goes on on the graph engine. The runs draw nothing from the global generators of ``random`` and NumPy; what else the
+    loss does, counting or printing, it does once more. To look on while a model is trained, loop over ``epochs``.
+
+    Examples are given to model and loss in Python's numbers, as lists, whether xs and ys are lists or arrays, of floats or of eight
+    bits. A loss that grows a thousandfold is warned of, and so are relus that give 0 for all examples after training: any if the loss has not
+    fallen, else more than half of them.
 
     Args:
         model: a module, called with the list of an example's inputs.
         xs: the inputs of each example.
-        ys: the target of each example: a number, a list, or for a loss of classes a label from 0.
+        ys: the target of each example: a number, a list, or for a loss of classes a label from 0, also as a float.
         loss: a name from ``LOSSES``, or a function of (outputs, target) that returns a ``Value``.
         lr: the learning rate :math:`\eta`.
         epochs: how often to go through the examples.
@@ -76,7 +92,10 @@ def fit(
 
     Raises:
         TypeError: if xs or ys is no list, an example holds something else than numbers, or the loss is no ``Value``.
-        ValueError: if lengths, shapes, labels, the rate, the number of epochs or the batch size are wrong, or no loss has the name.
+        ValueError: if lengths, shapes, labels, the rate, the number of epochs or the batch size are wrong, no loss has the name, or a
+            loss by name fits neither the targets nor the outputs.
+        DomainError, FloatingPointError: if the loss or its gradient becomes infinite or nan: in which epoch and batch, and at which
+            operation. The parameters are those before that step.
 
     Source: S1.19 and S4.i10 for a full batch, S0.1 for single examples; S4.i4 for the loop.
 
@@ -108,7 +127,9 @@ def epochs(
     .. math:: \theta \leftarrow \theta - \eta\,\frac1B\sum_{i=1}^B\nabla J_i(\theta)
 
     Between two epochs you can print the loss, draw the model, or leave the loop to stop training. The arguments and the numbers
-    are those of ``fit``; both refuse what is wrong with the arguments when they are called, before any training.
+    are those of ``fit``; both refuse what is wrong with the arguments when they are called, before any training. What you change
+    between two epochs is used in the next one: numbers in xs and ys, of parameters, and of other Values that the loss reads. A change
+    that only the loss itself sees, of a float that it reads say, is found when the next check is due.
 
     Raises:
         TypeError, ValueError: as ``fit``, when it is called.
@@ -141,145 +162,77 @@ def _epochs(
     threads: int | None,
 ) -> Iterator[Epoch]:
     """The epochs, trained when they are asked for; what is wrong with the arguments is refused at once."""
-    criterion = _criterion(caller, loss)
+    criterion = criterion_for(caller, loss)
     if threads is not None:
         at_least(1, threads, caller, "threads")  # also where no compiled code will use them
     optimizer = SGD(model.parameters(), lr)  # refuses what cannot be trained
     epochs = at_least(0, epochs, caller, "epochs")
-    for name, examples in (("xs", xs), ("ys", ys)):
-        if not hasattr(examples, "__len__") or not hasattr(examples, "__getitem__") or isinstance(examples, Mapping):
-            raise TypeError(
-                f"{caller} needs {name} as a list or an array, an entry for each example, but got a {type(examples).__name__}"
-            )
+    for name, given in (("xs", xs), ("ys", ys)):
+        refuse_what_is_no_list(caller, name, given)
     batches(xs, ys, batch_size)  # refuses lengths and sizes that do not fit
     if not len(xs):
         raise ValueError(f"{caller} needs at least one example, but got none")
 
-    state = random.getstate()
-    outputs = model(xs[0])  # type: ignore[operator]  # a model is called
-    targets = _targets(outputs, ys, loss)
-    _require_value(caller, criterion(outputs, targets[0]))
-    random.setstate(state)  # training draws what it would have drawn without this first run
-    training = _Training(caller, lambda x, y: criterion(model(x), y), xs, targets, optimizer, batch_size, rng)  # type: ignore[operator]
-    compiled = None if eager else _compiled(training, threads)
-    if type(model) is MLP:  # what a model of your own refuses, only a run of it tells
-        if compiled is None:
-            for x in xs:
-                model._inputs(x)
-        if isinstance(loss, str) and targets is ys:
-            neutral = [Value(0.5)] * (len(outputs) if isinstance(outputs, list) else 1)  # where every loss is defined
-            for y in ys:
-                criterion(neutral, y)
-    run_epoch = compiled or _recorded(training)
-    return (Epoch(number, run_epoch()) for number in range(1, epochs + 1))
+    run: Callable[[Any], Any] = model  # type: ignore[assignment]  # a model is called
+    inputs = Examples("xs", xs)
+    with generators_kept():  # training draws what it would have drawn without this first run
+        outputs = run(inputs[0])
+        targets = Examples("ys", ys, converter_of_targets(outputs, Examples("ys", ys).lists(), loss))
+        refuse_wrong_targets(outputs, targets.lists(), loss)
+        refuse_unfit_outputs(model, outputs, loss)
+        has_relus = any(node.op is RELU for node in topological_order(require_value(caller, criterion(outputs, targets[0]))))
+    training = Training(caller, lambda x, y: criterion(run(x), y), inputs, targets, optimizer, batch_size, rng)
+    way = GraphByGraph(training) if eager else _compiled(training, threads)
+    if type(model) is MLP and isinstance(way, GraphByGraph):  # what a model of your own refuses, only a run of it tells
+        for x in inputs.lists():
+            model._inputs(x)
+    if loss == "cross_entropy":
+        way.require_finite_losses()  # of probabilities at or below 0 there is none
+    return _trained(training, way, epochs, has_relus)
 
 
-class _Training(NamedTuple):
-    """What both ways of training need: the loss of one example, the examples, and how to make a step."""
+def _compiled(training: Training, threads: int | None) -> CompiledSteps | GraphByGraph:
+    """Training in compiled steps; on the graph engine, with a warning in the log, if the loss cannot be compiled."""
+    from nn.training.compiled_steps import CompilationError, CompiledSteps
 
-    caller: str
-    loss: Callable[[Any, Any], Value]
-    xs: Sequence[Any]
-    ys: Sequence[Any]
-    optimizer: SGD
-    batch_size: int | None
-    rng: random.Random | None
-
-
-def _criterion(caller: str, loss: Loss) -> Callable[[Any, Any], Value]:
-    if callable(loss):
-        return loss
-    if not isinstance(loss, str):
-        raise TypeError(
-            f"{caller} needs a loss: a name, one of {', '.join(LOSSES)}, or a function of (outputs, target), but got {loss!r}"
-        )
-    if loss not in LOSSES:
-        raise ValueError(f"no loss is called {loss!r}; there are {', '.join(LOSSES)}")
-    return LOSSES[loss]
-
-
-def _targets(outputs: Any, ys: Sequence[Any], loss: Loss) -> Sequence[Any]:
-    """Labels as one-hot vectors, since a compiled loss cannot choose by a number; other targets unchanged."""
-    if not isinstance(loss, str) or any(hasattr(y, "__iter__") for y in ys):
-        return ys
-    count = len(outputs) if isinstance(outputs, list) else 1
-    return [one_hot(y, count) for y in ys] if count > 1 or loss in LOSSES_OF_CLASSES else ys
-
-
-def _require_value(caller: str, loss: Any) -> Value:
-    if not isinstance(loss, Value):
-        raise TypeError(f"{caller} needs a loss that is a Value, computed from the model's outputs, but it gives {loss!r}")
-    return loss
-
-
-# --- an epoch, in two ways --------------------------------------------------------------------------------------------
-
-
-def _recorded(training: _Training) -> Callable[[], float]:
-    """The function that trains for one epoch on the graph engine, with a graph for each batch, and returns the mean loss."""
-    optimizer = training.optimizer
-
-    def run_epoch() -> float:
-        losses = []
-        for xs, ys in batches(training.xs, training.ys, training.batch_size, training.rng):
-            loss = _require_value(training.caller, mean([training.loss(x, y) for x, y in zip(xs, ys, strict=True)]))
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(float(loss.data) * len(xs))
-        return math.fsum(losses) / len(training.xs)
-
-    return run_epoch
-
-
-def _compiled(training: _Training, threads: int | None) -> Callable[[], float] | None:
-    """The function that does the same in compiled steps; None, with a warning in the log, if the loss cannot be compiled."""
-    import numpy as np
-
-    from autograd.compiled.arguments import examples_from
-
-    program = _program(training, threads)
-    if program is None:
-        return None
-    x, y = (
-        examples_from([name], [examples])[1].reshape(np.shape(examples))
-        for name, examples in (("xs", training.xs), ("ys", training.ys))
-    )
-
-    def run_epoch() -> float:
-        theta = program.parameters()
-        losses = []
-        try:
-            with np.errstate(over="ignore", invalid="ignore"):  # parameters that diverge become inf or nan, as in floats
-                for chosen, _ in batches(range(len(x)), range(len(x)), training.batch_size, training.rng):
-                    value, gradients = program.bind(x[chosen], y[chosen])(theta)
-                    theta -= float(training.optimizer.lr) * gradients
-                    losses.append(value * len(chosen))
-        finally:
-            program.write(theta)
-        return math.fsum(losses) / len(x)
-
-    return run_epoch
-
-
-def _program(training: _Training, threads: int | None) -> Program | None:
-    import numpy as np
-
-    parameters = training.optimizer.params
-    if not all(type(p.data) in (int, float) for p in parameters):
-        return None  # Fractions stay exact
-    program, state = autograd.compile(training.loss, parameters, threads=threads), random.getstate()
     try:
-        program.trace([np.shape(training.xs[0]), np.shape(training.ys[0])])
-    except (TracingError, ClosureError, TypeError, ValueError) as error:  # graph by graph it can be trained
-        logging.getLogger("nn.fit").warning("training on the graph engine, since the loss cannot be compiled: %s", error)
-        return None
-    if not program.tape.depends_on_wanted[program.tape.outputs[0]]:
-        return None  # no parameter is in it, so a program has no gradient
-    if random.getstate() != state:
-        random.setstate(state)
-        logging.getLogger("nn.fit").warning(
-            "training on the graph engine, since the model or the loss draws random numbers: compiled, they would be drawn once"
-        )
-        return None
-    return program
+        return CompiledSteps(training, threads)
+    except CompilationError as reason:
+        return _on_the_graph_engine(training, reason)
+
+
+def _on_the_graph_engine(training: Training, reason: Exception) -> GraphByGraph:
+    if str(reason):
+        LOG.warning("training on the graph engine, since %s", reason)
+    return GraphByGraph(training)
+
+
+def _trained(training: Training, way: CompiledSteps | GraphByGraph, epochs: int, has_relus: bool) -> Iterator[Epoch]:
+    """Train for one epoch after the other; changes the way if compiled steps no longer do what the loss does."""
+    first = loss = math.nan
+    has_been_said = False
+    for number in range(1, epochs + 1):
+        if not isinstance(way, GraphByGraph):
+            way = _checked(training, way, number, number in (epochs, 2 ** (number.bit_length() - 1)))
+        loss = way.run_epoch(number)
+        first = loss if number == 1 else first
+        if has_grown(first, loss) and not has_been_said:
+            LOG.warning("the loss has grown from %.4g in epoch 1 to %.4g in epoch %d. %s", first, loss, number, REMEDY)
+            has_been_said = True
+        yield Epoch(number, loss)
+    if epochs and has_relus and (warning := death_warning(training.loss, training.xs, training.ys, has_fallen=loss < first)):
+        LOG.warning("after %d epochs, %s", epochs, warning)
+
+
+def _checked(training: Training, way: CompiledSteps, number: int, is_due: bool) -> CompiledSteps | GraphByGraph:
+    """The same way, with what has changed since the last epoch; the graph engine, if it is not what the loss does."""
+    from nn.training.compiled_steps import CompilationError
+
+    try:
+        if training.caller == "epochs" or is_due:  # while fit trains, only a run of the loss can change anything
+            way.refresh()
+        if is_due and number > 1:
+            way.check(number)
+    except CompilationError as reason:
+        return _on_the_graph_engine(training, reason)
+    return way

@@ -90,6 +90,92 @@ def test_a_loss_that_chooses_by_a_number_is_trained_on_the_graph_engine_and_that
     assert "score" in record.getMessage() or "outputs" in record.getMessage()
 
 
+def a_key_error(outputs, target):
+    return outputs[0] * {0.0: 1.0, 1.0: 2.0}[target] + {"x": 1.0}.get("x") * outputs[1] ** 2
+
+
+def an_attribute_error(outputs, target):
+    return (outputs[0] - float(target.is_integer())) ** 2
+
+
+def an_assertion_error(outputs, target):
+    assert type(target) is float, "a number is needed"
+    return (outputs[0] - target) ** 2
+
+
+def an_error_of_its_own(outputs, target):
+    if not isinstance(target, int | float):
+        raise RuntimeError("no number")
+    return (outputs[0] - target) ** 2
+
+
+def a_swallowed_refusal(outputs, target):
+    try:
+        weight = 3.0 if target > 0.5 else 1.0
+    except TypeError:
+        weight = 2.0
+    return weight * (outputs[0] - target) ** 2
+
+
+def an_index(outputs, target):
+    return (outputs[int(target)] - 1.0) ** 2
+
+
+def a_stop_iteration(outputs, target):
+    return (outputs[0] - next(number for number in (0.0, 1.0) if type(target) is float)) ** 2
+
+
+def a_recursion_error(outputs, target):
+    return a_recursion_error(outputs, target) if type(target) is not float else (outputs[0] - target) ** 2
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        a_key_error, an_attribute_error, an_assertion_error, an_error_of_its_own, a_swallowed_refusal, an_index, a_stop_iteration,
+        a_recursion_error,
+    ],
+    ids=lambda loss: loss.__name__,
+)  # fmt: skip
+def test_whatever_is_raised_while_tracing_what_trains_eagerly_is_trained_eagerly(loss, caplog):
+    data = nn.data.moons(12, seed=1)
+    ys = [float(y) for y in data.y]
+    compiled, eager = (
+        [e.loss for e in nn.fit(nn.MLP(2, [3, 2], seed=2), data.x, ys, loss, lr=0.05, epochs=4, eager=eager)]
+        for eager in (False, True)
+    )
+    assert compiled == eager
+    [record] = [record for record in caplog.records if "relus" not in record.getMessage()]
+    assert "training on the graph engine, since the loss cannot be compiled" in record.getMessage()
+    assert "test_training.py, line" in record.getMessage()
+
+
+@pytest.mark.parametrize("kind", [KeyError, AssertionError, ZeroDivisionError, TypeError])
+def test_what_fails_eagerly_too_shows_the_eager_error_alone(kind):
+    def loss(outputs, target):
+        if isinstance(target, Value):
+            raise RuntimeError("only while tracing")
+        if target == 1:
+            raise kind("of the function itself")
+        return outputs[0] ** 2
+
+    for eager in (False, True):
+        with pytest.raises(kind, match="of the function itself") as caught:
+            nn.fit(nn.MLP(2, [2]), [[1.0, 2.0]], [1], loss, lr=0.1, epochs=1, eager=eager)
+        assert caught.value.__cause__ is None
+        assert caught.value.__context__ is None
+
+
+def test_an_interrupt_while_tracing_is_no_reason_to_fall_back():
+    def loss(outputs, target):
+        if isinstance(target, Value):
+            raise KeyboardInterrupt
+        return outputs[0] ** 2
+
+    with pytest.raises(KeyboardInterrupt):
+        nn.fit(nn.MLP(2, [2]), [[1.0, 2.0]], [1.0], loss, lr=0.1, epochs=1)
+
+
 def test_fractions_stay_exact():
     model = nn.MLP(1, [1], bias=False)
     [w] = model.parameters()
