@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd.generators import generators_kept
-from autograd.graph import topological_order
-from autograd.ops import RELU
 from autograd.rules.numbers import Number
 from nn.layers import MLP
 from nn.module import Module
@@ -25,7 +23,7 @@ from nn.training.before_training import (
 from nn.training.examples import Examples, refuse_what_is_no_list
 from nn.training.graph_by_graph import GraphByGraph, Training, require_value
 from nn.training.optimisers import SGD
-from nn.training.trouble import REMEDY, death_warning, has_grown
+from nn.training.trouble import REMEDY, death_warning, has_grown, relus_of
 from nn.whole_numbers import at_least
 
 if TYPE_CHECKING:
@@ -180,7 +178,7 @@ def _epochs(
         targets = Examples("ys", ys, converter_of_targets(outputs, Examples("ys", ys).lists(), loss))
         refuse_wrong_targets(outputs, targets.lists(), loss)
         refuse_unfit_outputs(model, outputs, loss)
-        has_relus = any(node.op is RELU for node in topological_order(require_value(caller, criterion(outputs, targets[0]))))
+        require_value(caller, criterion(outputs, targets[0]))
     training = Training(caller, lambda x, y: criterion(run(x), y), inputs, targets, optimizer, batch_size, rng)
     way = GraphByGraph(training) if eager else _compiled(training, threads)
     if type(model) is MLP and isinstance(way, GraphByGraph):  # what a model of your own refuses, only a run of it tells
@@ -188,7 +186,7 @@ def _epochs(
             model._inputs(x)
     if loss == "cross_entropy":
         way.require_finite_losses()  # of probabilities at or below 0 there is none
-    return _trained(training, way, epochs, has_relus)
+    return _trained(training, way, epochs, run if relus_of(outputs) else None)
 
 
 def _compiled(training: Training, threads: int | None) -> CompiledSteps | GraphByGraph:
@@ -207,8 +205,13 @@ def _on_the_graph_engine(training: Training, reason: Exception) -> GraphByGraph:
     return GraphByGraph(training)
 
 
-def _trained(training: Training, way: CompiledSteps | GraphByGraph, epochs: int, has_relus: bool) -> Iterator[Epoch]:
-    """Train for one epoch after the other; changes the way if compiled steps no longer do what the loss does."""
+def _trained(
+    training: Training, way: CompiledSteps | GraphByGraph, epochs: int, relus: Callable[[Any], Any] | None
+) -> Iterator[Epoch]:
+    """Train for one epoch after the other; changes the way if compiled steps no longer do what the loss does.
+
+    ``relus`` is the model, if it has any.
+    """
     first = loss = math.nan
     has_been_said = False
     for number in range(1, epochs + 1):
@@ -220,7 +223,7 @@ def _trained(training: Training, way: CompiledSteps | GraphByGraph, epochs: int,
             LOG.warning("the loss has grown from %.4g in epoch 1 to %.4g in epoch %d. %s", first, loss, number, REMEDY)
             has_been_said = True
         yield Epoch(number, loss)
-    if epochs and has_relus and (warning := death_warning(training.loss, training.xs, training.ys, has_fallen=loss < first)):
+    if epochs and relus and (warning := death_warning(relus, training.xs, has_fallen=loss < first or epochs == 1)):
         LOG.warning("after %d epochs, %s", epochs, warning)
 
 

@@ -75,16 +75,14 @@ def has_grown(first: float, loss: float) -> bool:
     return loss > GROWTH * first > 0
 
 
-def death_warning(
-    loss: Callable[[Any, Any], Value], xs: Sequence[Any] | Examples, ys: Sequence[Any] | Examples, has_fallen: bool
-) -> str | None:
-    """What to say of relus that give 0 for all of the examples, and so pass no derivative on.
+def death_warning(model: Callable[[Any], Any], xs: Sequence[Any] | Examples, has_fallen: bool) -> str | None:
+    """What to say of relus of a model that give 0 for all of the examples, and so pass no derivative on.
 
     None if there are none; and if the loss has fallen, as long as at least half of the relus live: many a good network has dead ones.
 
     >>> from autograd import relu
     >>> w = Value(-1.0)
-    >>> print(death_warning(lambda x, y: relu(w * x) + relu(x - w), [1.0, 2.0], [0.0, 0.0], has_fallen=False))
+    >>> print(death_warning(lambda x: relu(w * x) + relu(x - w), [1.0, 2.0], has_fallen=False))
     1 of 2 relus gives 0 for all examples, so no derivative passes it. Take a smaller learning rate, or scale the inputs and the \
 initial weights down
     """
@@ -93,7 +91,7 @@ initial weights down
     with generators_kept():
         for k in range(count):
             try:
-                passes = [node.data > 0 for node in topological_order(loss(xs[k], ys[k])) if node.op is RELU]
+                passes = [relu.data > 0 for relu in relus_of(model(xs[k]))]
             except DomainError:
                 return None
             alive = alive or [False] * len(passes)
@@ -105,3 +103,9 @@ initial weights down
     dead, examples = alive.count(False), "all" if count == len(xs) else f"the first {count}"
     give, it = ("gives", "it") if dead == 1 else ("give", "them")
     return f"{dead} of {len(alive)} relus {give} 0 for {examples} examples, so no derivative passes {it}. {REMEDY}"
+
+
+def relus_of(outputs: Any) -> list[Value]:
+    """The relus that the outputs of a model were computed with."""
+    roots = outputs if isinstance(outputs, list | tuple) else [outputs]
+    return [node for node in topological_order(*(root for root in roots if isinstance(root, Value))) if node.op is RELU]

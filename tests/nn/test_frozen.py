@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import nn
-from autograd import Value, detach
+from autograd import Value, detach, total, where
 from autograd.generators import states_of_generators
+from tests.sweeps import sweep
 
 XS = [[0.5, -1.0], [1.5, 0.25], [-0.75, 0.5], [1.0, 1.0]]
 YS = [1.0, -1.0, 2.0, 1.0]
@@ -323,3 +324,41 @@ def test_a_planted_wrong_program_is_noticed(monkeypatch, caplog):
     model = nn.MLP(2, [3, 1], activation="tanh", seed=1)
     nn.fit(model, XS, YS, lambda output, y: 2.5 * (output - y) ** 2, lr=0.05, epochs=3)
     assert "training on the graph engine, since for example 0 the result is" in caplog.text
+
+
+# --- nobody is accused wrongly ---------------------------------------------------------------------------------------------
+
+NETWORKS = sweep("networks that are trained compiled and graph by graph", sample=15, full=400)
+
+
+def random_training(case):
+    """A network and its loss by chance, by name or of one's own, with a penalty or not; and the options of its training."""
+    rng = random.Random(case)
+    loss = rng.choice(["sum_of_squares", "half_sum_of_squares", "cross_entropy", "cross_entropy_logits", "hinge", "own"])
+    count = rng.randint(2, 3) if loss.startswith("cross") else rng.randint(1, 2)
+    widths = [*(rng.randint(1, 4) for _ in range(rng.randint(0, 2))), count]
+    activation = rng.choice([name for name in nn.ACTIVATIONS if name != "softmax"])
+    xs = [[rng.gauss(0, 10 ** rng.uniform(-3, 2)) for _ in range(2)] for _ in range(rng.randint(1, 9))]
+    target = {"hinge": lambda: rng.choice([-1, 1]), "own": lambda: rng.gauss(0, 1), "sum_of_squares": lambda: rng.gauss(0, 1e3)}
+    number = target.get(loss, lambda: rng.randint(0, 1))
+    ys = [rng.randrange(count) if loss.startswith("cross") else [number() for _ in range(count)] for _ in xs]
+    strength = Value(10 ** rng.uniform(-6, 0), "strength")
+
+    def own(outputs, y):
+        outputs = outputs if isinstance(outputs, list) else [outputs]
+        errors = [where(a > b, (a - b) ** 2, 0.5 * abs(a - b)) for a, b in zip(outputs, y, strict=True)]
+        return total(errors) + strength * total({w * w for w in model.parameters()})  # over a set: in any order
+
+    model = nn.MLP(2, widths, activation=activation, output="softmax" if loss == "cross_entropy" else "linear", seed=case)
+    options = {"lr": 10 ** rng.uniform(-9, -6), "epochs": 4, "batch_size": rng.choice([None, 1, 3])}
+    return model, xs, ys, own if loss == "own" else loss, options
+
+
+def test_random_networks_are_trained_compiled_with_the_numbers_of_the_graph_engine(caplog):
+    for case in NETWORKS.cases():
+        losses = []
+        for eager in (False, True):
+            model, xs, ys, loss, options = random_training(case)
+            losses.append([epoch.loss for epoch in nn.fit(model, xs, ys, loss, eager=eager, **options)])
+        assert losses[0] == pytest.approx(losses[1], rel=1e-9, abs=1e-12)
+        assert "graph engine" not in caplog.text

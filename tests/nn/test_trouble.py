@@ -7,7 +7,8 @@ import random
 import pytest
 
 import nn
-from autograd import DomainError, Value, exp, log, sqrt, total
+from autograd import DomainError, Value, exp, log, sqrt
+from nn.training.trouble import death_warning
 
 XS, YS = [[1.0], [2.0], [3.0], [4.0]], [1.0, 2.0, 3.0, 4.0]
 
@@ -152,7 +153,13 @@ def test_a_loss_of_zero_does_not_grow(caplog):
 
 
 def test_graphs_that_differ_from_example_to_example_count_no_relus():
-    from nn.training.trouble import death_warning
+    def model(x):
+        return [Value(-k).relu() for k in range(1, x + 1)]
 
-    assert death_warning(lambda x, y: total(Value(-k).relu() for k in range(1, x + 1)), [2, 2], [0, 0], True) is not None
-    assert death_warning(lambda x, y: total(Value(-k).relu() for k in range(1, x + 1)), [2, 3], [0, 0], True) is None
+    assert death_warning(model, [2, 2], True) is not None
+    assert death_warning(model, [2, 3], True) is None
+
+
+def test_the_relus_of_a_hinge_that_is_satisfied_are_none_of_the_models(caplog):
+    nn.fit(nn.MLP(1, [1], seed=1), [[100.0], [-100.0]], [1, -1], "hinge", lr=1.0, epochs=5)
+    assert not caplog.records
