@@ -27,6 +27,9 @@ _standard_library = os.path.join(os.path.dirname(os.__file__), "")
 DEBUGGERS = {"bdb", "pdb", "cmd", "ipdb", "pudb", "pydevd", "debugpy", "IPython", "_pytest"}
 """Packages that show the values of a program: debuggers, and pytest, where an assertion fails. Those of pydevd begin with ``_pydev``."""
 
+_lines: dict[tuple[str, int], Line] = {}
+"""Lines by file and number, as long as blocks are open: all nodes that a line makes share it."""
+
 _depth: ContextVar[int] = ContextVar("debug", default=0)  # how many blocks this thread is in
 
 
@@ -35,15 +38,7 @@ def register_package(init: str) -> None:
     folder = os.path.join(os.path.dirname(init), "")
     if folder not in _foreign:
         _foreign.append(folder)
-
-
-@lru_cache(maxsize=4096)
-def _is_librarys_file(name: str) -> bool:
-    """Whether code speaks for its caller: a line of NumPy's own, or of Python's modules, is of no use in a message."""
-    if name.startswith(_standard_library):
-        return not name[len(_standard_library) :].startswith(_SITE_PACKAGES)
-    numpy = sys.modules.get("numpy")
-    return name.startswith("<frozen ") or (numpy is not None and name.startswith(os.path.dirname(str(numpy.__file__))))
+        _whose.cache_clear()
 
 
 def is_users_file(name: str) -> bool:
@@ -53,6 +48,24 @@ def is_users_file(name: str) -> bool:
     (False, False, True)
     """
     return not name.startswith(tuple(_foreign))
+
+
+OURS, LIBRARYS, USERS = "ours", "a library's", "the user's"
+
+
+@lru_cache(maxsize=4096)
+def _whose(name: str) -> str:
+    """Whose the code of a file is; asked for each node that is traced, several times.
+
+    A library, NumPy or Python's own modules, speaks for its caller: its lines are of no use in a message.
+    """
+    if not is_users_file(name):
+        return OURS
+    if name.startswith(_standard_library):
+        return USERS if name[len(_standard_library) :].startswith(_SITE_PACKAGES) else LIBRARYS
+    numpy = sys.modules.get("numpy")
+    is_numpys = numpy is not None and name.startswith(os.path.dirname(str(numpy.__file__)))
+    return LIBRARYS if is_numpys or name.startswith("<frozen ") else USERS
 
 
 class Line(NamedTuple):
@@ -103,6 +116,7 @@ class debug:  # noqa: N801  (used as a statement: `with debug():`)
     def __enter__(self) -> debug:
         if not _depth.get():
             linecache.checkcache()  # a file may have been edited since Python last read it
+            _lines.clear()
         _depth.set(_depth.get() + 1)
         with debug._lock:
             debug._blocks += 1
@@ -122,18 +136,26 @@ def _current_place() -> Scope:
     scope = current_scope()
     if not _depth.get():
         return scope  # only another thread is in a block
-    line = users_line()
-    return scope if line is None else _place(scope, line)  # None in a thread that runs no code of the user's
+    frame = _users_frame(sys._getframe(1))
+    if frame is None:
+        return scope  # a thread that runs no code of the user's
+    key = frame.f_code.co_filename, frame.f_lineno
+    line = _lines.get(key)
+    if line is None:
+        line = _lines[key] = Line.of(frame)
+    return _place(scope, line)
 
 
-def users_line(frame: FrameType | None = None) -> Line | None:
-    """The innermost running line of the user's code, from a frame on; None if no code of the user's is running."""
-    frame = frame or sys._getframe(1)
-    while not is_users_file(frame.f_code.co_filename) or _is_librarys_file(frame.f_code.co_filename):
-        if frame.f_back is None:
-            return None
+def users_line() -> Line | None:
+    """The innermost running line of the user's code; None if no code of the user's is running."""
+    frame = _users_frame(sys._getframe(1))
+    return None if frame is None else Line.of(frame)
+
+
+def _users_frame(frame: FrameType | None) -> FrameType | None:
+    while frame is not None and _whose(frame.f_code.co_filename) is not USERS:
         frame = frame.f_back
-    return Line.of(frame)
+    return frame
 
 
 def line_of_error(error: BaseException) -> Line | None:
@@ -148,31 +170,33 @@ def line_of_error(error: BaseException) -> Line | None:
     found, trace = None, error.__traceback__
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
-        if is_users_file(name) and not _is_librarys_file(name):
+        if _whose(name) is USERS:
             found = Line(name, trace.tb_lineno, linecache.getline(name, trace.tb_lineno, trace.tb_frame.f_globals).strip())
         trace = trace.tb_next
     return found
 
 
-def is_asked_by_user(depth: int) -> bool:
-    """Whether the function that stands ``depth`` calls above is the user's own, or a library's that the user's code called.
+def is_asked_by_user(frame: FrameType | None) -> bool:
+    """Whether the code of a frame is the user's own, or a library's that the user's code called.
 
     A debugger that shows a value is not the user's code, nor is what it calls.
     """
-    frame: FrameType | None = sys._getframe(depth + 1)
-    while frame is not None and _is_librarys_file(frame.f_code.co_filename):
-        if _is_debuggers(frame):
+    while frame is not None:
+        whose = _whose(frame.f_code.co_filename)
+        if whose is OURS or _is_debuggers(frame):
             return False
+        if whose is USERS:
+            return not is_debugger_asking(frame)
         frame = frame.f_back
-    return frame is not None and is_users_file(frame.f_code.co_filename) and not is_debugger_asking(frame)
+    return False
 
 
 def is_debugger_asking(frame: FrameType | None = None) -> bool:
     """Whether a debugger called what the user's code is doing in a frame, or in the one that called this package."""
     frame = frame or sys._getframe(1)
-    while frame is not None and not is_users_file(frame.f_code.co_filename):
+    while frame is not None and _whose(frame.f_code.co_filename) is OURS:
         frame = frame.f_back
-    while frame is not None and is_users_file(frame.f_code.co_filename):
+    while frame is not None and _whose(frame.f_code.co_filename) is not OURS:
         if _is_debuggers(frame):
             return True
         frame = frame.f_back

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -78,7 +79,7 @@ def _refuse(did: str, instead: str) -> NoReturn:
 
 
 def _asked_by_user() -> bool:
-    return _tracing.get() and is_asked_by_user(2)
+    return _tracing.get() and is_asked_by_user(sys._getframe(2))
 
 
 def _comparison(name: str) -> Callable[[Any, Any], Any]:
