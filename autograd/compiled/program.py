@@ -254,7 +254,13 @@ class Program:
 
     def bind(self, *data: Any) -> BoundProgram:
         """Check and convert the data once. The result is called as often as needed: ``step()``, or ``step(theta)``."""
-        examples = self._examples(data)
+        return self.bind_examples(self._examples(data))
+
+    def bind_examples(self, examples: Array) -> BoundProgram:
+        """The same for data that are one array of floats already, (N, F): the numbers of all arguments of an example in a row.
+
+        Nothing is checked or converted, and nothing verified; the function has been traced.
+        """
         with gc_paused():
             bound = self._executor_for().bind(examples, self.reduction == "mean")
         return BoundProgram(self, examples, bound, self._requirements)

@@ -45,7 +45,7 @@ class CompiledSteps:
         self._held_in = 1  # the epoch at whose beginning the last check held
         self._steps: list[tuple[list[int], BoundProgram]] = []
         self._program = self._compiled()
-        for k in one_of_each([y.tobytes() for y in self._y]):
+        for k in one_of_each([y.tobytes() for y in training.ys.array()]):
             if found := self._difference(k):
                 raise CompilationError(f"{found}: {REASONS}")
 
@@ -57,15 +57,12 @@ class CompiledSteps:
         parameters = training.optimizer.params
         if not all(type(p.data) in (int, float) for p in parameters):
             raise CompilationError  # Fractions stay exact
-        try:
-            self._x, self._y = training.xs.array(), training.ys.array()
-        except (TypeError, ValueError, OverflowError) as error:
-            raise CompilationError(f"the loss cannot be compiled for these examples: {error}") from None
+        shapes = self._read()
         program = autograd.compile(training.loss, parameters, threads=self._threads, verify="never")
         before = states_of_generators()
         with generators_kept():
             try:
-                program.trace([self._x.shape[1:], self._y.shape[1:]])
+                program.trace(shapes)
             except Exception as error:  # whatever it is: on the graph engine the loss of one example was computed without it
                 line = None if isinstance(error, TracingError) else line_of_error(error)
                 raise CompilationError(f"the loss cannot be compiled: {_told(error)}{f' ({line})' if line else ''}") from None
@@ -75,17 +72,29 @@ class CompiledSteps:
             raise CompilationError  # no parameter is in it, so a program has no gradient
         return program
 
+    def _read(self) -> list[tuple[int, ...]]:
+        """Read the examples into an array with a row for each, and return the shapes of an input and a target."""
+        import numpy as np
+
+        try:
+            x, y = self._training.xs.array(), self._training.ys.array()
+        except (TypeError, ValueError, OverflowError) as error:
+            raise CompilationError(f"the loss cannot be compiled for these examples: {error}") from None
+        self._rows = np.concatenate([x.reshape(len(x), -1), y.reshape(len(y), -1)], axis=1)
+        return [x.shape[1:], y.shape[1:]]
+
     def refresh(self) -> None:
         """Take in what was changed since the last epoch: the examples, and the numbers of Values that are no parameters.
 
         Raises:
             CompilationError: as when it was made.
         """
-        training = self._training
         if self._program.captured_values_changed():
             self._program, self._steps = self._compiled(), []
-        elif training.xs.changed() or training.ys.changed():
-            self._x, self._y, self._steps = training.xs.array(), training.ys.array(), []
+        elif self._training.xs.changed() or self._training.ys.changed():
+            if self._read() != [*self._program.tape.shapes]:
+                self._program = self._compiled()
+            self._steps = []
 
     # --- the reality check ---------------------------------------------------------------------------------------------
 
@@ -111,8 +120,8 @@ class CompiledSteps:
         Raises:
             DomainError: naming the example.
         """
-        if not math.isfinite(self._program.value(self._x, self._y)):
-            self._stop(1, 1, list(range(len(self._x))), self._program.parameters())
+        if not math.isfinite(self._program.bind_examples(self._rows).value()):
+            self._stop(1, 1, list(range(len(self._rows))), self._program.parameters())
 
     # --- an epoch ------------------------------------------------------------------------------------------------------
 
@@ -138,7 +147,7 @@ class CompiledSteps:
                     losses.append(value * len(chosen))
                 else:
                     if np.isfinite(theta).all():
-                        return math.fsum(losses) / len(self._x)
+                        return math.fsum(losses) / len(self._rows)
                     following = chosen
             if batch and not np.isfinite(theta).all():
                 theta = before  # the last step is to blame
@@ -155,18 +164,17 @@ class CompiledSteps:
             yield from self._steps
             return
         steps = []
-        indices = range(len(self._x))
-        for chosen, _ in batches(indices, range(len(self._y)), training.batch_size, training.rng):
-            bound = self._program.bind(self._x[chosen], self._y[chosen])
+        indices = range(len(self._rows))
+        for chosen, _ in batches(indices, indices, training.batch_size, training.rng):
+            bound = self._program.bind_examples(self._rows[chosen])
             if training.rng is None:
                 steps.append((chosen, bound))
             yield chosen, bound
         self._steps = steps
 
     def _stop(self, epoch: int, batch: int, chosen: list[int], theta: Any) -> NoReturn:
-        bound = self._program.bind(self._x[chosen], self._y[chosen])
         try:
-            raise_first_fault(self._program.tape, theta, bound.examples, called=chosen, infinite=True)
+            raise_first_fault(self._program.tape, theta, self._rows[chosen], called=chosen, infinite=True)
         except DomainError as error:
             self._training.stop(epoch, batch, error, type(error))
         except FloatingPointError as error:

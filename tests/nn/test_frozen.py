@@ -135,6 +135,34 @@ class MoreExamples(World):
         self.ys.append(0.0)
 
 
+class LongerInputs(World):
+    """The model of one's own takes inputs of any length."""
+
+    def __init__(self):
+        super().__init__()
+        self.model = Weighted()
+
+    def between(self, number):
+        for x in self.xs:
+            x.append(float(number))
+
+
+class Weighted(nn.Module):
+    def __init__(self):
+        self.w = Value(0.5, "w")
+
+    def __call__(self, x):
+        return total(self.w * a for a in x)
+
+
+class Texts(World):
+    def loss(self, output, y):
+        return (output - (float(y) if isinstance(y, str) else y)) ** 2
+
+    def between(self, number):
+        self.ys[0] = "1.5"
+
+
 class Parameters(World):
     def between(self, number):
         self.model.parameters()[0].data += 0.1
@@ -217,10 +245,10 @@ class Dictionary(World):
         return {1.0: 5.0}.get(y, 1.0) * (output - y) ** 2
 
 
-FOLLOWED = [ConstantValue, Targets, Inputs, Arrays, RowsThatAreArrays, MoreExamples, Parameters]
+FOLLOWED = [ConstantValue, Targets, Inputs, Arrays, RowsThatAreArrays, MoreExamples, LongerInputs, Parameters]
 SEEN_AT_ONCE = [
     AnnealedFactor, FactorInAnArray, Activation, LossReplaced, Frozen, GlobalGenerator, GlobalGeneratorOfNumpy, TypeOfTheTarget,
-    TypeNotOfTheTarget, Dictionary,
+    TypeNotOfTheTarget, Dictionary, Texts,
 ]  # fmt: skip
 DISTURBED = [OwnGenerator, NumpysGenerator, AnIterator, ACounter, AClock]  # by the runs that compare
 
