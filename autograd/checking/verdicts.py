@@ -200,6 +200,8 @@ class Case:
             return self._kink()
         if self.about.by_convention:
             return UNCLEAR, CONVENTION
+        if self.numeric and self.numeric.derivative == self.backward and self.difference <= SAFETY * self.numeric.error:
+            return UNCLEAR, NO_DIGITS  # what a complex step leaves of a derivative 0 is rounding too
         if self.about.has_steps and not self.by_complex:
             return UNCLEAR, STEPS
         if self.torn and self._is_numeric():

@@ -258,6 +258,15 @@ def test_where_f_changes_on_another_scale_than_x_it_is_confirmed(name):
     assert {check_gradients(f, x).inputs[0].verdict for x in at} == {"agrees"}
 
 
+def test_what_a_complex_step_leaves_of_a_derivative_0_accuses_nobody():
+    nodes = drawn(830)
+    leaves = nodes[: len(nodes[0].slopes)]
+    entry = check_gradients(composition(nodes), [float(leaf.value) for leaf in leaves]).inputs[0]
+    assert (entry.backward, entry.numeric) == (0, 0)
+    assert entry.complex_step != 0
+    assert entry.verdict == "unclear"
+
+
 def test_beside_a_subnormal_number_there_is_no_step():
     report = check_gradients(lambda *operands: apply(OPS["hypot_dx"], *operands), [5e-324, 9.999999999999998e-21])
     assert report.inputs[0].verdict != "DIFFERS"
