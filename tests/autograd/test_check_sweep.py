@@ -259,9 +259,7 @@ def test_where_f_changes_on_another_scale_than_x_it_is_confirmed(name):
 
 
 def test_what_a_complex_step_leaves_of_a_derivative_0_accuses_nobody():
-    nodes = drawn(830)
-    leaves = nodes[: len(nodes[0].slopes)]
-    entry = check_gradients(composition(nodes), [float(leaf.value) for leaf in leaves]).inputs[0]
+    [entry] = check_gradients(lambda x: apply(OPS["hypot_dx"], x.silu(), 0.0), -0.8985046446365019).inputs
     assert (entry.backward, entry.numeric) == (0, 0)
     assert entry.complex_step != 0
     assert entry.verdict == "unclear"
