@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from autograd.rules.complex_primitives import COMPLEX_PRIMITIVES, complex_power
 from autograd.rules.cut import CUT
+from autograd.rules.evaluate import evaluate_ieee
 from autograd.rules.grammar import Floats
 from autograd.rules.numbers import EPSILON, Guest
 from autograd.rules.op import FLOATS, CallTable, Op
@@ -91,7 +92,9 @@ class Analytic(Guest):
     def evaluate(self, op: Op, *operands: Any) -> tuple[Any, ...]:
         """The result of a row and its local derivatives, which f may read."""
         numbers = [_complex(operand) for operand in operands]
-        out = _value(op)(*numbers)
+        reals = [number.real for number in numbers]
+        is_level = op.is_staircase and is_constant(op) and not takes_a_step(op, reals)  # whatever floor does inside it
+        out = complex(evaluate_ieee(op, *reals)[0]) if is_level else _value(op)(*numbers)
         local = [_local(op, place, numbers, out) for place in range(op.arity)]
         self.step.underflowed |= abs(out.imag) < NORMAL and any(
             partial.real and number.imag and abs(partial.real * number.imag) < NORMAL
@@ -219,6 +222,21 @@ def _local(op: Op, place: int, operands: Sequence[complex], out: complex) -> com
         return complex(_partial(op, place)(*operands, out))
     except (ArithmeticError, ValueError):
         return complex(math.nan)
+
+
+def is_constant(op: Op) -> bool:
+    """Whether all derivatives of a row are 0, except where it jumps."""
+    return not op.detaches and set(op.constant_partials) == {0}
+
+
+def takes_a_step(op: Op, operands: Sequence[float]) -> bool:
+    """Whether a row of steps, as floor, takes another one at the next float: its derivative 0 is then none of the values'."""
+    value = evaluate_ieee(op, *operands)[0]
+    return is_constant(op) and any(
+        evaluate_ieee(op, *operands[:place], math.nextafter(operands[place], end), *operands[place + 1 :])[0] != value
+        for place in range(op.arity)
+        for end in (-math.inf, math.inf)
+    )
 
 
 # --- the derivative -------------------------------------------------------------------------------------------------------

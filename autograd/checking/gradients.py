@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from autograd.checking import suspects
-from autograd.checking.complex_step import Witness
+from autograd.checking.complex_step import Witness, takes_a_step
 from autograd.checking.differences import SAFETY, Differences
 from autograd.checking.moved import Branches, Moved
 from autograd.checking.report import DIFFERS, GradientReport, InputCheck
@@ -19,7 +19,6 @@ from autograd.checking.watching import Read, watched
 from autograd.derivatives import hessian
 from autograd.functional import argument_names, leaves, scalar, wrapped
 from autograd.graph import names, topological_order
-from autograd.rules.evaluate import evaluate_ieee
 from autograd.rules.numbers import EPSILON
 from autograd.rules.op import Op
 from autograd.value import Constant, Value, as_value, data_of
@@ -190,7 +189,7 @@ def _surroundings(nodes: Sequence[Value], reads: Sequence[Read], are_sums: bool)
     points = [(node.op, [float(source.data) for source in node.inputs]) for node in nodes if isinstance(node.op, Op)]
     return Surroundings(
         near_kink=any(op.kinks and _is_near_kink(op, operands) for op, operands in points),
-        by_convention=any(op.is_convention(*operands) or _is_finer_than_floats(op, operands) for op, operands in points),
+        by_convention=any(op.is_convention(*operands) or takes_a_step(op, operands) for op, operands in points),
         reads_numbers=bool(reads),
         has_steps=any(op.is_staircase for op, _ in points),
         detaches=any(op.detaches for op, _ in points),
@@ -202,19 +201,6 @@ def _surroundings(nodes: Sequence[Value], reads: Sequence[Read], are_sums: bool)
 def _is_near_kink(op: Op, operands: Sequence[float]) -> bool:
     reach = NEAR * max(map(abs, operands)) if len(operands) > 1 else 0.0
     return op.distance_from_kink(*operands) <= max(reach, NEAREST)
-
-
-def _is_finer_than_floats(op: Op, operands: Sequence[float]) -> bool:
-    """Whether a row of steps, as floor, takes another one at the next float: its derivative 0 is then none of the values'."""
-    if op.detaches or any(op.constant_partials) or None in op.constant_partials:
-        return False
-    value = evaluate_ieee(op, *operands)[0]
-    beside = (
-        evaluate_ieee(op, *operands[:place], math.nextafter(operands[place], end), *operands[place + 1 :])[0]
-        for place in range(op.arity)
-        for end in (-math.inf, math.inf)
-    )
-    return any(other != value for other in beside)
 
 
 def _gradient(output: Value, order: list[Value], inputs: list[Value]) -> list[float]:
