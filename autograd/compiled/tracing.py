@@ -465,6 +465,11 @@ def _constant(node: Value, operations: list[Value]) -> float:
     if number == number:
         return number
     line = next((reader.made_at for reader in operations if any(source is node for source in reader.inputs)), None)
+    if isinstance(node, Traced):
+        raise TracingError(
+            f"{_called(node)} is an input of an earlier call{_at(line)}, which the function, or something that it calls, has kept: in a "
+            "cache, a list or an attribute. It has no number; compute it from the arguments of each call"
+        )
     raise TracingError(
         f"a constant of the function is nan{_at(line)}: either it is nan in your data, or it was computed from numbers of "
         f"Values, and while autograd.compile traces the function {NUMBERS}"

@@ -5,6 +5,7 @@ import itertools
 import logging
 import math
 import random
+import threading
 import time
 import weakref
 
@@ -292,6 +293,20 @@ def test_a_factor_of_one_percent_is_found_in_all_of_them():
 def test_without_a_tolerance_rounding_would_be_accused(monkeypatch):
     monkeypatch.setattr(reality_check, "MARGIN", 0)
     assert sum(found(case) is not None for case in range(20)) > 15
+
+
+def test_a_parameter_that_another_thread_moves_meanwhile_accuses_nobody():
+    p = Value(1.0, "p")
+
+    def moving(x):
+        other = threading.Thread(target=setattr, args=(p, "data", 5.0))
+        other.start()
+        other.join()
+        return p * x
+
+    tape = trace(lambda x: p * x, [p], [()])
+    assert difference(moving, tape, [p], [2.0]) is None
+    assert difference(lambda x: 2 * p * x, tape, [p], [2.0]) is not None
 
 
 def test_a_sum_over_a_set_is_not_accused():

@@ -515,6 +515,18 @@ def test_nan_among_the_data_is_told():
         trace(lambda x: math.nan, [w], [()])
 
 
+def test_an_input_that_was_kept_from_an_earlier_call_is_named():
+    kept = []
+
+    def keeping(x):
+        kept.append(x)
+        return w * kept[0]
+
+    trace(keeping, [w], [()])
+    with pytest.raises(TracingError, match=r"x is an input of an earlier call \(.*return w \* kept\[0\]\), which the function"):
+        trace(keeping, [w], [()])
+
+
 def test_a_constant_too_large_for_a_float():
     with pytest.raises(OverflowError, match="beyond the largest"):
         trace(lambda x: x + 10**400, [], [()])
