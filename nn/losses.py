@@ -161,7 +161,7 @@ def _pairs(name: str, outputs: Outputs, target: Target, classes: bool = False) -
         targets = [*one_hot(target, len(outputs))]  # type: ignore[arg-type]
     else:
         targets = [target]
-    if classes and any(not is_traced(y) and not data_of(y) >= 0 for y in targets):
+    if classes and any(not isinstance(y, Value) and not y >= 0 for y in targets):
         raise ValueError(f"{name} needs targets of at least 0, the probabilities of the classes, but got {target!r}")
     if len(targets) != len(outputs):
         raise ValueError(f"{name} needs one target for each output, but got {len(outputs)} outputs and {len(targets)} targets")

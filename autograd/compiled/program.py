@@ -26,6 +26,8 @@ from autograd.value import Value
 if TYPE_CHECKING:
     from autograd.compiled.executor import Array, Executor
 
+LOG = logging.getLogger("autograd.compile")
+
 REDUCTIONS = ("mean", "sum", "none")
 VERIFY = ("first", "never")
 
@@ -327,8 +329,8 @@ class Program:
             pass
         try:
             return difference(self._fn, self.tape, self.values, map_numbers(Value, numbers))  # type: ignore[arg-type]
-        except (TypeError, AttributeError) as error:  # it is written for tracing only, as ~(x < 0) is
-            logging.getLogger("autograd.compile").warning(
+        except (TypeError, AttributeError, Warning) as error:  # it is written for tracing only, as ~(x < 0) is
+            LOG.warning(
                 "the program is not verified: its function cannot be called with numbers, nor with Values that have numbers (%s)",
                 error,
             )

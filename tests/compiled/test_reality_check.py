@@ -224,6 +224,7 @@ def test_a_function_that_needs_values_gets_them():
     assert [type(x).__name__ for [x] in calls] == ["Value", "float", "Value"]
 
 
+@pytest.mark.filterwarnings("ignore:Bitwise inversion")  # of True, since Python 3.12
 def test_a_function_that_can_only_be_traced_is_not_compared_and_that_is_said(caplog):
     with caplog.at_level(logging.WARNING, "autograd.compile"):
         assert autograd.compile(lambda x: where(~(x < 0), w, 3 * w)).value([1.0, -1.0]) == 4.0
