@@ -9,6 +9,7 @@ from rich.text import Text
 
 import autograd
 from autograd import Value
+from autograd.files import write_whole
 from autograd.text import first_few, quoted
 from chainrule.arguments import LIMITS, ExpressionCommand, read, refused, with_expression
 from chainrule.terminal import columns, show, table, titled
@@ -91,7 +92,6 @@ def draw(text: str, assignments: tuple[str, ...], out: str, exact: bool) -> None
     if ending not in FORMATS:
         raise click.UsageError(f"--out {out!r} has an unknown ending; a picture ends in {', '.join(FORMATS)}")
     import viz
-    from viz.files import write_whole
 
     expression, numbers = read(text, assignments, exact)
     with refused():

@@ -20,6 +20,7 @@ import nn
 import viz
 from autograd import Value, graph, scope, topological_order
 from autograd.compiled.program import Program
+from autograd.files import write_whole
 from nn.data import DATASETS, Dataset, load, read_csv, split, standardise
 from nn.matrix import MatrixMLP
 from viz.dot.digraph import Digraph
@@ -212,7 +213,7 @@ def _write(path: Path, picture: Digraph) -> list[Path]:
         click.echo(f"chainrule demo: {error}", err=True)
     try:
         for suffix, text in texts.items():
-            path.with_suffix(suffix).write_text(text, encoding="utf-8")
+            write_whole(path.with_suffix(suffix), text.encode())
     except OSError as error:
         raise click.UsageError(f"{error.filename} cannot be written: {(error.strerror or str(error)).lower()}") from None
     return [path.with_suffix(suffix) for suffix in texts]

@@ -19,6 +19,7 @@ from autograd.compiled.requirements import Requirements
 from autograd.compiled.tape import Shape, Tape
 from autograd.compiled.tracing import in_a_trace, trace
 from autograd.errors import TracingError
+from autograd.files import write_whole
 from autograd.functional import argument_names
 from autograd.text import counted
 from autograd.value import Value
@@ -383,9 +384,8 @@ class Program:
         return saving.to_json(self.tape, self._reduction, self.parameters().tolist())
 
     def save(self, path: Any) -> None:
-        """Write ``to_json`` to a file."""
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(self.to_json())
+        """Write ``to_json`` to a file, whole or not at all."""
+        write_whole(path, self.to_json().encode())
 
     def __reduce__(self) -> Any:
         """Copied and pickled as it is saved: a copy has Values of its own, and neither the function nor machine code."""

@@ -267,13 +267,11 @@ def test_a_failed_render_leaves_the_files_that_were_there(dot, picture):
 def test_a_full_disk_leaves_the_files_that_were_there(dot, picture, monkeypatch):
     dot()
     Path("square.svg").write_text("the old picture", encoding="utf-8")
-    write = Path.write_bytes
 
-    def fill_up(path, content):
-        write(path, content[: len(content) // 2])
+    def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", fill_up)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         picture.render("square")
     assert files() == {"square.svg": "the old picture"}

@@ -12,8 +12,8 @@ from typing import Any, TypeAlias, overload
 import graphviz
 from graphviz.backend import dot_command, rendering
 
+from autograd.files import write_whole
 from viz.dot.layout import LayoutError, lay_out
-from viz.files import write_whole
 
 FilePath: TypeAlias = str | os.PathLike[str]
 
@@ -55,6 +55,17 @@ class Digraph(graphviz.Digraph):  # type: ignore[misc]  # the graphviz package h
         dot, *arguments = dot_command.command(format_=(format or self.format).lower(), **(defaults | chosen))
         picture = lay_out(self.source, arguments, dot=os.fspath(dot), quiet=quiet)
         return picture if encoding is None else picture.decode(encoding)
+
+    def save(
+        self, filename: FilePath | None = None, directory: FilePath | None = None, *, skip_existing: bool | None = False
+    ) -> str:
+        """Write the text to ``filename``, which with ``skip_existing`` is left as it is if it exists, and return its path."""
+        self.filename, self.directory = os.fspath(filename or self.filename), os.fspath(directory or self.directory)
+        path = os.path.join(self.directory, self.filename)
+        if not (skip_existing and os.path.exists(path)):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, self.source.encode(self.encoding))
+        return path
 
     def render(
         self,
