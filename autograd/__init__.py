@@ -79,7 +79,7 @@ from autograd.value import Condition, Constant, Value, apply
 if _typing.TYPE_CHECKING:
     from autograd.checking.diagnosis import diagnose
     from autograd.checking.gradients import check_gradients
-    from autograd.compiled.program import compile  # noqa: A004
+    from autograd.compiled.program import compile, load  # noqa: A004
     from autograd.debugging import debug
     from autograd.derivatives import grad, hessian, hvp, jacobian, jvp, vjp
     from autograd.explaining.chain_rule import explain
@@ -157,6 +157,7 @@ __all__ = [
     "leaky_relu",
     "less",
     "less_equal",
+    "load",
     "log",
     "log1p",
     "log2",
@@ -200,7 +201,7 @@ __all__ = [
 # What asks questions of a graph is imported when it is first used: a program that only trains need not wait for it.
 _ON_DEMAND = {
     "check_gradients": "checking.gradients",
-    "compile": "compiled.program",
+    **dict.fromkeys(["compile", "load"], "compiled.program"),
     "debug": "debugging",
     "diagnose": "checking.diagnosis",
     "explain": "explaining.chain_rule",

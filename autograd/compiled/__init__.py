@@ -11,33 +11,15 @@ program                is what ``autograd.compile`` returns
 
 from __future__ import annotations
 
-from os import PathLike
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from autograd.compiled.program import Program
+    from autograd.compiled.program import load as load
 
 
-def load(path: str | PathLike[str], executor: str = "auto", threads: int | None = None, check: bool = False) -> Program:
-    """The program that ``Program.save`` wrote: its tape, and its parameters with their numbers.
+def __getattr__(name: str) -> object:
+    if name == "load":  # autograd.load: importing it loads NumPy
+        from autograd.compiled.program import load
 
-    Args:
-        path: of the file, none of which is executed.
-        executor, threads, check: as for ``autograd.compile``.
-
-    Raises:
-        ValueError: if the file is no saved program.
-
-    >>> import autograd, tempfile, os
-    >>> w = autograd.Value(3.0, "w")
-    >>> program = autograd.compile(lambda x: w * x, [w], shapes=[()], executor="plain")
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     program.save(os.path.join(folder, "line.json"))
-    ...     loaded = load(os.path.join(folder, "line.json"), executor="plain")
-    >>> loaded.value([1.0, 2.0]), loaded.values
-    (4.5, [Value(data=3.0, grad=0.0, label='w')])
-    """
-    from autograd.compiled.program import loaded
-
-    with open(path, encoding="utf-8") as file:
-        return loaded(file.read(), executor, threads, check)
+        return load
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

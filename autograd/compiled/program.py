@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -380,16 +381,39 @@ class Program:
         self._parameters.add_gradients(gradients)
 
     def to_json(self) -> str:
-        """The tape and the parameters' numbers as JSON; ``autograd.compiled.load`` reads it."""
+        """The tape and the parameters' numbers as JSON."""
         return saving.to_json(self.tape, self._reduction, self.parameters().tolist())
 
     def save(self, path: Any) -> None:
-        """Write ``to_json`` to a file, whole or not at all."""
+        """Write ``to_json`` to a file, whole or not at all; ``autograd.load`` reads it."""
         write_whole(path, self.to_json().encode())
 
     def __reduce__(self) -> Any:
         """Copied and pickled as it is saved: a copy has Values of its own, and neither the function nor machine code."""
         return loaded, (self.to_json(), self.executor, self._threads, self._check)
+
+
+def load(path: str | os.PathLike[str], executor: str = "auto", threads: int | None = None, check: bool = False) -> Program:
+    """The program that ``Program.save`` wrote: its tape, and its parameters with their numbers.
+
+    Args:
+        path: of the file, none of which is executed.
+        executor, threads, check: as for ``autograd.compile``.
+
+    Raises:
+        ValueError: if the file is no saved program.
+
+    >>> import tempfile, os
+    >>> w = Value(3.0, "w")
+    >>> program = compile(lambda x: w * x, [w], shapes=[()], executor="plain")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     program.save(os.path.join(folder, "line.json"))
+    ...     loaded = load(os.path.join(folder, "line.json"), executor="plain")
+    >>> loaded.value([1.0, 2.0]), loaded.values
+    (4.5, [Value(data=3.0, grad=0.0, label='w')])
+    """
+    with open(path, encoding="utf-8") as file:
+        return loaded(file.read(), executor, threads, check)
 
 
 def loaded(text: str, executor: str = "auto", threads: int | None = None, check: bool = False) -> Program:

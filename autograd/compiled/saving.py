@@ -4,8 +4,8 @@
      "parameters": 1, "inputs": 1, "constants": [2.0], "rows": [["mul", 0, 1], ["pow", 3, {"c": 2}]], "outputs": [4],
      "names": ["w", "x"], "shapes": [[]], "output_shape": [], "reduction": "", "numbers": [0.5]}
 
-"rows" are the instructions. Floats are written with so many digits that reading returns the same bits; infinities are "inf" and
-"-inf".
+"rows" are the instructions. Floats are written with so many digits that reading returns the same bits; what JSON has no number for is
+"inf", "-inf" and "nan". A fraction is "1/3", and in hexadecimal digits, "0x1/0x3", if it is long.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from autograd.text import short_repr, shortened
 
 FORMAT, VERSION = "chainrule tape", 1
 INFINITIES = {"inf": math.inf, "-inf": -math.inf}
+NO_NUMBERS = {**INFINITIES, "nan": math.nan}
 MAX_COUNT = 2**53  # of anything, or the number of a slot, in a file
 MAX_DIMENSIONS = 32  # of an array
-MAX_FRACTION_CHARS = 700  # numerator and denominator of the size of the largest float have 309 digits each
+MAX_DECIMAL_CHARS = 700  # of a fraction; reading decimal digits takes a time that grows with the square of their number
 MAX_REASON_CHARS = 300  # of a message
 KEYS = (
     "format", "version", "parameters", "inputs", "constants", "rows", "outputs", "names", "shapes", "output_shape", "reduction",
@@ -59,7 +60,10 @@ def _written(number: float) -> float | str:
 
 
 def _constant(c: Number) -> dict[str, Any]:
-    return {"c": str(c) if isinstance(c, Fraction) else _written(c)}
+    if not isinstance(c, Fraction):
+        return {"c": _written(c)}
+    long = c.numerator.bit_length() + c.denominator.bit_length() > 3 * MAX_DECIMAL_CHARS
+    return {"c": f"{c.numerator:#x}/{c.denominator:#x}" if long else f"{c.numerator}/{c.denominator}"}
 
 
 def from_json(text: str) -> tuple[Tape, str, list[float]]:
@@ -78,7 +82,7 @@ def from_json(text: str) -> tuple[Tape, str, list[float]]:
     ValueError: this is no saved tape: slot 3, mul, needs two operands, from the slots 0 to 2 before it, but reads 0 and 4
     """
     try:
-        held = json.loads(text, parse_constant=_no_number)
+        held = json.loads(text, parse_constant=_no_number, object_pairs_hook=_each_key_once)
     except (ValueError, RecursionError) as error:
         _refuse(f"it is not JSON ({str(error)[:100]})")
     if not isinstance(held, dict) or held.get("format") != FORMAT:
@@ -123,6 +127,13 @@ def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
 
 
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    held = dict(pairs)
+    if len(held) < len(pairs):
+        raise ValueError("a key occurs twice")
+    return held
+
+
 def _list(where: str, value: Any) -> list[Any]:
     if not isinstance(value, list):
         _refuse(f"{where} should be a list, and is {short_repr(value)}")
@@ -136,8 +147,8 @@ def _whole(where: str, value: Any) -> int:
 
 
 def _float(where: str, value: Any, nan: bool = False) -> float:
-    if isinstance(value, str) and (value in INFINITIES or (nan and value == "nan")):
-        return INFINITIES.get(value, math.nan)
+    if isinstance(value, str) and value in (NO_NUMBERS if nan else INFINITIES):
+        return NO_NUMBERS[value]
     if type(value) is not float or not math.isfinite(value):
         _refuse(f"{where} should hold floats, and has {short_repr(value)}")
     return value
@@ -178,9 +189,10 @@ def _member(family: Op, held: Any) -> Op:
     c = held["c"]
     try:
         if isinstance(c, str):
-            c = INFINITIES[c] if c in INFINITIES else _fraction(c)
-        if type(c) not in (int, float, Fraction) or float(c) != float(c):
+            c = NO_NUMBERS[c] if c in NO_NUMBERS else _fraction(c)
+        if type(c) not in (int, float, Fraction):
             raise ValueError
+        float(c)
         return family.at(c)
     except (ValueError, ArithmeticError):
         _refuse(f"a row of {family.name} has the constant {short_repr(held['c'])}, which is no number that a float can hold")
@@ -188,6 +200,7 @@ def _member(family: Op, held: Any) -> Op:
 
 def _fraction(text: str) -> Fraction:
     numerator, slash, denominator = text.partition("/")
-    if not slash or len(text) > MAX_FRACTION_CHARS:
+    base = 16 if "x" in text else 10
+    if not slash or (base == 10 and len(text) > MAX_DECIMAL_CHARS):
         raise ValueError
-    return Fraction(int(numerator), int(denominator))
+    return Fraction(int(numerator, base), int(denominator, base))

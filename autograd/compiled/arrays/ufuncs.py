@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from fractions import Fraction
 from functools import lru_cache, reduce
 from typing import Any
 
@@ -16,6 +17,8 @@ import numpy as np
 from autograd.rules.grammar import OPERATORS, Floats
 from autograd.rules.op import CallTable, Op
 from autograd.rules.primitives import PRIMITIVES
+
+LARGEST_WHOLE = 2**53  # up to here floats hold every whole number
 
 
 class Where(Floats):
@@ -86,11 +89,16 @@ def value(op: Op) -> Callable[..., None]:
     """
     direct = _ufunc(op)
     if direct is None:
-        compute = op.compile_value(ARRAYS)
+        compute = _of_floats(op).compile_value(ARRAYS)
         return lambda *arrays: np.copyto(arrays[-1], compute(*arrays[:-1]))
     if op.arity == 1:
         return lambda x, out: direct(x, out=out)
     return lambda x, y, out: direct(x, y, out=out)
+
+
+def _of_floats(op: Op) -> Op:
+    """The row with a constant that NumPy computes with: a fraction or a very large whole number would make arrays of objects."""
+    return op.at(float(op.c)) if isinstance(op.c, Fraction) or (isinstance(op.c, int) and abs(op.c) > LARGEST_WHOLE) else op
 
 
 def _ufunc(op: Op) -> Callable[..., Any] | None:
@@ -115,7 +123,7 @@ def partial(op: Op, index: int) -> Callable[..., Any]:
     >>> partial(OPS["mul"], 0)(np.array([2.0]), np.array([5.0]), np.array([10.0]))
     array([5.])
     """
-    return op.compile_partial(ARRAYS, index)
+    return _of_floats(op).compile_partial(ARRAYS, index)
 
 
 @lru_cache(maxsize=4096)
@@ -126,4 +134,4 @@ def cut(op: Op, index: int) -> Callable[..., Any]:
     >>> cut(OPS["relu"], 0)(np.array([-1.0, 2.0]), np.array([0.0, 2.0]))
     array([ True, False])
     """
-    return op.compile_cut(ARRAYS, index) if op.cuts[index] else lambda *arrays: False
+    return _of_floats(op).compile_cut(ARRAYS, index) if op.cuts[index] else lambda *arrays: False
