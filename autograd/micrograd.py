@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from autograd.errors import ClosureError
 from autograd.rules.numbers import Number, number
 
 if TYPE_CHECKING:
@@ -44,6 +45,15 @@ class Closure:
         backward: Callable[[], None] = _pass_nothing_on,
     ) -> None:
         self.symbol, self.inputs, self.partials, self.backward = symbol, inputs, partials, backward
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """What ``copy`` and ``pickle`` make a copy of; a function would go on to read and write the nodes that it was written for."""
+        if self.backward is not _pass_nothing_on:
+            raise ClosureError(
+                f"{self.symbol or 'a node with children'!r} is a closure: a copy of it would pass its gradient on to the nodes of the "
+                "original. State it as a row, Op(name, value, partials), or by its local derivatives, Value(data, children, partials)"
+            )
+        return super().__reduce_ex__(max(protocol, 2))  # the older protocols know no __slots__
 
     def recorded_partials(self) -> Sequence[Value] | None:
         """The local derivatives as Values that can be differentiated. Here there are none: numbers and functions are no formulas."""

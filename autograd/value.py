@@ -14,6 +14,7 @@ from sys import float_info
 from typing import Any, TypeAlias, TypeVar, Union, overload
 
 from autograd import ops
+from autograd.copying import inputs_before, slots_of
 from autograd.graph import topological_order
 from autograd.micrograd import Closure, Micrograd, closure_of, step_back
 from autograd.numpy_names import NumpyNames, one_at_a_time
@@ -126,6 +127,18 @@ class Value(Micrograd, NumpyNames):
     def __format__(self, spec: str) -> str:
         shown = float(self.data) if spec and isinstance(self.data, Fraction) else self.data  # Python 3.11 formats no Fraction
         return format(shown, spec)
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        """What ``copy`` and ``pickle`` keep of a node, after the nodes that it was computed from: see ``copying.py``."""
+        names = slots_of(type(self))  # type: ignore[arg-type]  # a class can be hashed
+        return inputs_before(self), self.__dict__, *(getattr(self, name, ...) for name in names)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, attributes, *held = state
+        self.__dict__.update(attributes)
+        for name, part in zip(slots_of(type(self)), held, strict=True):  # type: ignore[arg-type]
+            if part is not ...:  # a slot that was empty
+                setattr(self, name, part)
 
     # fmt: off
     # --- operators: a number on either side becomes a constant ------------------------------------------------------

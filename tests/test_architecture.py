@@ -19,7 +19,7 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).glob("*
 # that stand between two of them know nothing of each other. A folder is a room: a line speaks of all that is in it.
 ROOMS = {
     "autograd": """
-        errors interrupts scopes text generators < files < rules < ops < graph micrograd numpy_names < value < hooks traced < functions recording debugging < compositions derivatives
+        errors interrupts scopes text generators < files < rules < ops < copying graph micrograd numpy_names < value < hooks traced < functions recording debugging < compositions derivatives
         < functional implicit < solving < checking compiled expressions < explaining
     """,
     "autograd.rules": "primitives numbers < complex_primitives cut exact_powers < grammar < op < evaluate formula_tree < notation < mathml",
