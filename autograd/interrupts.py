@@ -1,9 +1,17 @@
-"""What must be put back, even if an interrupt strikes: Ctrl-C raises KeyboardInterrupt between any two lines."""
+"""What must be put back, even if an interrupt strikes: Ctrl-C raises KeyboardInterrupt between any two lines.
+
+And what must not be left half done in a process that ``os.fork()`` makes, where no thread goes on but the one that called it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from itertools import repeat
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -25,3 +33,53 @@ def with_undo(do: Callable[[], T], undo: Callable[[], object]) -> T:
             undo()
     finally:
         undo()
+
+
+def assign(objects: Iterable[Any], name: str, held: Iterable[Any]) -> None:
+    """Set an attribute of many objects: of all or of none, since C runs the loop, and between its rounds no interrupt strikes.
+
+    >>> from autograd import Value
+    >>> w, b = Value(1.0), Value(2.0)
+    >>> assign([w, b], "data", [3.0, 4.0]); w.data, b.data
+    (3.0, 4.0)
+    """
+    deque(map(setattr, objects, repeat(name), held), maxlen=0)
+
+
+class Turn:
+    """What one thread at a time may do, as with a lock; but who has the turn is known, so that it can be given back twice.
+
+    A thread that has the turn may take it again, and keeps it until the first taker gives it back.
+
+    >>> turn = Turn()
+    >>> turn.take("me"); turn.take("me, again"); turn.give_back("me, again"); turn.is_mine()
+    True
+    >>> turn.give_back("me"); turn.give_back("me"); turn.is_mine()
+    False
+    """
+
+    WAIT_SECONDS = 0.0005
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[object, int]] = {}
+
+    def take(self, who: object) -> None:
+        """Wait until no other thread has the turn."""
+        thread = threading.get_ident()
+        while self._held.setdefault("turn", (who, thread))[1] != thread:
+            time.sleep(self.WAIT_SECONDS)
+
+    def is_mine(self) -> bool:
+        """Whether this thread has the turn."""
+        return "turn" in self._held and self._held["turn"][1] == threading.get_ident()
+
+    def give_back(self, who: object) -> None:
+        """Let others go on, if it was this taker who took the turn."""
+        if self.is_mine() and self._held["turn"][0] is who:
+            self._held.clear()
+
+
+def register_at_fork(**functions: Callable[[], object]) -> None:
+    """What runs ``before`` a fork, and ``after_in_parent`` and ``after_in_child``; where there is no fork, nothing."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(**functions)

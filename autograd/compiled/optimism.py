@@ -9,9 +9,7 @@ Careful code takes longer, and says what the plain executor says: what is cut pa
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 Way = TypeVar("Way")
@@ -28,15 +26,7 @@ class FastOrCareful(Generic[Way]):
 
     def __init__(self, make: Callable[[bool], Way], finite: bool) -> None:
         self._make, self._finite, self._fast_first = make, finite, finite
-        self._lock = threading.Lock()  # calls from several threads take turns: they use the same memory
-
-    @cached_property
-    def fast(self) -> Way:
-        return self._make(False)
-
-    @cached_property
-    def careful(self) -> Way:
-        return self._make(True)
+        self._fast, self._careful = list[Way](), list[Way]()
 
     def ask(self, question: Callable[[Way, Any], tuple[Answer, Any]], theta: Any) -> Answer:
         """The fast answer if it is free of doubt, else the careful one. ``question(way, theta)`` is an answer, and what makes it
@@ -44,23 +34,36 @@ class FastOrCareful(Generic[Way]):
 
         First is asked the way whose answer was taken last. The answer does not depend on that: equal calls give equal bits.
 
+        A way has memory of its own, so a call takes one that no other thread uses, or makes one. A call that is interrupted, or
+        under way in another thread when the process forks, has taken it for good.
+
         >>> ways = FastOrCareful(lambda careful: "careful" if careful else "fast", finite=True)
         >>> [ways.ask(lambda way, theta: (way, theta > 1), theta) for theta in (0, 2, 2, 0)]
         ['fast', 'careful', 'careful', 'fast']
         """
-        self._lock.acquire()  # as a with statement, which takes 0.1 µs longer
+        if self._fast_first:
+            try:
+                way = self._fast.pop()
+            except IndexError:
+                way = self._make(False)
+            answer, doubt = question(way, theta)
+            self._fast.append(way)
+            if not doubt:
+                return answer
+            self._fast_first = False
+        answer, doubt = self._ask(self._careful, question, theta)
+        if self._finite and not doubt:
+            fast_answer, doubt = self._ask(self._fast, question, theta)
+            if not doubt:
+                self._fast_first = True
+                return fast_answer
+        return answer
+
+    def _ask(self, idle: list[Way], question: Callable[[Way, Any], Answer], theta: Any) -> Answer:
         try:
-            if self._fast_first:
-                answer, doubt = question(self.fast, theta)
-                if not doubt:
-                    return answer
-                self._fast_first = False
-            answer, doubt = question(self.careful, theta)
-            if self._finite and not doubt:
-                fast_answer, doubt = question(self.fast, theta)
-                if not doubt:
-                    self._fast_first = True
-                    return fast_answer
-            return answer
-        finally:
-            self._lock.release()
+            way = idle.pop()
+        except IndexError:  # none is idle
+            way = self._make(idle is self._careful)
+        answer = question(way, theta)
+        idle.append(way)
+        return answer

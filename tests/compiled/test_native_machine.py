@@ -19,7 +19,7 @@ from autograd.compiled.native import Native, bound
 from autograd.compiled.native.kernels import row_facts
 from autograd.compiled.native.kernels.memory import RESERVED_BYTES
 from autograd.compiled.native.llvm import jit
-from autograd.compiled.native.machine import ThreadPool
+from autograd.compiled.native.machine import Workers
 from autograd.compiled.native.plan.batch import BatchLayout
 from autograd.compiled.native.plan.stream import Arena
 from autograd.compiled.plain import Plain
@@ -41,7 +41,7 @@ def test_threads_agree_and_repeat_themselves(monkeypatch):
     one = Native(tape).bind(X).gradient(theta)
     for threads in (2, 3):
         step = Native(tape, threads=threads).bind(X)
-        assert len(step._batch.fast._machines) == threads
+        assert len(step._batch._make(False)._machines) == threads
         value, gradient = step.gradient(theta)
         assert error(value, one[0]) < 1e-14
         assert error(gradient, one[1]) < 1e-14
@@ -61,7 +61,7 @@ def in_threads(work, arguments):
         thread.join()
 
 
-def test_calls_from_several_threads_take_turns():
+def test_calls_of_one_step_from_several_threads_are_right():
     tape, theta = network()
     for count in (1, 100):
         step = Native(tape).bind(examples(count, 4))
@@ -96,7 +96,7 @@ def failing():
 
 @pytest.mark.parametrize("place", [0, 1])
 def test_what_a_call_in_a_thread_raises_is_raised_and_the_pool_goes_on(place):
-    pool, ran = ThreadPool(1), []
+    pool, ran = Workers(), []
     with pytest.raises(ZeroDivisionError):
         pool.run([failing if k == place else lambda: ran.append(1) or 0 for k in range(2)])
     pool.run([lambda: ran.append(2) or 0] * 2)
@@ -129,14 +129,14 @@ def test_a_process_made_by_fork_has_threads_of_its_own():
 
 def test_little_work_stays_in_one_thread():
     tape, _ = network()
-    assert len(Native(tape, threads=2).bind(examples(100, 4))._batch.fast._machines) == 1
-    assert len(Native(tape, threads=2).bind(examples(100_000, 4))._batch.fast._machines) == 2
+    assert len(Native(tape, threads=2).bind(examples(100, 4))._batch._make(False)._machines) == 1
+    assert len(Native(tape, threads=2).bind(examples(100_000, 4))._batch._make(False)._machines) == 2
 
 
 def test_memory_is_that_of_a_block_whatever_the_batch():
     tape, _ = network()
     small, large = (Native(tape).bind(examples(count, 4)) for count in (40, 4000))
-    assert small._batch.fast._machines[0]._memory.size == large._batch.fast._machines[0]._memory.size
+    assert small._batch._make(False)._machines[0]._memory.size == large._batch._make(False)._machines[0]._memory.size
 
 
 def test_slots_take_turns():

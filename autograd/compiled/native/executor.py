@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from autograd.compiled.native.bound import BatchBound
 from autograd.compiled.native.kernels.memory import RESERVED_BYTES
 from autograd.compiled.native.llvm.jit import BLOCK_VECTORS, Halt, assembly, assembly_text, native_lanes
-from autograd.compiled.native.machine import Call, ThreadPool, zero_bytes
+from autograd.compiled.native.machine import WORKERS, Call, zero_bytes
 from autograd.compiled.native.plan.batch import BatchLayout
 from autograd.compiled.native.plan.stream import Arena, Stream
 from autograd.compiled.tape import Tape
@@ -46,8 +45,6 @@ class Native:
             raise ValueError(f"vectors have {', '.join(map(str, BLOCK_VECTORS))} lanes, but got {lanes!r}")
         self._layouts: dict[tuple[int, bool, bool], tuple[Arena, BatchLayout]] = {}
         self._streams: dict[tuple[BatchLayout, str, int], Stream] = {}
-        self._pool: ThreadPool | None = None
-        self._lock = threading.Lock()
 
     def bind(self, examples: Array, mean: bool = True, allocate: Callable[[int], Any] = zero_bytes) -> Bound:
         """The tape with its data, (N, F), which are copied to the order of the lanes when they are first needed."""
@@ -75,21 +72,16 @@ class Native:
         key = lanes, separate, careful
         if key not in self._layouts:
             arena = Arena(RESERVED_BYTES)
-            self._layouts[key] = arena, BatchLayout(arena, self.tape, lanes, separate, careful)
+            self._layouts.setdefault(key, (arena, BatchLayout(arena, self.tape, lanes, separate, careful)))
         return self._layouts[key]
 
     def stream(self, layout: BatchLayout, name: str, vectors: int, *writers: Callable[[Stream], None]) -> Stream:
         """The stream of this name, written when it is first asked for."""
         key = layout, name, vectors
         if key not in self._streams:
-            self._streams[key] = Stream(*writers)
+            self._streams.setdefault(key, Stream(*writers))
         return self._streams[key]
 
     def run(self, calls: list[Call]) -> int:
         """Run the calls, each in a thread of its own. The processor's flags are joined."""
-        if len(calls) == 1:
-            return calls[0]()
-        with self._lock:
-            if self._pool is None:
-                self._pool = ThreadPool(self.threads - 1)
-            return self._pool.run(calls)
+        return calls[0]() if len(calls) == 1 else WORKERS.run(calls)

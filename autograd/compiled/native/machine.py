@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import threading
-import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -17,6 +16,7 @@ from autograd.compiled.native.kernels.memory import ARENA, GRADIENT, THETA, VALU
 from autograd.compiled.native.llvm.ir import WORD_BYTES
 from autograd.compiled.native.llvm.jit import library
 from autograd.compiled.native.plan.stream import CACHE_LINE_BYTES, Arena, Stream
+from autograd.interrupts import register_at_fork
 
 Call: TypeAlias = Callable[[], int]
 """What runs streams. It returns 0, or the processor's flags if a number became infinite or nan."""
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from autograd.compiled.executor import Array
 
     Answers: TypeAlias = SimpleQueue[int | BaseException]
-    Queue: TypeAlias = SimpleQueue[tuple[Call, Answers] | None]
 
 
 class Phase(NamedTuple):
@@ -87,50 +86,58 @@ def _function(address: int) -> Callable[[ctypes.c_void_p], int]:
     return ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(address)
 
 
-class ThreadPool:
-    """Threads that wait for work. They end when the pool is collected as garbage."""
+class Worker(threading.Thread):
+    """A thread that waits for calls, and puts the answer of each, or what it raised, into the caller's queue."""
 
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._start()
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.calls: SimpleQueue[tuple[Call, Answers]] = SimpleQueue()
 
-    def _start(self) -> None:
-        self._process = os.getpid()
-        self._queues: list[Queue] = [SimpleQueue() for _ in range(self._count)]
-        for queue in self._queues:
-            threading.Thread(target=_worker, args=(queue,), daemon=True).start()
-        weakref.finalize(self, _stop_workers, self._queues)
+    def run(self) -> None:
+        while True:
+            call, answers = self.calls.get()
+            try:
+                answers.put(call())
+            except BaseException as error:  # any error at all: the caller waits for an answer
+                answers.put(error)
+
+
+class Workers:
+    """The threads that run calls beside their callers: as many as were needed at once, shared by all programs of the process."""
+
+    def __init__(self) -> None:
+        self._workers: dict[int, Worker] = {}
 
     def run(self, calls: Sequence[Call]) -> int:
         """Run all calls at once: the first in this thread, each other in its own. What a call raises is raised here.
 
         It returns the flags of all, joined.
         """
-        if self._process != os.getpid():
-            self._start()  # a process made by fork() has none of its parent's threads
-        done: Answers = SimpleQueue()
-        for queue, call in zip(self._queues, calls[1:], strict=False):
-            queue.put((call, done))
+        answers: Answers = SimpleQueue()
+        for number, call in enumerate(calls[1:]):
+            self._worker(number).calls.put((call, answers))
         try:
             flags = calls[0]()
         finally:
-            answers = [done.get() for _ in calls[1:]]
-        for answer in answers:
+            others = [answers.get() for _ in calls[1:]]
+        for answer in others:
             if isinstance(answer, BaseException):
                 raise answer
             flags |= answer
         return flags
 
+    def _worker(self, number: int) -> Worker:
+        """The worker of this number, started; if several threads need it first, one of them makes it and one starts it."""
+        worker = self._workers.get(number) or self._workers.setdefault(number, Worker())
+        if worker.ident is None:
+            with suppress(RuntimeError):  # another thread has started it meanwhile
+                worker.start()
+        return worker
 
-def _worker(queue: Queue) -> None:
-    while work := queue.get():
-        call, done = work
-        try:
-            done.put(call())
-        except BaseException as error:  # any error at all: run() waits for an answer
-            done.put(error)
+    def forget(self) -> None:
+        """Have no threads: a process made by fork() has none of its parent's."""
+        self._workers = {}
 
 
-def _stop_workers(queues: Sequence[Queue]) -> None:
-    for queue in queues:
-        queue.put(None)
+WORKERS = Workers()
+register_at_fork(after_in_child=WORKERS.forget)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import platform
-import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Protocol
 
 import llvmlite.binding as llvm
 
 from autograd.compiled.native.llvm.ir import Code
+from autograd.interrupts import Turn, register_at_fork, with_undo
 
 BLOCK_VECTORS = {8: 4, 4: 2, 2: 2, 1: 1}
 """How many vectors a block has, by the lanes of a vector: as many as leave registers for a tile of four matrix rows."""
@@ -56,22 +57,48 @@ class Library:
     """All compiled kernels of this process. Kernels are added and never removed."""
 
     def __init__(self) -> None:
-        self._machine = target_machine()
-        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), self._machine)
+        self._engines: list[llvm.ExecutionEngine] = []  # each keeps its kernels alive
         self._addresses: dict[str, int] = {}
-        self._lock = threading.Lock()
 
     def addresses(self, kernels: Iterable[Kernel]) -> dict[str, int]:
         """The address of each kernel, by its name. New ones are compiled first."""
         by_name = {kernel.name: kernel for kernel in kernels}
-        with self._lock:
+        me = object()
+
+        def compile_new() -> None:
+            _compiling.take(me)
             new = [kernel for name, kernel in by_name.items() if name not in self._addresses]
             if new:
-                self._engine.add_module(optimised(new, self._machine))
-                self._engine.finalize_object()
-                for kernel in new:
-                    self._addresses[kernel.name] = self._engine.get_function_address(kernel.name)
-            return {name: self._addresses[name] for name in by_name}
+                self._compile(new)
+
+        if not self._addresses.keys() >= by_name.keys():
+            with_undo(compile_new, lambda: _compiling.give_back(me))
+        return {name: self._addresses[name] for name in by_name}
+
+    def _compile(self, kernels: Sequence[Kernel]) -> None:
+        """Compile in an engine of its own, of which an interrupt leaves nothing."""
+        machine = target_machine()
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+        engine.add_module(optimised(kernels, machine))
+        engine.finalize_object()
+        addresses = {kernel.name: engine.get_function_address(kernel.name) for kernel in kernels}
+        self._engines.append(engine)
+        self._addresses.update(addresses)
+
+
+_compiling = Turn()
+
+
+def _wait_until_nothing_is_compiled() -> None:
+    _compiling.take(os)
+
+
+def _go_on() -> None:
+    _compiling.give_back(os)
+
+
+# LLVM has locks of its own, which a process made by fork() would find taken for good.
+register_at_fork(before=_wait_until_nothing_is_compiled, after_in_parent=_go_on, after_in_child=_go_on)
 
 
 @cache
