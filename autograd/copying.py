@@ -18,6 +18,7 @@ from weakref import ref
 if TYPE_CHECKING:
     from autograd.value import Value
 
+
 class Saved:
     """The nodes that a dump has saved, or a copy has copied. It lives as long as the dump, which remembers what refers to it.
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 import linecache
 import os
 import sys
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import lru_cache
-from threading import Lock
+from itertools import count
+from threading import get_ident
 from types import FrameType, TracebackType
 from typing import NamedTuple
 
 from autograd.hooks import exchange
+from autograd.interrupts import register_at_fork, with_undo
 from autograd.scopes import Scope, current_scope
 
 _foreign = [os.path.join(os.path.dirname(__file__), ""), "<row "]
@@ -30,7 +33,7 @@ DEBUGGERS = {"bdb", "pdb", "cmd", "ipdb", "pudb", "pydevd", "debugpy", "IPython"
 _lines: dict[tuple[str, int], Line] = {}
 """Lines by file and number, as long as blocks are open: all nodes that a line makes share it."""
 
-_depth: ContextVar[int] = ContextVar("debug", default=0)  # how many blocks this thread is in
+_entered: ContextVar[tuple[tuple[int, int], ...]] = ContextVar("debug", default=())  # the blocks that this thread is in
 
 
 def register_package(init: str) -> None:
@@ -109,32 +112,78 @@ class debug:  # noqa: N801  (used as a statement: `with debug():`)
     (True, None)
     """
 
-    __slots__ = ()
-    _blocks = 0  # how many are open in all threads
-    _lock = Lock()
+    __slots__ = ("_blocks",)
+
+    def __init__(self) -> None:
+        self._blocks: list[_Block] = []
 
     def __enter__(self) -> debug:
-        if not _depth.get():
+        if not _is_inside():
             linecache.checkcache()  # a file may have been edited since Python last read it
             _lines.clear()
-        _depth.set(_depth.get() + 1)
-        with debug._lock:
-            debug._blocks += 1
-            exchange("current_scope", _current_place)
+        self._blocks.append(_Block())
+        self._blocks[-1].begin()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        _depth.set(_depth.get() - 1)
-        with debug._lock:
-            debug._blocks -= 1
-            if not debug._blocks:
-                exchange("current_scope", current_scope)
+        block = self._blocks.pop()
+        with_undo(block.end, block.end)
+
+
+class _Block:
+    """A block of ``debug()``. It ends when nothing refers to it any more, if an interrupt kept the ``with`` statement from ending it.
+
+    There are no locks, which might stay held: whoever changes how many blocks are open looks again after it has set the hook.
+    """
+
+    def __init__(self) -> None:
+        self._key = get_ident(), next(_numbers)
+
+    def begin(self) -> None:
+        _open.add(self._key)
+        _entered.set((*_entered.get(), self._key))
+        _set_hook()
+
+    def end(self) -> None:
+        _open.discard(self._key)
+        _entered.set(tuple(filter(_is_open, _entered.get())))
+        _set_hook()
+
+    def __del__(self) -> None:
+        if _is_open(getattr(self, "_key", None)):  # missing if it was never made
+            self.end()
+
+
+_numbers = count()
+_open: set[tuple[int, int]] = set()  # the blocks that are open in all threads: the thread, and a number
+_is_open: Callable[[object], bool] = _open.__contains__
+
+
+def _is_inside() -> bool:
+    """Whether this thread is in a block."""
+    return any(map(_is_open, _entered.get()))
+
+
+def _set_hook() -> None:
+    hook = None
+    while hook is not (wanted := _current_place if _open else current_scope):
+        hook = wanted
+        exchange("current_scope", hook)
+
+
+def _end_what_other_threads_began() -> None:
+    """In a process made by fork() no other thread goes on."""
+    _open.intersection_update({key for key in _open if key[0] == get_ident()})
+    _set_hook()
+
+
+register_at_fork(after_in_child=_end_what_other_threads_began)
 
 
 def _current_place() -> Scope:
     """The open scopes; inside ``debug()`` as a ``Place`` with the line of the user's code that is running."""
     scope = current_scope()
-    if not _depth.get():
+    if not _is_inside():
         return scope  # only another thread is in a block
     frame = _users_frame(sys._getframe(1))
     if frame is None:

@@ -35,6 +35,23 @@ def with_undo(do: Callable[[], T], undo: Callable[[], object]) -> T:
         undo()
 
 
+def with_attribute(thing: Any, name: str, held: Any, do: Callable[[], T]) -> T:
+    """The result of ``do()``, in which an attribute is another; then it is what it was.
+
+    >>> from autograd import Value
+    >>> x = Value(3.0)
+    >>> with_attribute(x, "data", 4.0, lambda: x.data * x.data), x.data
+    (16.0, 3.0)
+    """
+    before = getattr(thing, name)
+
+    def set_and_do() -> T:
+        setattr(thing, name, held)
+        return do()
+
+    return with_undo(set_and_do, lambda: setattr(thing, name, before))
+
+
 def assign(objects: Iterable[Any], name: str, held: Iterable[Any]) -> None:
     """Set an attribute of many objects: of all or of none, since C runs the loop, and between its rounds no interrupt strikes.
 
@@ -77,6 +94,10 @@ class Turn:
         """Let others go on, if it was this taker who took the turn."""
         if self.is_mine() and self._held["turn"][0] is who:
             self._held.clear()
+
+    def reset(self) -> None:
+        """Nobody has the turn: in a process made by fork(), whose thread did not take it."""
+        self._held.clear()
 
 
 def register_at_fork(**functions: Callable[[], object]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from types import TracebackType
 
 Scope = tuple[str, ...]
@@ -30,17 +30,18 @@ class scope:  # noqa: N801  (used as a statement: `with scope("layer1"):`)
     (('layer1', 'neuron1'), ())
     """
 
-    __slots__ = ("_name", "_path", "_tokens")
+    __slots__ = ("_before", "_name", "_path")
 
     def __init__(self, name: str) -> None:
         if not isinstance(name, str):
             raise TypeError(f"a scope needs a name, a string, but got {name!r} of type {type(name).__name__}")
         self._name = name
-        self._tokens: list[Token[Scope]] = []
+        self._before: list[Scope] = []  # the scopes to go back to: a scope may be entered within itself
 
     def __enter__(self) -> scope:
-        self._path = (*_current.get(), self._name)
-        self._tokens.append(_current.set(self._path))
+        self._before.append(_current.get())
+        self._path = (*self._before[-1], self._name)
+        _current.set(self._path)
         return self
 
     def part(self, name: str) -> None:
@@ -56,4 +57,11 @@ class scope:  # noqa: N801  (used as a statement: `with scope("layer1"):`)
         _current.set((*self._path, name))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        _current.reset(self._tokens.pop())
+        _current.set(self._before[-1])
+        self._before.pop()
+
+    def __del__(self) -> None:
+        """Go back if an interrupt kept the ``with`` statement from doing so, and it was not within another that did."""
+        before = getattr(self, "_before", None)  # missing if it was never made
+        if before and _current.get()[: len(before[0]) + 1] == (*before[0], self._name):
+            _current.set(before[0])

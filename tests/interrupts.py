@@ -22,7 +22,7 @@ def struck_at(k, run):
 
     def trace(frame, event, argument):
         nonlocal count
-        if not frame.f_code.co_filename.startswith(PLACES):
+        if not frame.f_code.co_filename.startswith(PLACES) or frame.f_code.co_name == "__del__":  # where Python drops it
             return None
         if event in ("line", "return"):
             count += 1

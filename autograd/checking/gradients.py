@@ -19,6 +19,7 @@ from autograd.checking.watching import Read, watched
 from autograd.derivatives import hessian
 from autograd.functional import argument_names, leaves, scalar, wrapped
 from autograd.graph import names, topological_order
+from autograd.interrupts import assign, with_undo
 from autograd.rules.numbers import EPSILON
 from autograd.rules.op import Op
 from autograd.value import Constant, Value, as_value, data_of
@@ -116,18 +117,12 @@ def _check_backward(f: Callable[..., Any], values: Sequence[Any], inputs: list[V
     grads = [source.grad for source in inputs]
 
     def run() -> Value:
-        try:
-            return scalar(f, f(*values))
-        finally:
-            for source, kept in zip(inputs, grads, strict=True):  # f may call backward()
-                source.grad = kept
+        return with_undo(lambda: scalar(f, f(*values)), lambda: assign(inputs, "grad", grads))  # f may call backward()
 
-    with watched(inputs) as noted:
-        output = run()
+    output, noted = watched(inputs, run)
     nodes = topological_order(output)
     reads = suspects.cuts(noted.values(), nodes, inputs)
-    with watched(inputs) as noted_again:
-        again = run()
+    again, noted_again = watched(inputs, run)
     _refuse_two_results(lambda: float(again.data), float(output.data))
     read_again = {(read.how, read.line) for read in noted_again.values()}
     remembers = suspects.remembered(nodes, topological_order(again), inputs) or any(
@@ -205,15 +200,15 @@ def _is_near_kink(op: Op, operands: Sequence[float]) -> bool:
 
 def _gradient(output: Value, order: list[Value], inputs: list[Value]) -> list[float]:
     """What ``backward()`` adds to the inputs' ``grad``; every ``grad`` is put back afterwards."""
-    kept = [(node, node.grad) for node in [*order, *inputs]]
-    try:
-        for node, _ in kept:
-            node.grad = type(node.data)()
+    nodes = [*order, *inputs]
+    grads = [node.grad for node in nodes]
+
+    def derivatives() -> list[float]:
+        assign(nodes, "grad", [type(node.data)() for node in nodes])
         output.backward()
         return [float(source.grad) for source in inputs]
-    finally:
-        for node, grad in kept:
-            node.grad = grad
+
+    return with_undo(derivatives, lambda: assign(nodes, "grad", grads))
 
 
 def _refuse_two_results(run: Callable[[], float], result: float) -> None:
@@ -265,8 +260,7 @@ def _check_hessian(
             other = moved[j]
 
             def slope(x: float, first: Moved = first, other: Moved = other, by_step: bool = analytic is not None) -> float:
-                with other.to(x):
-                    witness = first.step() if by_step else first.differences().central()
+                witness = other.at(x, first.step if by_step else lambda: first.differences().central())
                 return witness.derivative if witness else math.nan
 
             witness = analytic or first.differences().central()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from autograd.checking.complex_step import Analytic, Witness, complex_step
 from autograd.checking.differences import JUMP, Differences
 from autograd.graph import topological_order
+from autograd.interrupts import with_attribute
 from autograd.rules.evaluate import evaluate_ieee
 from autograd.rules.op import Op
 from autograd.value import Value, data_of
+
+T = TypeVar("T")
 
 LEVEL = 1e-3  # of a number: a row that changes by less over ``JUMP`` does not jump
 
@@ -43,22 +45,15 @@ class Moved(NamedTuple):
     def x(self) -> float:
         return float(self.source.data)
 
-    @contextmanager
-    def to(self, data: Any) -> Iterator[None]:
-        """In here the Value has other data."""
-        kept, self.source.data = self.source.data, data
-        try:
-            yield
-        finally:
-            self.source.data = kept
+    def at(self, data: Any, do: Callable[[], T]) -> T:
+        """The result of ``do()`` while the Value has other data."""
+        return with_attribute(self.source, "data", data, do)
 
     def real(self, x: float) -> float:
-        with self.to(x):
-            return float(data_of(self.run()))
+        return self.at(x, lambda: float(data_of(self.run())))
 
     def complex(self, x: Analytic) -> Any:
-        with self.to(x):
-            return data_of(self.run())
+        return self.at(x, lambda: data_of(self.run()))
 
     def step(self) -> Witness | None:
         """The derivative by complex steps."""
@@ -70,8 +65,7 @@ class Moved(NamedTuple):
     def of_nodes(self, x: float, read: Callable[[Value], Any]) -> list[Any]:
         """What is read of each node in the graph of f(x), in its topological order; empty where f has no value."""
         try:
-            with self.to(x):
-                return [read(node) for node in topological_order(self.run())]
+            return self.at(x, lambda: [read(node) for node in topological_order(self.run())])
         except Exception:  # f may refuse numbers beside x with whatever error it likes
             return []
 

@@ -7,16 +7,16 @@ number. Code outside pays nothing.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from autograd import recording
 from autograd.debugging import Line, caller, is_users_file, users_line
-from autograd.hooks import nodes_made_by
+from autograd.hooks import with_nodes_made_by
 from autograd.value import Value
 
+T = TypeVar("T")
 _data, _grad = Value.__dict__["data"], Value.__dict__["grad"]
 
 DATA, TEXT, GRAD, DERIVATIVES, COPY = (
@@ -112,18 +112,13 @@ def _new_node(kind: type[Value]) -> Value:
     return object.__new__(Watched if kind is Value and _reads.get() is not None else kind)
 
 
-@contextmanager
-def watched(inputs: Sequence[Value]) -> Iterator[dict[Any, Read]]:
-    """In here, and in this thread, what is read of the inputs and of new nodes is noted. (Inputs of a class of the user's are not.)"""
+def watched(inputs: Sequence[Value], do: Callable[[], T]) -> tuple[T, dict[Any, Read]]:
+    """The result of ``do()``, and what it reads, in this thread, of the inputs and of new nodes. (Not of inputs of a user's class.)"""
     reads: dict[tuple[str, Line | None], Read] = {}
+
+    def watch_and_do() -> T:
+        _reads.set(reads)
+        return do()
+
     own = [source for source in inputs if type(source) is Value]
-    with nodes_made_by(_new_node):
-        token = _reads.set(reads)
-        try:
-            for source in own:
-                source.__class__ = Watched
-            yield reads
-        finally:
-            for source in own:
-                source.__class__ = Value
-            _reads.reset(token)
+    return with_nodes_made_by(_new_node, own, lambda kind: Watched, watch_and_do), reads

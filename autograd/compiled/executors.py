@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from autograd.compiled.plain import Plain
+from autograd.interrupts import with_undo
 
 if TYPE_CHECKING:
     from autograd.compiled.executor import Executor
     from autograd.compiled.tape import Tape
+
+T = TypeVar("T")
 
 EXECUTORS = ("auto", "native", "numpy", "plain")
 OLDEST_LLVMLITE = (0, 45)  # the first with LLVM 20, whose passes native code asks for by name
@@ -83,13 +85,13 @@ def make_executor(name: str, tape: Tape, threads: int | None = None) -> Executor
     return Plain(tape)
 
 
-@contextmanager
-def gc_paused() -> Iterator[None]:
-    """Pause Python's cyclic garbage collector: a long tape becomes hundreds of thousands of objects, and none of them is garbage."""
+def without_gc(do: Callable[[], T]) -> T:
+    """The result of ``do()``, in which Python's cyclic garbage collector pauses: a long tape becomes hundreds of thousands of objects,
+    and none of them is garbage."""
     enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+
+    def pause_and_do() -> T:
+        gc.disable()
+        return do()
+
+    return with_undo(pause_and_do, gc.enable if enabled else gc.disable)

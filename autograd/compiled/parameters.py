@@ -8,6 +8,7 @@ import numpy as np
 
 from autograd.compiled.arguments import flat
 from autograd.compiled.tracing import refuse_traced_parameters
+from autograd.interrupts import assign
 from autograd.micrograd import Closure
 from autograd.value import Value
 
@@ -47,13 +48,12 @@ class Parameters:
 
     def write(self, theta: Any) -> None:
         """Write the numbers back into the Values."""
-        for value, number in zip(self.values, self.flat(theta).tolist(), strict=True):
-            value.data = number
+        assign(self.values, "data", self.flat(theta).tolist())
 
     def add_gradients(self, gradients: Any) -> None:
         """Add a gradient to the Values' ``grad``."""
-        for value, number in zip(self.values, self.flat(gradients).tolist(), strict=True):
-            value.grad += number
+        pairs = zip(self.values, self.flat(gradients).tolist(), strict=True)
+        assign(self.values, "grad", [value.grad + number for value, number in pairs])
 
 
 def leaves_from(given: Any) -> list[Value]:

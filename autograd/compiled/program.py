@@ -13,7 +13,7 @@ import numpy as np
 from autograd.compiled import print_steps, print_tape, saving
 from autograd.compiled.arguments import examples_from, map_numbers, plain_example, shapes_from, split_by_argument
 from autograd.compiled.bound_program import BoundProgram, Evaluated, PerExample
-from autograd.compiled.executors import check_threads, choose_executor, gc_paused, make_executor
+from autograd.compiled.executors import check_threads, choose_executor, make_executor, without_gc
 from autograd.compiled.parameters import Parameters, leaves_from
 from autograd.compiled.reality_check import REASONS, Difference, difference, one_of_each
 from autograd.compiled.requirements import Requirements
@@ -176,12 +176,16 @@ class Program:
         wanted = shapes_from(shapes)
         if self._tape is None:
             captured: list[Value] = []
-            with np.errstate(all="ignore"):  # NumPy warns of nan in arrays of Values
-                self._tape = trace(self._fn, self.values, wanted, captured)  # type: ignore[arg-type]
+            tape = self._traced(wanted, captured)
             self._captured = [(value, value.data) for value in captured]
+            self._tape = tape
         elif self._tape.shapes != wanted:
             raise ValueError(f"the program was traced for arguments of the shapes {self._tape.shapes}, not {wanted}")
         return self._tape
+
+    @np.errstate(all="ignore")  # NumPy warns of nan in arrays of Values
+    def _traced(self, shapes: tuple[Shape, ...], captured: list[Value]) -> Tape:
+        return trace(self._fn, self.values, shapes, captured)  # type: ignore[arg-type]
 
     def captured_values_changed(self) -> bool:
         """Whether a Value that the function reads although it is no parameter has another number than when it was traced.
@@ -265,8 +269,7 @@ class Program:
 
         Nothing is checked or converted, and nothing verified; the function has been traced.
         """
-        with gc_paused():
-            bound = self._executor_for().bind(examples, self.reduction == "mean")
+        bound = without_gc(lambda: self._executor_for().bind(examples, self.reduction == "mean"))
         return BoundProgram(self, examples, bound, self._requirements)
 
     def input_gradients(self, *data: Any, theta: Any = None) -> tuple[Array, ...]:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 import struct
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -21,7 +20,7 @@ from autograd.debugging import Line, debug, is_asked_by_user, is_debugger_asking
 from autograd.errors import ClosureError, TracingError
 from autograd.functional import argument_names
 from autograd.graph import label_of, topological_order
-from autograd.hooks import nodes_made_by
+from autograd.hooks import with_nodes_made_by
 from autograd.implicit import in_rows
 from autograd.micrograd import Closure
 from autograd.ops import LESS, LESS_EQUAL
@@ -317,21 +316,17 @@ def _new_node(kind: type[Value]) -> Value:
     return _new((TracedCondition if kind is Condition else Traced) if _tracing.get() else kind)
 
 
-@contextmanager
-def _traced(parameters: Sequence[Value]) -> Iterator[None]:
-    """In here, and in this thread, new nodes are ``Traced`` and the parameters have no number. One thread traces at a time."""
-    with nodes_made_by(_new_node), debug():
-        kinds = [type(parameter) for parameter in parameters]
-        token, refusals_token = _tracing.set(True), _refusals.set([])
-        try:
-            for parameter, kind in zip(parameters, kinds, strict=True):
-                parameter.__class__ = _traced_class(kind)  # type: ignore[arg-type]
-            yield
-        finally:
-            for parameter, kind in zip(parameters, kinds, strict=True):
-                parameter.__class__ = kind
-            _tracing.reset(token)
-            _refusals.reset(refusals_token)
+def _traced(parameters: Sequence[Value], do: Callable[[], Tape]) -> Tape:
+    """The result of ``do()``, in which, in this thread, new nodes are ``Traced`` and the parameters have no number. One thread traces
+    at a time. What ``do`` sets in context variables, as these here, ends with it."""
+
+    def trace_and_do() -> Tape:
+        _tracing.set(True)
+        _refusals.set([])
+        with debug():
+            return do()
+
+    return with_nodes_made_by(_new_node, parameters, _traced_class, trace_and_do)
 
 
 # --- from the function to the tape --------------------------------------------------------------------------------------
@@ -358,7 +353,8 @@ def trace(
     (('w', 'x[0]', 'x[1]'), [('mul', 0, 1), ('add', 3, 2)])
     """
     names = argument_names(fn, len(shapes))
-    with _traced(parameters):
+
+    def record() -> Tape:
         inputs: list[Value] = []
         arguments = [_unknown(name, shape, inputs) for name, shape in zip(names, shapes, strict=True)]
         outputs: list[Value] = []
@@ -374,6 +370,8 @@ def trace(
             output_shape,
             [] if captured is None else captured,
         )
+
+    return _traced(parameters, record)
 
 
 def _called_once(fn: Callable[..., Any], names: Sequence[str], shapes: Sequence[Shape], arguments: list[Any]) -> Any:

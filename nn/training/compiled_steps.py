@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import autograd
@@ -131,6 +132,9 @@ class CompiledSteps:
         Raises:
             DomainError, FloatingPointError: where the loss or the gradient becomes infinite or nan: which operation was the first.
         """
+        return copy_context().run(self._run_epoch, number)  # in which NumPy keeps how it handles its flags
+
+    def _run_epoch(self, number: int) -> float:
         import numpy as np
 
         program, rate = self._program, float(self._training.optimizer.lr)

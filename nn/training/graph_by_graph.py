@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from autograd import DomainError, Value
 from autograd.generators import generators_kept
+from autograd.interrupts import assign
 from autograd.rules.numbers import is_finite
 from nn.losses import mean
 from nn.training.batches import batches
@@ -60,7 +61,7 @@ class GraphByGraph:
             DomainError: where an operation leaves its domain, naming epoch, batch and example.
             FloatingPointError: where the loss or the gradient becomes infinite or nan.
         """
-        training, optimizer = self._training, self._training.optimizer
+        training = self._training
         xs, ys = training.xs.lists(), training.ys.lists()
         losses = []
         chosen_of_batches = batches(range(len(xs)), range(len(ys)), training.batch_size, training.rng)
@@ -72,13 +73,24 @@ class GraphByGraph:
                     ((k, part) for k, part in zip(chosen, parts, strict=True) if not is_finite(part.data)), (chosen[0], loss)
                 )
                 training.stop(number, batch, f"example {k}: {birth_of_loss(part)}. {REMEDY}")
+            self._step(number, batch, loss)
+            losses.append(float(loss.data) * len(chosen))
+        return math.fsum(losses) / len(xs)
+
+    def _step(self, epoch: int, batch: int, loss: Value) -> None:
+        """A training step. However it ends, the parameters and their gradients are as before it, or as after it."""
+        optimizer = self._training.optimizer
+        before = [(p.data, p.grad) for p in optimizer.params]
+        try:
             optimizer.zero_grad()
             loss.backward()
             if not all(is_finite(p.grad) for p in optimizer.params):
-                training.stop(number, batch, f"{birth_of_gradient(loss)}. {REMEDY}")
+                self._training.stop(epoch, batch, f"{birth_of_gradient(loss)}. {REMEDY}")
             optimizer.step()
-            losses.append(float(loss.data) * len(chosen))
-        return math.fsum(losses) / len(xs)
+        except BaseException:
+            if all(p.data is data for p, (data, _) in zip(optimizer.params, before, strict=True)):
+                assign(optimizer.params, "grad", [grad for _, grad in before])
+            raise
 
     def require_finite_losses(self) -> None:
         """Refuse examples whose loss is not defined, before training.

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 from autograd import Constant, Value
+from autograd.interrupts import assign
 from autograd.rules.numbers import Number, number
 
 
@@ -51,8 +52,7 @@ class SGD:
         >>> SGD([p], lr=0.1).step(); p.data
         0.8
         """
-        for p in self.params:
-            p.data -= self.lr * p.grad
+        assign(self.params, "data", [p.data - self.lr * p.grad for p in self.params])
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, as training needs before each backward pass.
@@ -61,5 +61,4 @@ class SGD:
         >>> SGD([p], lr=0.1).zero_grad(); p.grad
         0.0
         """
-        for p in self.params:
-            p.grad = type(p.data)()
+        assign(self.params, "grad", [type(p.data)() for p in self.params])

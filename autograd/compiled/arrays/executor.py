@@ -12,11 +12,12 @@ The memory is that of one block of examples.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import copy_context
 from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -29,6 +30,8 @@ from autograd.compiled.tape import Tape
 
 if TYPE_CHECKING:
     from autograd.compiled.executor import Array
+
+Answer = TypeVar("Answer")
 
 BLOCK_BYTES = 2**22  # of primals and adjoints in a block: about what a cache holds
 LINE_BYTES = 16  # a primal and an adjoint: what a line takes for each example
@@ -86,16 +89,20 @@ class ArraysBound:
         )
 
     def gradient(self, theta: Array) -> tuple[float, Array]:
-        return self._blocks.ask(Blocks.gradient, theta)
+        return self._ask(Blocks.gradient, theta)
 
     def value(self, theta: Array) -> float:
-        return self._blocks.ask(Blocks.value, theta)
+        return self._ask(Blocks.value, theta)
 
     def outputs(self, theta: Array) -> Array:
-        return self._blocks.ask(Blocks.outputs, theta)
+        return self._ask(Blocks.outputs, theta)
 
     def per_example(self, theta: Array) -> tuple[Array, Array]:
-        return self._blocks.ask(Blocks.per_example, theta)
+        return self._ask(Blocks.per_example, theta)
+
+    def _ask(self, question: Callable[[Blocks, Array], tuple[Answer, bool]], theta: Array) -> Answer:
+        """The answer, in a context that ends with it: there NumPy keeps how it handles its flags, whatever interrupts it."""
+        return copy_context().run(self._blocks.ask, question, theta)
 
 
 class Blocks:

@@ -99,16 +99,16 @@ class Batch:
                 gradient = self._sum_of_gradients(theta)
         return (value, gradient), raised
 
+    @np.errstate(invalid="ignore", over="ignore")
     def _sum_of_gradients(self, theta: Array) -> Array:
         """The gradient as the sum of the examples' own."""
         total = np.zeros(self._tape.parameters)
         size = max(1, GRADIENTS_BYTES // (WORD_BYTES * max(1, len(theta))))
-        with np.errstate(invalid="ignore", over="ignore"):
-            for start in range(0, len(self._examples), size):
-                examples = self._examples[start : start + size]
-                (_, gradients), _ = PerExampleBatch(self._native, examples, True, self._allocate).per_example(theta)
-                total += gradients[:, : len(total)].sum(axis=0)
-            return total * self._share
+        for start in range(0, len(self._examples), size):
+            examples = self._examples[start : start + size]
+            (_, gradients), _ = PerExampleBatch(self._native, examples, True, self._allocate).per_example(theta)
+            total += gradients[:, : len(total)].sum(axis=0)
+        return total * self._share
 
     def value(self, theta: Array) -> tuple[float, int]:
         raised = self._run(self._value_calls, theta)
