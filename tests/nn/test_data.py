@@ -1,5 +1,6 @@
 import collections
 import itertools
+import os
 import random
 import sys
 
@@ -286,6 +287,78 @@ def test_csv_that_cannot_be_read(tmp_path, csv):
         read_csv(tmp_path)
     with pytest.raises(DataError, match=r"no column is called 'z'; there are 'a', 'y'"):
         read_csv(csv("a,y\n1,0\n"), target="z")
+
+
+YEARS = "2019,2020,2021,country\n1,2,3,Chad\n4,5,6,Peru\n7,8,9,Chad\n1,5,9,Peru\n"
+
+
+def test_years_are_names_of_columns(csv):
+    data = read_csv(csv(YEARS))
+    assert (data.features, data.classes, data.x[0], data.y) == (
+        ("2019", "2020", "2021"),
+        ("Chad", "Peru"),
+        [1, 2, 3],
+        [0, 1, 0, 1],
+    )
+    data = read_csv(csv(YEARS.replace("country", "2022").replace("Chad", "0").replace("Peru", "1")), target="2022")
+    assert (data.features, data.classes) == (("2019", "2020", "2021"), ("0", "1"))
+    with pytest.raises(DataError, match="line 1: the header is missing"):
+        read_csv(csv("1500,1600,Chad\n1,2,Peru\n4,5,Chad\n7,8,Peru\n1,5,Chad\n"))
+
+
+def test_an_index_without_a_name_is_no_feature(csv):
+    """As ``DataFrame.to_csv`` writes it, with numbers or with words."""
+    for names in "0123", ["a", "b", "c", "d"], ["", "", "", ""]:
+        rows = ["1.5,0,x", "2.5,1,y", "3.5,0,x", "4.5,1,y"]
+        data = read_csv(csv(",width,size,kind\n" + "\n".join(f"{name},{row}" for name, row in zip(names, rows, strict=True))))
+        assert (data.features, data.x[1], data.classes) == (("width", "size"), [2.5, 1.0], ("x", "y"))
+    data = read_csv(csv("width,,kind\n1,2,x\n3,4,y\n5,6,x\n7,8,y\n"))
+    assert data.features == ("width", "Unnamed: 1")
+    with pytest.raises(DataError, match="line 3: 2 columns where the header has 3"):
+        read_csv(csv(",a,y\n0,1,x\n1,2\n"))
+    with pytest.raises(DataError, match="only one column, 'y'"):
+        read_csv(csv(",y\n0,x\n1,y\n"))
+
+
+class Counted(str):
+    """A text that counts how often it is compared."""
+
+    __slots__ = ()
+    times = 0
+
+    def __eq__(self, other):
+        Counted.times += 1
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def test_the_classes_are_counted_in_linear_time(csv, monkeypatch):
+    """By comparisons, not by the clock: 2,000 classes of two examples each."""
+    from nn.data import csv as module
+
+    rows = module._rows
+    monkeypatch.setattr(module, "_rows", lambda path: ((line, [*map(Counted, row)]) for line, row in rows(path)))
+    text = "a,y\n" + "".join(f"{k},c{k % 2000}\n" for k in range(4000))
+    Counted.times = 0
+    data = read_csv(csv(text))
+    assert len(data.classes) == 2000
+    assert Counted.times < 200_000
+    assert [data.classes[y] for y in data.y[:3]] == ["c0", "c1", "c2"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX has these devices and pipes")
+def test_what_may_never_end_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    for path in tmp_path / "pipe.csv", "/dev/zero":
+        with pytest.raises(DataError, match="is no file but a device or a pipe"):
+            read_csv(path)
+
+
+def test_a_line_without_end_is_refused(csv):
+    for text in "1," * 600_000, "a,y\n" + "1," * 600_000:
+        with pytest.raises(DataError, match=f"line {1 + text.count(chr(10))}: longer than 1,000,000 characters"):
+            read_csv(csv(text))
 
 
 # --- splitting and standardising --------------------------------------------------------------------------------------
