@@ -7,6 +7,7 @@ import math
 import random
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -28,6 +29,9 @@ from viz.dot.digraph import Digraph
 HELD_OUT_SHARE = 0.2  # of the examples of each class
 TOLERANCE = 1e-12  # of the largest gradient: float64 keeps 16 digits, and a thousand roundings cost two or three
 """How far the gradients of the scalars may be from those of the matrices."""
+
+MAX_PARAMETERS = 50_000
+"""Of a network in scalars, each of which is an object of Python."""
 
 MAX_RECORDED_EXAMPLES = 200
 """Gradients of recorded graphs are compared for so many examples at most; those of compiled scalars for all."""
@@ -54,6 +58,7 @@ def run(
     rng = random.Random(seed)
     raw = _load(data, target, seed)
     train, test = standardise(*split(raw, HELD_OUT_SHARE, rng))
+    _refuse_large([len(raw.features), *layers, len(raw.classes)])
     _make(out)
     console.print(f"{raw}; {len(train)} to train, {len(test)} held out")
 
@@ -94,6 +99,15 @@ def _load(data: str, target: str | None, seed: int) -> Dataset:
             f"--data {data!r} is neither a data set ({', '.join(DATASETS)}) nor the path of a file that ends in .csv"
         )
     return read_csv(data, target)
+
+
+def _refuse_large(widths: list[int]) -> None:
+    parameters = sum((inputs + 1) * outputs for inputs, outputs in pairwise(widths))
+    if parameters > MAX_PARAMETERS:
+        raise click.UsageError(
+            f"--layers: a network {' → '.join(map(str, widths))} has {parameters:,} parameters, and one in scalars at most "
+            f"{MAX_PARAMETERS:,}; try narrower layers, 16,16 say"
+        )
 
 
 def _make(out: Path) -> None:

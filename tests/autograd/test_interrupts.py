@@ -258,16 +258,16 @@ def work():
         elif what == "trace":
             autograd.compile(slow, w, shapes=[(2,), ()], executor=executor)
         elif what == "compile":
-            c = k * 0.37
+            own = autograd.Op(f"own{k}", f"x * {k} + x * x", (f"{k} + 2 * x",))
             busy.set()
-            autograd.compile(lambda x: tanh(autograd.apply(autograd.Op(f"own{k}", f"x * {c!r} + x * x", (f"{c!r} + 2 * x",)), x)) * w[0],
-                             w, executor=executor)([0.1, 0.2])
+            autograd.compile(lambda x: tanh(autograd.apply(own, x)) * w[0], w, executor=executor)([0.1, 0.2])
         elif what == "debug":
             with debug():
                 busy.set()
                 [w[0] * 3 for _ in range(100)]
 
-threading.Thread(target=work, daemon=True).start()
+worker = threading.Thread(target=work, daemon=True)
+worker.start()
 busy.wait(20)
 for k in range(10):
     time.sleep(0.003 * k)
@@ -288,7 +288,7 @@ for k in range(10):
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status:
         sys.exit(f"child {k}: {status}")
-os._exit(0)
+os._exit(not worker.is_alive())
 """
 
 

@@ -179,6 +179,7 @@ BAD = {
     "no batch": (["--batch-size", "0"], "--batch-size"),
     "no widths": (["--layers", "16,x"], "'16,x'"),
     "width 0": (["--layers", "16,0"], "'16,0'"),
+    "too many parameters": (["--layers", "9999,9999"], "100,069,995 parameters, and one in scalars at most 50,000"),
     "empty width": (["--layers", ""], "16,16"),
     "unknown activation": (["--activation", "softmax"], "--activation"),
     "unknown data": (["--data", "mnist"], f"'mnist' is neither a data set ({', '.join(DATASETS)}) nor"),

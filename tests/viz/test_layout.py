@@ -37,7 +37,8 @@ elif "-O" in options:
     out = open(".".join([source, *reversed(kinds)]), "wb")
 else:
     out = sys.stdout.buffer
-out.write(picture.encode())
+begin, end = {"svg": (b"<svg>", b"</svg>"), "png": (b"\\x89PNG", b""), "pdf": (b"%PDF", b"")}.get(kinds[0], (b"", b""))
+out.write(begin + picture.encode() + end)
 """
 
 
@@ -95,12 +96,24 @@ class AGraph:
     def __init__(self, string):
         self.string = string
     def draw(self, prog, format):
-        return f"{prog} {format}\\n{self.string}".encode()
+        begin, end = (b"<svg>", b"</svg>") if format == "svg" else (b"\\x89PNG", b"")
+        return begin + f"{prog} {format}\\n{self.string}".encode() + end
 """
 
 
+def echo(command, source):
+    """What ``ECHO`` writes."""
+    kind = command.partition("-T")[2][:3]
+    begin, end = {"svg": (b"<svg>", b"</svg>"), "png": (b"\x89PNG", b""), "pdf": (b"%PDF", b"")}[kind]
+    return begin + f"{command}\n{source}".encode() + end
+
+
 def files():
-    return {path.as_posix(): path.read_text(encoding="utf-8") for path in Path().rglob("*") if path.is_file()}
+    return {
+        path.as_posix(): path.read_text(encoding="utf-8", errors="surrogateescape")
+        for path in Path().rglob("*")
+        if path.is_file()
+    }
 
 
 # --- which program ----------------------------------------------------------------------------------------------------
@@ -109,15 +122,16 @@ def files():
 def test_dot_is_asked_first(dot, pygraphviz, picture):
     dot()
     pygraphviz("raise SystemExit('pygraphviz was asked')")
-    assert picture.pipe() == f"-Kdot -Tsvg\n{picture.source}".encode()
+    assert picture.pipe() == echo("-Kdot -Tsvg", picture.source)
 
 
 def test_pygraphviz_stands_in_for_dot(pygraphviz, picture):
     pygraphviz(STUB)
-    assert picture.pipe() == f"dot svg\n{picture.source}".encode()
-    assert picture.pipe("png", engine="neato") == f"neato png\n{picture.source}".encode()
+    assert picture.pipe() == f"<svg>dot svg\n{picture.source}</svg>".encode()
+    assert picture.pipe("png", engine="neato") == b"\x89PNG" + f"neato png\n{picture.source}".encode()
     assert (
-        picture.pipe("png", renderer="cairo", formatter="gd", neato_no_op=2) == f"nop2 png:cairo:gd\n{picture.source}".encode()
+        picture.pipe("png", renderer="cairo", formatter="gd", neato_no_op=2)
+        == b"\x89PNG" + f"nop2 png:cairo:gd\n{picture.source}".encode()
     )
 
 
@@ -133,7 +147,7 @@ def test_pygraphviz_runs_in_a_process_of_its_own(pygraphviz, picture):
 def test_files_in_the_current_directory_are_not_taken_for_modules(pygraphviz, picture):
     pygraphviz("import random\n" + STUB)
     Path("random.py").write_text("raise SystemExit('the wrong random')", encoding="utf-8")
-    assert picture.pipe().startswith(b"dot svg\n")
+    assert picture.pipe().startswith(b"<svg>dot svg\n")
 
 
 def test_a_python_that_does_not_know_its_own_program(pygraphviz, picture, monkeypatch):
@@ -186,15 +200,15 @@ def test_a_dot_that_cannot_be_started(nothing, picture):
 )
 def test_pipe_asks_dot(dot, picture, arguments, options, command):
     dot()
-    assert picture.pipe(*arguments, **options) == f"{command}\n{picture.source}".encode()
-    assert picture.pipe(*arguments, **options, encoding="utf-8") == f"{command}\n{picture.source}"
+    assert picture.pipe(*arguments, **options) == echo(command, picture.source)
+    assert picture.pipe(*arguments, **options, encoding="latin-1") == echo(command, picture.source).decode("latin-1")
     assert files() == {}
 
 
 def test_pipe_keeps_to_the_attributes_of_the_picture(dot, picture):
     dot()
     picture.format, picture.engine, picture.renderer, picture.formatter = "png", "circo", "cairo", "gd"
-    assert picture.pipe().startswith(b"-Kcirco -Tpng:cairo:gd\n")
+    assert picture.pipe().startswith(b"\x89PNG-Kcirco -Tpng:cairo:gd\n")
 
 
 @pytest.mark.parametrize("wrong", [{"format": "doc"}, {"engine": "dott"}, {"renderer": "crayon"}])
@@ -252,6 +266,33 @@ def test_an_error_with_too_many_words(dot, picture):
     with pytest.raises(LayoutError, match="never mind") as error:
         picture.pipe()
     assert len(str(error.value)) < 400
+
+
+def test_a_dot_that_hangs_is_stopped(dot, picture, monkeypatch):
+    dot("import time\nwhile True: time.sleep(1)")
+    monkeypatch.setattr(viz.dot.layout, "LIMIT_SECONDS", 0.5, raising=False)
+    with pytest.raises(LayoutError, match=r"dot was stopped after 0.5 seconds; draw a smaller part") as error:
+        picture.pipe()
+    assert error.value.source == picture.source
+
+
+GARBAGE = {
+    "nothing": ("", "svg"),
+    "text": ("usage: dot [options]", "svg"),
+    "half a picture": ("<?xml version='1.0'?><svg><g>", "svg"),
+    "a picture of another kind": ("<svg></svg>", "png"),
+    "nothing, in any format": ("", "xdot"),
+}
+
+
+@pytest.mark.parametrize(("words", "kind"), GARBAGE.values(), ids=GARBAGE)
+def test_a_dot_that_prints_garbage_is_not_believed(dot, picture, words, kind):
+    dot(f"print({words!r}, end='')")
+    Path(f"square.{kind}").write_text("the old picture", encoding="utf-8")
+    with pytest.raises(LayoutError, match="what it wrote is no picture in the format that was asked for") as error:
+        picture.render(outfile=f"square.{kind}")
+    assert error.value.source == picture.source
+    assert files() == {f"square.{kind}": "the old picture"}
 
 
 def test_a_failed_render_leaves_the_files_that_were_there(dot, picture):
@@ -350,13 +391,13 @@ def test_render_writes_through_links_and_into_pipes(dot, picture):
     Path("link.svg").symlink_to("target.svg")
     picture.render(outfile="link.svg", cleanup=True)
     assert Path("link.svg").is_symlink()
-    assert Path("target.svg").read_text(encoding="utf-8").startswith("-Kdot -Tsvg")
+    assert Path("target.svg").read_text(encoding="utf-8").startswith("<svg>-Kdot -Tsvg")
 
     os.mkfifo("pipe.svg")
     reader = os.open("pipe.svg", os.O_RDONLY | os.O_NONBLOCK)
     picture.render(outfile="pipe.svg", cleanup=True)
     assert Path("pipe.svg").is_fifo()
-    assert os.read(reader, 100).startswith(b"-Kdot -Tsvg")
+    assert os.read(reader, 100).startswith(b"<svg>-Kdot -Tsvg")
     os.close(reader)
 
 
@@ -365,8 +406,8 @@ def test_render_writes_through_links_and_into_pipes(dot, picture):
 
 def test_a_notebook_gets_svg(dot, picture):
     dot()
-    assert picture._repr_mimebundle_() == {"image/svg+xml": f"-Kdot -Tsvg\n{picture.source}"}
-    assert picture._repr_mimebundle_(include=["image/png"]) == {"image/png": f"-Kdot -Tpng\n{picture.source}".encode()}
+    assert picture._repr_mimebundle_() == {"image/svg+xml": echo("-Kdot -Tsvg", picture.source).decode()}
+    assert picture._repr_mimebundle_(include=["image/png"]) == {"image/png": echo("-Kdot -Tpng", picture.source)}
     assert picture._repr_mimebundle_(include=["image/png"], exclude=["image/png"]) == {}
 
 

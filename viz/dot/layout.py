@@ -11,6 +11,20 @@ from importlib.util import find_spec
 
 INSTALL = 'pip install "chainrule[layout]", or install Graphviz (https://graphviz.org/download) so that `dot` is on the PATH'
 
+LIMIT_SECONDS = 120
+"""How long a layout may take; graphs of a few hundred nodes take seconds."""
+
+BEGINNINGS = {
+    "png": b"\x89PNG",
+    "pdf": b"%PDF",
+    "gif": b"GIF8",
+    "jpg": b"\xff\xd8",
+    "jpeg": b"\xff\xd8",
+    "ps": b"%!PS",
+    "svgz": b"\x1f\x8b",
+}
+"""How files of a format begin."""
+
 # A program that does with pygraphviz what the command `dot` does: the same options, DOT text in, picture out. It runs in a process
 # of its own, so that a crash inside Graphviz ends that process and not the user's session.
 DOT_BY_PYGRAPHVIZ = """
@@ -53,7 +67,7 @@ def lay_out(source: str, options: Sequence[str] = ("-Kdot", "-Tsvg"), *, dot: st
         quiet: whether to drop the warnings about a picture that was made; otherwise they go to ``sys.stderr``.
 
     Raises:
-        LayoutError: if neither is installed, or the one that is fails.
+        LayoutError: if neither is installed, or the one that is fails, takes longer than ``LIMIT_SECONDS`` or writes no picture.
     """
     if program := shutil.which(dot):
         command = [program, *options]
@@ -67,9 +81,16 @@ def lay_out(source: str, options: Sequence[str] = ("-Kdot", "-Tsvg"), *, dot: st
         )
     no_window = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows would open one for each command
     try:
-        done = subprocess.run(command, input=source.encode(), capture_output=True, creationflags=no_window, check=False)
+        done = subprocess.run(
+            command, input=source.encode(), capture_output=True, timeout=LIMIT_SECONDS, creationflags=no_window, check=False
+        )
     except OSError as error:
         raise LayoutError(f"{program} could not be started: {error}. Repair it, or {INSTALL}", source) from None
+    except subprocess.TimeoutExpired:
+        raise LayoutError(
+            f"{program} was stopped after {LIMIT_SECONDS} seconds; draw a smaller part of the graph (its text is kept in .source)",
+            source,
+        ) from None
     messages = [
         line for line in done.stderr.decode(errors="replace").splitlines() if line and not line.startswith("Fontconfig")
     ]
@@ -77,9 +98,23 @@ def lay_out(source: str, options: Sequence[str] = ("-Kdot", "-Tsvg"), *, dot: st
         end = subprocess.CalledProcessError(done.returncode, program)  # its text names the signal that ended the process
         complaint = _complaint(messages, source) or end
         raise LayoutError(f"{program} could not lay out the picture: {complaint} (its text is kept in .source)", source)
+    if not _is_picture(done.stdout, options):
+        raise LayoutError(
+            f"{program} ended without an error, but what it wrote is no picture in the format that was asked for, "
+            f"{' '.join(options)}: it begins with {done.stdout[:40]!r}. Is it Graphviz? (its text is kept in .source)",
+            source,
+        )
     if messages and not quiet:
         sys.stderr.write("\n".join(messages) + "\n")
     return done.stdout
+
+
+def _is_picture(content: bytes, options: Sequence[str]) -> bool:
+    """Whether a file in the format of the options begins, and SVG also ends, as this content does; of others that there is some."""
+    kind = next((option[2:].partition(":")[0] for option in options if option.startswith("-T")), "")
+    if kind == "svg":
+        return b"<svg" in content and content.rstrip().endswith(b"</svg>")
+    return bool(content) and content.startswith(BEGINNINGS.get(kind, b""))
 
 
 def _complaint(messages: Sequence[str], source: str) -> str:
