@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property, reduce
+from functools import reduce
 from operator import or_
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from autograd.derivatives import jacobian
 from autograd.errors import SolutionError
 from autograd.functions import abs, detach, maximum, sqrt  # noqa: A004
 from autograd.graph import topological_order
+from autograd.interrupts import cached
 from autograd.micrograd import Closure
 from autograd.ops import IMPROVES
 from autograd.recording import closure_error
@@ -98,14 +99,14 @@ class Equations:
     ) -> None:
         self.unknowns, self.parameters, self.residuals, self.start = unknowns, parameters, residuals, start
 
-    @cached_property
+    @cached
     def partials(self) -> list[tuple[Any, ...]]:
         """For each unknown its derivatives with respect to the parameters, as numbers."""
         if is_traced(self.unknowns[0]):
             return [(math.nan,) * len(self.parameters)] * len(self.unknowns)
         return self._partials(jacobian(self.residuals, [*self.unknowns, *self.parameters]))
 
-    @cached_property
+    @cached
     def formulas(self) -> list[Formulas]:
         """The same as formulas in the unknowns and the parameters."""
         sources = [*self.unknowns, *self.parameters]
@@ -127,7 +128,7 @@ class Equations:
         """All unknowns as such nodes."""
         return [self.solution(index, inputs) for index in range(len(self.unknowns))]
 
-    @cached_property
+    @cached
     def _step(self) -> Formulas:
         """Newton's step for each unknown, and each residual. The Jacobian is detached: it multiplies what is 0 in the end."""
         sources = [*self.unknowns, *self.parameters]
@@ -135,20 +136,20 @@ class Equations:
         [step] = linear_solutions([[detach(entry) for entry in row] for row in rows], [self.residuals])
         return Formulas(sources, [*step, *self.residuals])
 
-    @cached_property
+    @cached
     def _weakest(self) -> Formulas:
         """A direction in which the residuals change little: where the Jacobian is nearly singular, least."""
         rows = jacobian(self.residuals, self.unknowns, create_graph=True)
         [weakest] = linear_solutions(rows, [[Constant(weight) for weight in weights(len(rows))]])
         return Formulas([*self.unknowns, *self.parameters], weakest)
 
-    @cached_property
+    @cached
     def _residuals_and_rows(self) -> Formulas:
         """The residuals, and the entries of their Jacobian, row by row."""
         rows = jacobian(self.residuals, self.unknowns, create_graph=True)
         return Formulas([*self.unknowns, *self.parameters], [*self.residuals, *(entry for row in rows for entry in row)])
 
-    @cached_property
+    @cached
     def _detaches_an_unknown(self) -> bool:
         depends = set(self.unknowns)
         for node in topological_order(*self.residuals):

@@ -6,12 +6,13 @@ And what must not be left half done in a process that ``os.fork()`` makes, where
 from __future__ import annotations
 
 import os
-import threading
 import time
+from _thread import get_ident
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from itertools import repeat
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 T = TypeVar("T")
 
@@ -63,6 +64,29 @@ def assign(objects: Iterable[Any], name: str, held: Iterable[Any]) -> None:
     deque(map(setattr, objects, repeat(name), held), maxlen=0)
 
 
+if TYPE_CHECKING:
+    cached = cached_property
+else:
+
+    class cached(cached_property):  # noqa: N801  (a decorator)
+        """``functools.cached_property`` without the lock that it has before Python 3.12, one for the objects of all threads.
+
+        A process made by ``os.fork()`` would find that lock taken for good if another thread was computing.
+
+        >>> class Circle:
+        ...     @cached
+        ...     def area(self): print("computed"); return 3.14
+        >>> circle = Circle(); circle.area, circle.area
+        computed
+        (3.14, 3.14)
+        """
+
+        def __get__(self, instance, owner=None):
+            if instance is None:
+                return self
+            return instance.__dict__.setdefault(self.attrname, self.func(instance))
+
+
 class Turn:
     """What one thread at a time may do, as with a lock; but who has the turn is known, so that it can be given back twice.
 
@@ -82,13 +106,13 @@ class Turn:
 
     def take(self, who: object) -> None:
         """Wait until no other thread has the turn."""
-        thread = threading.get_ident()
+        thread = get_ident()
         while self._held.setdefault("turn", (who, thread))[1] != thread:
             time.sleep(self.WAIT_SECONDS)
 
     def is_mine(self) -> bool:
         """Whether this thread has the turn."""
-        return "turn" in self._held and self._held["turn"][1] == threading.get_ident()
+        return "turn" in self._held and self._held["turn"][1] == get_ident()
 
     def give_back(self, who: object) -> None:
         """Let others go on, if it was this taker who took the turn."""

@@ -5,6 +5,7 @@ A place is a line that begins, or a function that returns, in a file of the pack
 """
 
 import contextlib
+import inspect
 import random
 import sys
 from pathlib import Path
@@ -24,6 +25,8 @@ def struck_at(k, run):
         nonlocal count
         if not frame.f_code.co_filename.startswith(PLACES) or frame.f_code.co_name == "__del__":  # where Python drops it
             return None
+        if event == "return" and frame.f_code.co_flags & inspect.CO_GENERATOR:  # it may be closed, where Python drops it too
+            return trace
         if event in ("line", "return"):
             count += 1
             if count == k:

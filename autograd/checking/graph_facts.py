@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from autograd.derivatives import grad
 from autograd.graph import label_of, leaves_of, names, topological_order
+from autograd.interrupts import cached
 from autograd.micrograd import Closure
 from autograd.rules.numbers import EPSILON, is_finite, number
 from autograd.text import LISTED_MOST, as_printed, one_line
@@ -64,12 +64,12 @@ class Subject:
 
     # --- derivatives ------------------------------------------------------------------------------------------------
 
-    @cached_property
+    @cached
     def closures(self) -> list[Value]:
         """The nodes whose numbers the user's own code computed."""
         return [node for node in self.order if isinstance(node.op, Closure)]
 
-    @cached_property
+    @cached
     def behind_closures(self) -> set[Value]:
         """The nodes with a path to the output through a closure that is a function: their derivative is unknown."""
         behind: set[Value] = set()
@@ -78,13 +78,13 @@ class Subject:
                 behind.update(node.inputs)
         return behind
 
-    @cached_property
+    @cached
     def derivatives(self) -> dict[Value, Any]:
         """The derivatives of the output with respect to nodes, where they are known: the sums of ``backward()``, in its order."""
         known = [node for node in self.order if node not in self.behind_closures]
         return dict(zip(known, grad(self.output, known), strict=True))
 
-    @cached_property
+    @cached
     def rounding(self) -> dict[Value, float]:
         """A bound on the rounding error of a leaf's gradient after one pass: n terms give n eps times the sum of their sizes."""
         count: Counter[Value] = Counter()

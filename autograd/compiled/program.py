@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from autograd.compiled.tracing import in_a_trace, trace
 from autograd.errors import TracingError
 from autograd.files import write_whole
 from autograd.functional import argument_names
+from autograd.interrupts import cached
 from autograd.text import counted
 from autograd.value import Value
 
@@ -341,7 +341,7 @@ class Program:
             )
             return None
 
-    @cached_property
+    @cached
     def _requirements(self) -> Requirements:
         return Requirements(self.tape, self._parameters, self.reduction, self._check)
 

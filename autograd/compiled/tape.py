@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from math import prod
 from typing import Any, NamedTuple
 
+from autograd.interrupts import cached
 from autograd.rules.op import Op
 
 Shape = tuple[int, ...]
@@ -107,7 +107,7 @@ class Tape:
         """The number of slots."""
         return self.first_slot + len(self.instructions)
 
-    @cached_property
+    @cached
     def per_example(self) -> tuple[bool, ...]:
         """For each slot whether it depends on an input. If it does not, all examples share it, and it is computed once."""
         varies = [False] * self.parameters + [True] * self.inputs + [False] * len(self.constants)
@@ -115,7 +115,7 @@ class Tape:
             varies.append(varies[x] or (y != NO_OPERAND and varies[y]))
         return tuple(varies)
 
-    @cached_property
+    @cached
     def depends_on_wanted(self) -> tuple[bool, ...]:
         """For each slot whether it depends on a wanted leaf; no other slot needs an adjoint."""
         depends = [True] * self.num_differentiated + [False] * (self.first_slot - self.num_differentiated)
@@ -123,7 +123,7 @@ class Tape:
             depends.append(depends[x] or (y != NO_OPERAND and depends[y]))
         return tuple(depends)
 
-    @cached_property
+    @cached
     def carries_gradient(self) -> tuple[bool, ...]:
         """For each slot whether it depends on a wanted leaf by a path on which no local derivative is cut everywhere.
 
@@ -135,7 +135,7 @@ class Tape:
             carries.append(by_x or (y != NO_OPERAND and carries[y] and op.cuts[1] != "True"))
         return tuple(carries)
 
-    @cached_property
+    @cached
     def has_adjoint(self) -> tuple[bool, ...]:
         """For each slot whether a gradient comes to it from an output, and goes on from it to a wanted leaf.
 
@@ -151,7 +151,7 @@ class Tape:
                     has[operand] = has[operand] or (carries[operand] and cut != "True")
         return tuple(has)
 
-    @cached_property
+    @cached
     def shares_results(self) -> bool:
         """Whether a gradient passes through a result that all examples share.
 
@@ -161,7 +161,7 @@ class Tape:
         results = range(self.first_slot, self.num_slots)
         return any(self.has_adjoint[slot] and not self.per_example[slot] for slot in results)
 
-    @cached_property
+    @cached
     def uses(self) -> tuple[int, ...]:
         """For each slot how often it is read, by instructions and as an output."""
         count = [0] * self.num_slots
@@ -172,7 +172,7 @@ class Tape:
             count[slot] += 1
         return tuple(count)
 
-    @cached_property
+    @cached
     def last_use(self) -> tuple[int, ...]:
         """For each slot the slot of the last instruction that reads it; -1 if none does, and for an output the number of slots."""
         last = [-1] * self.num_slots

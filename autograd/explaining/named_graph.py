@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
 from typing import Any
 
 from autograd.explaining.folded import Fold, FoldedGraph
 from autograd.graph import label_of, names
+from autograd.interrupts import cached
 from autograd.rules.formula_tree import (
     Adjoint,
     Call,
@@ -85,7 +85,7 @@ class NamedGraph:
         """What stands for a node in a line: its name; for one that no line tells, how it is computed."""
         return self._expression(node) if self._stands_in_line(node) and node not in self.steps else self.name(node)
 
-    @cached_property
+    @cached
     def steps(self) -> dict[Value, None]:
         """The operations that a derivation tells: those on the way, and what the operand is that is not chosen at the end of one."""
         folded, steps = self.folded, dict.fromkeys(node for node in self.folded.told if self.folded.inputs(node))
@@ -105,7 +105,7 @@ class NamedGraph:
         several = len(self._results[self._call(node)]) > 1
         return Call(".".join(self.folded.group(node) or ()), arguments, self.name(node) if several else None)
 
-    @cached_property
+    @cached
     def _results(self) -> dict[tuple[Any, ...], list[Value]]:
         """The nodes that one folded scope computes from the same inputs: the components of a softmax, say."""
         results: dict[tuple[Any, ...], list[Value]] = {}
@@ -118,7 +118,7 @@ class NamedGraph:
 
     # --- the formula -------------------------------------------------------------------------------------------------
 
-    @cached_property
+    @cached
     def defined(self) -> dict[Value, None]:
         """The nodes that have a line of their own in the formula.
 

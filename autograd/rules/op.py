@@ -5,10 +5,11 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from types import FunctionType
 from typing import Any
 
+from autograd.interrupts import cached
 from autograd.rules import grammar, primitives
 from autograd.rules.cut import cut_condition
 from autograd.rules.exact_powers import bits
@@ -155,12 +156,12 @@ class Op:
             f"{self.name}({', '.join(self.operands)})" if self.arity == 1 or self.symbol == self.name else f"x {self.symbol} y"
         )
 
-    @cached_property
+    @cached
     def is_family(self) -> bool:
         """Whether the row reads a constant c; ``at`` gives it one."""
         return re.search(r"\bc\b", self.value) is not None  # quicker than its tree, for each row at import
 
-    @cached_property
+    @cached
     def constant_partials(self) -> tuple[int | None, ...]:
         """For each operand the local derivative if it is the same number everywhere, 0, 1 or -1; else None.
 
@@ -169,7 +170,7 @@ class Op:
         """
         return tuple(int(partial) if partial in ("0", "1", "-1") else None for partial in self.partials)
 
-    @cached_property
+    @cached
     def cuts(self) -> tuple[str, ...]:
         """For each operand the condition, in the language of rows, under which it is not chosen and its partial passes nothing on.
 
@@ -185,7 +186,7 @@ class Op:
         """Whether the result is the operand itself, and yet no gradient passes."""
         return self.value == "x" and self.cuts == ("True",)
 
-    @cached_property
+    @cached
     def _ignored(self) -> tuple[Callable[..., bool] | None, ...]:
         match ast.parse(self.value, mode="eval").body:
             case ast.IfExp(test=test, body=body):
@@ -201,7 +202,7 @@ class Op:
         """
         return tuple(test is not None and test(*operands) for test in self._ignored)
 
-    @cached_property
+    @cached
     def is_comparison(self) -> bool:
         """Whether the result is a condition on both operands: 1 where it holds, else 0.
 
@@ -215,7 +216,7 @@ class Op:
                 return True
         return False
 
-    @cached_property
+    @cached
     def is_staircase(self) -> bool:
         """Whether the value has steps without end, as that of ``floor`` has: differences may pass over any number of them.
 
@@ -227,7 +228,7 @@ class Op:
             OPS[name].is_staircase for name in called & (OPS.keys() - primitives.PRIMITIVES.keys())
         )
 
-    @cached_property
+    @cached
     def is_rectifier(self) -> bool:
         """Whether the result is the operand or 0, as relu's is, and the derivative at 0 is 0.
 
@@ -251,27 +252,27 @@ class Op:
 
     # --- the readers: each compiles the row for its kind of number, when it is first asked ----------------------------
 
-    @cached_property
+    @cached
     def kernel(self) -> Callable[..., tuple[Any, ...]]:
         """For floats: ``kernel(x, y)`` is ``(out, dx, dy)``, the result and its local derivatives, ``CUT`` where they are cut."""
         return self._compiled(FLOATS, self._texts)
 
-    @cached_property
+    @cached
     def exact(self) -> Callable[..., tuple[Any, ...]]:
         """The same for int and Fraction: the literals are integers, so Fractions stay Fractions."""
         return self._compiled(EXACT, self._texts)
 
-    @cached_property
+    @cached
     def ieee(self) -> Callable[..., tuple[Any, ...]]:
         """The same for floats by the rules of IEEE 754: overflow and poles give inf or nan, and nothing raises."""
         return self._compiled(IEEE, self._texts)
 
-    @cached_property
+    @cached
     def defined(self) -> Callable[..., bool]:
         """Whether finite operands lie in the row's domain."""
         return self._compiled(DOMAIN, (self.domain or "0 == 0",))
 
-    @cached_property
+    @cached
     def is_convention(self) -> Callable[..., bool]:
         """Whether the derivatives at these operands are a convention, and not what their formulas say.
 
@@ -280,7 +281,7 @@ class Op:
         """
         return self._compiled(DOMAIN, (self.convention or "0 == 1",))
 
-    @cached_property
+    @cached
     def _kinks(self) -> tuple[Callable[..., Any], ...]:
         return tuple(self._compiled(IEEE, (kink,)) for kink in self.kinks)
 
@@ -300,7 +301,7 @@ class Op:
         """
         return 0 in self.kink_values(*operands)
 
-    @cached_property
+    @cached
     def _branches(self) -> tuple[Callable[..., Any], ...]:
         tests = (node for node in ast.walk(ast.parse(self.value, mode="eval")) if isinstance(node, ast.Compare))
         texts = (f"({ast.unparse(test.left)}) - ({ast.unparse(test.comparators[0])})" for test in tests)

@@ -15,7 +15,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import copy_context
 from dataclasses import replace
-from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
@@ -27,6 +26,7 @@ from autograd.compiled.arrays.long_sums import AnyStep, with_sums
 from autograd.compiled.optimism import FastOrCareful
 from autograd.compiled.steps import steps_by_level
 from autograd.compiled.tape import Tape
+from autograd.interrupts import cached
 
 if TYPE_CHECKING:
     from autograd.compiled.executor import Array
@@ -64,7 +64,7 @@ class Arrays:
         """The number of examples that a block has at most."""
         return max(1, BLOCK_BYTES // (LINE_BYTES * self.example_lines))
 
-    @cached_property
+    @cached
     def with_parameters_as_inputs(self) -> Arrays:
         """The executor of the same tape with the parameters as inputs: it computes a gradient for each example."""
         tape = self.tape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from autograd.compiled.native.machine import Call, Machine, Phase, zero_bytes
 from autograd.compiled.native.plan.batch import split
 from autograd.compiled.native.plan.stream import Stream
 from autograd.compiled.optimism import FastOrCareful
+from autograd.interrupts import cached
 
 if TYPE_CHECKING:
     from autograd.compiled.executor import Array
@@ -70,7 +71,7 @@ class Batch:
         self._parts = split(len(examples), self._lanes, self._layout.block_vectors)
         self._data = in_lanes(examples, self._lanes, self._layout.block_vectors, allocate)
 
-    @cached_property
+    @cached
     def _machines(self) -> list[Machine]:
         """A machine for each thread."""
         layout, used = self._layout, self._parts[0]
@@ -150,12 +151,12 @@ class Batch:
 
     # --- the phases of a call ----------------------------------------------------------------------------------------
 
-    @cached_property
+    @cached
     def _gradient_calls(self) -> tuple[Machine, list[Call]]:
         """The first machine, and a call for each."""
         return self._machines[0], self._value_or_gradient("gradient", True)
 
-    @cached_property
+    @cached
     def _value_calls(self) -> list[Call]:
         return self._value_or_gradient("value", False)
 
@@ -181,7 +182,7 @@ class Batch:
         masked = Phase(native.stream(layout, "masked", 1, layout.mask_values))
         return self._calls(name, block, phase("before", prepare), [masked], [phase("after", layout.finish)])
 
-    @cached_property
+    @cached
     def _outputs_calls(self) -> tuple[list[Call], Array]:
         """The calls, and the array that they fill."""
         layout, native, lanes = self._layout, self._native, self._lanes
@@ -258,7 +259,7 @@ class PerExampleBatch:
         values, gradients = results[: self._count, 0], results[: self._count, 1 : 1 + self._tape.num_differentiated]
         return (values.copy(), gradients + 0.0), raised  # nothing becomes 0.0
 
-    @cached_property
+    @cached
     def _call(self) -> tuple[Call, Array]:
         """The call, and the array that it fills. A row is an example's value, gradient, and zeros up to a whole vector."""
         layout, lanes = self._layout, self._lanes
