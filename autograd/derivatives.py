@@ -30,7 +30,7 @@ def grad(output: Value, inputs: Sequence[Value] | None = None, create_graph: boo
     r"""The derivatives :math:`\partial\,output/\partial\,v` for each v of ``inputs``, from one backward pass.
 
     The inputs may be any nodes, not leaves alone. The derivative with respect to an input that the output does not depend on is
-    exactly 0. No node's ``grad`` is read or written.
+    exactly 0. No node's ``grad`` is read or written, so threads may ask one graph at the same time.
 
     Args:
         output: the value to differentiate.

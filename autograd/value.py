@@ -261,7 +261,8 @@ class Value(Micrograd, NumpyNames):
         derivative is cut. A node that has received nothing passes nothing on, not even 0 times infinity.
 
         Inner nodes hold the gradient of the latest pass. Leaves add up the gradients of all passes, until their ``grad`` is set
-        to 0. Constants keep the gradient 0.
+        to 0. Constants keep the gradient 0. Two threads must not do this at the same time on graphs that share nodes: for that
+        there is ``grad``, which writes to none.
 
         Source: Griewank & Walther (2008), section 3.2; S0.14, S4.49.
 

@@ -35,6 +35,8 @@ _ARRAY, _FLOAT, _evaluated = np.ndarray, np.dtype(np.float64), partial(tuple.__n
 class BoundProgram:
     """A program with its data, checked and converted once: ``program.bind(X, Y)``. Its calls cost microseconds.
 
+    Threads may share it. (Without ``theta`` each reads the parameters from the Values, while another thread may be writing them.)
+
     >>> import autograd, numpy as np
     >>> w = autograd.Value(0.0, "w")
     >>> step = autograd.compile(lambda x, y: (w * x - y) ** 2, [w], executor="plain").bind([1.0, 2.0], [3.0, 6.0])
