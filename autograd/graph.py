@@ -113,6 +113,20 @@ def names(order: Iterable[Value], sources: Iterable[Value] = ()) -> dict[Value, 
     )
 
 
+def operand_number(inputs: Sequence[Value], slot: int) -> int:
+    """Which operand a local derivative is with respect to, where a node reads the same input several times: 1, 2, ...; else 0.
+
+    Then ∂v/∂x would have several meanings. So ∂₁v and ∂₂v are the derivatives with respect to the first and the second operand,
+    the other held fixed, and their sum is dv/dx. All that is shown has these names: explanations, pictures, quizzes.
+
+    >>> from autograd import Value
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> operand_number((x * x).inputs, 1), operand_number((x * y).inputs, 1)
+    (2, 0)
+    """
+    return slot + 1 if inputs.count(inputs[slot]) > 1 else 0
+
+
 def label_of(node: Value) -> str:
     """The label on one line, cut if it is long; an empty string for a blank one."""
     label = str(node.label or "")

@@ -22,6 +22,7 @@ import viz
 from autograd import Value, graph, scope, topological_order
 from autograd.compiled.program import Program
 from autograd.files import write_whole
+from autograd.rules.notation import TEXT
 from nn.data import DATASETS, Dataset, load, read_csv, split, standardise
 from nn.matrix import MatrixMLP
 from viz.dot.digraph import Digraph
@@ -154,7 +155,10 @@ def _one_neuron(console: Console, model: nn.MLP, data: Dataset) -> Value:
     for node, name in names.items():
         inputs = [names[source] for source in node.inputs]
         formula = f" {node._op} ".join(inputs) if len(inputs) == 2 else f"{node._op}({inputs[0]})" if inputs else ""
-        local = "\n".join(f"∂{name}/∂{source} = {partial:.4g}" for source, partial in zip(inputs, node.partials, strict=True))
+        derivatives = (
+            TEXT.local_derivative(name, source, graph.operand_number(node.inputs, slot)) for slot, source in enumerate(inputs)
+        )
+        local = "\n".join(f"{d} = {partial:.4g}" for d, partial in zip(derivatives, node.partials, strict=True))
         table.add_row(name, formula, f"{node.data:.4f}", local, f"{node.grad:.4f}")
     console.print(table)
     return output

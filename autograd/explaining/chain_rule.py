@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from functools import reduce
+from operator import add
 from typing import Any, NamedTuple
 
 from autograd.checking.stale_data import require_consistent
@@ -23,14 +24,13 @@ from autograd.explaining.statements import (
     Section,
     Side,
     equation,
-    listed,
     phrase,
     product,
     stated,
     total,
 )
 from autograd.graph import leaves_of
-from autograd.rules.formula_tree import Derivative, Numeral, PartialDerivative, Product, Route, side_by_side
+from autograd.rules.formula_tree import Derivative, Numeral, Product, Route, Sum, side_by_side
 from autograd.rules.notation import TEXT, prints_exactly
 from autograd.rules.op import Op
 from autograd.value import Value
@@ -213,6 +213,7 @@ class _Explanation:
         operations = Excerpt(self.operations, self.max_steps)
         if any(map(self.folded.is_folded, operations.shown)):
             yield Prose(["A folded scope is one step; its local derivatives are sums over the paths inside."])
+        yield from self.graph.legend(node for node in operations.shown if node in self.folded.told)
         yield from operations.lines(self._operation, _left_out(operations, "step"))
 
     def _operation(self, node: Value) -> Iterator[Line]:
@@ -220,7 +221,10 @@ class _Explanation:
         graph, slots = self.graph, self.folded.told_slots(node) if node in self.folded.told else []
         behind = [slot for slot in slots if self._is_constant(node, slot)]
         written = graph.written(node), graph.written(node, in_numbers=True)
-        constants = [phrase("{} = {}", self._partial(node, slot), Numeral(self.folded.partials(node)[slot])) for slot in behind]
+        constants = [
+            phrase("{} = {}", graph.partial_derivative(node, slot), Numeral(self.folded.partials(node)[slot]))
+            for slot in behind
+        ]
         remark = phrase(f", with {', '.join(['{}'] * len(behind))}", *constants) if behind else []
         yield Line(equation(graph.name(node), *written, Numeral(node.data)), remark=remark)
         for slot in slots:
@@ -228,19 +232,23 @@ class _Explanation:
                 formulas = [*graph.local_derivative(node, slot), *graph.local_derivative(node, slot, in_numbers=True)]
                 partial = Numeral(self.folded.partials(node)[slot])
                 ends = [] if self.folded.passes(node, slot) else ["  (cut: it passes nothing on)"]
-                yield Line(equation(self._partial(node, slot), *formulas, partial), 1, [*self._which(node, slot), *ends])
+                yield Line(equation(graph.partial_derivative(node, slot), *formulas, partial), 1, ends)
+        yield from self._sums(node, slots)
 
-    def _partial(self, node: Value, slot: int) -> PartialDerivative:
-        return self.graph.partial_derivative(node, self.folded.inputs(node)[slot])
+    def _sums(self, node: Value, slots: Sequence[int]) -> Iterator[Line]:
+        """The derivative of a step with respect to what all its operands are: the sum over them."""
+        source, *others = set(self.folded.inputs(node))
+        if others or len(slots) < 2:
+            return
+        partials = [self.folded.partials(node)[slot] for slot in slots]
+        named = Sum([self.graph.partial_derivative(node, slot) for slot in slots])
+        whole = Numeral(reduce(add, partials, self.folded.zero))
+        yield Line(equation(self.graph.derivative(node, source), named, total(partials), whole), 1)
 
     def _is_constant(self, node: Value, slot: int) -> bool:
-        if self.folded.is_folded(node) or not isinstance(node.op, Op) or self._which(node, slot):
+        if self.folded.is_folded(node) or not isinstance(node.op, Op):
             return False
         return node.op.constant_partials[slot] in (1, -1)
-
-    def _which(self, node: Value, slot: int) -> Phrase:
-        operand = self.graph.operand(node, slot)
-        return [f"  ({operand})"] if operand else []
 
     # --- the sum over paths --------------------------------------------------------------------------------------------
 
@@ -258,7 +266,7 @@ class _Explanation:
         for path in shown:
             yield Line(equation(Route(side_by_side(path.nodes[::-1], self.graph.name))))
             first, *rest = self._product(path)
-            yield Line(equation(first, *rest), 1, self._operands(path))
+            yield Line(equation(first, *rest), 1)
         yield from self._ends(count)
         if count > len(shown):
             yield Prose([self._share(source)])
@@ -272,20 +280,10 @@ class _Explanation:
             yield Prose(ends_in_words(self.graph, count))
 
     def _product(self, path: Path) -> list[Any]:
-        factors = side_by_side(list(pairwise(path.nodes)), lambda edge: self.graph.partial_derivative(*edge))
+        edges = list(zip(path.nodes, path.slots, strict=False))
+        factors = side_by_side(edges, lambda edge: self.graph.partial_derivative(*edge))
         written = [Product(factors), product(path.partials)] if factors else []
         return [*written, Numeral(path.product)]
-
-    def _operands(self, path: Path) -> Phrase:
-        """Through which operand the path goes where a node reads the same input twice."""
-        users: dict[str, list[Value]] = {}
-        for user, slot in zip(path.nodes, path.slots, strict=False):
-            users.setdefault(self.graph.operand(user, slot), []).append(user)
-        users.pop("", None)
-        remarks = [
-            phrase(f"{operand} of {{}}", listed(list(map(self.graph.name, users[operand])))) for operand in sorted(users)
-        ]
-        return phrase(f"  ({'; '.join(['{}'] * len(remarks))})", *remarks) if remarks else []
 
     def _share(self, source: Value) -> str:
         count, shown, size = self.counts[source], self.shown[source], self.sizes[source]
@@ -315,12 +313,12 @@ class _Explanation:
         user, slot, source, contribution = edge
         adjoint = self.graph.adjoint(source)
         sides = equation(
-            Product([self.graph.partial_derivative(user, source), self.graph.adjoint(user)]),
+            Product([self.graph.partial_derivative(user, slot), self.graph.adjoint(user)]),
             product([self.folded.partials(user)[slot], self.adjoints[user]]),
             Numeral(contribution),
             relation="+=",
         )
-        yield Line([Side("", [adjoint]), *sides], remark=self._which(user, slot))
+        yield Line([Side("", [adjoint]), *sides])
         if len(edges) > 1 and edge is edges[-1]:
             yield Line(equation(adjoint, total([arrived.contribution for arrived in edges]), Numeral(self.adjoints[source])), 1)
 

@@ -75,14 +75,14 @@ class _Forward:
         for node in self.operations:
             if node not in folded.told:
                 continue  # it is read where nothing is passed on
-            contributions = [partial * tangent for _, partial, tangent in self.arriving(node)]
+            contributions = [partial * tangent for _, _, partial, tangent in self.arriving(node)]
             self.tangents[node] = reduce(add, contributions, folded.zero)  # sum() would round otherwise from Python 3.12 on
 
-    def arriving(self, node: Value) -> list[tuple[Value, Any, Any]]:
-        """The inputs that depend on the source, each with the local derivative and the tangent that are multiplied."""
+    def arriving(self, node: Value) -> list[tuple[int, Value, Any, Any]]:
+        """The operands that depend on the source, each with the local derivative and the tangent that are multiplied."""
         slots = [slot for slot in self.folded.told_slots(node) if self.folded.passes(node, slot)]
         inputs, partials = self.folded.inputs(node), self.folded.partials(node)
-        return [(inputs[slot], partials[slot], self.tangents[inputs[slot]]) for slot in slots]
+        return [(slot, inputs[slot], partials[slot], self.tangents[inputs[slot]]) for slot in slots]
 
     def sections(self) -> Iterator[Section]:
         source = self.graph.name(self.source)
@@ -100,6 +100,7 @@ class _Forward:
             "dual number. What does not depend on {} has the tangent 0, and is left out."
         )
         yield Prose(phrase(words, source, source))
+        yield from graph.legend(self.tangents.keys() - {self.source})
         yield Line(equation(source, Numeral(self.source.data)))
         yield Line(equation(graph.tangent(self.source), Numeral(self.folded.one)), 1)
         operations = Excerpt(self.operations, MAX_OPERATIONS)
@@ -128,10 +129,10 @@ class _Forward:
         if not arriving:
             return Line(equation(self.graph.tangent(node), Numeral(self.tangents[node])), 1, ["  (cut: it passes nothing on)"])
         named = side_by_side(
-            arriving, lambda term: Product([self.graph.partial_derivative(node, term[0]), self.graph.tangent(term[0])])
+            arriving, lambda term: Product([self.graph.partial_derivative(node, term[0]), self.graph.tangent(term[1])])
         )
-        numbers = side_by_side(arriving, lambda term: Product([Numeral(term[1]), Numeral(term[2])]))
-        contributions = total([partial * tangent for _, partial, tangent in arriving])
+        numbers = side_by_side(arriving, lambda term: Product([Numeral(term[2]), Numeral(term[3])]))
+        contributions = total([partial * tangent for _, _, partial, tangent in arriving])
         return Line(
             equation(self.graph.tangent(node), Sum(named), Sum(numbers), contributions, Numeral(self.tangents[node])), 1
         )

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from autograd.explaining.folded import Fold, FoldedGraph
-from autograd.graph import label_of, names
+from autograd.explaining.statements import Prose
+from autograd.graph import label_of, names, operand_number
 from autograd.interrupts import cached
 from autograd.rules.formula_tree import (
     Adjoint,
@@ -44,9 +45,15 @@ class NamedGraph:
         """The derivative of one node with respect to another, by name."""
         return Derivative(self.name(output), self.name(source))
 
-    def partial_derivative(self, node: Value, source: Value) -> PartialDerivative:
-        """The local derivative of a node with respect to one of its inputs, by name."""
-        return PartialDerivative(self.name(node), self.name(source))
+    def partial_derivative(self, node: Value, slot: int) -> PartialDerivative:
+        """The local derivative of a node with respect to one of its operands, by name: ∂v1/∂x, and ∂₁v1 of x * x."""
+        inputs = self.folded.inputs(node)
+        return PartialDerivative(self.name(node), self.name(inputs[slot]), operand_number(inputs, slot))
+
+    def legend(self, nodes: Iterable[Value]) -> Iterator[Prose]:
+        """What ∂₁ and ∂₂ mean, if one of the nodes reads the same input twice."""
+        if any(len(set(inputs)) < len(inputs) for inputs in map(self.folded.inputs, nodes)):
+            yield Prose(["Where both operands are one node, ∂₁ and ∂₂ are the derivatives with respect to each."])
 
     def adjoint(self, node: Value) -> Adjoint:
         """The gradient of a node, by name."""
@@ -64,11 +71,6 @@ class NamedGraph:
             return []  # there the derivative is a convention, not the formula
         *operands, out = [Numeral(read.data) if in_numbers else self.read(read) for read in (*node.inputs, node)]
         return [partial(node.op, slot, operands, out)]
-
-    def operand(self, node: Value, slot: int) -> str:
-        """Which operand a slot is, in words, if the name alone does not tell: ``operand 1`` of x * x."""
-        inputs = self.folded.inputs(node)
-        return f"operand {slot + 1}" if inputs.count(inputs[slot]) > 1 else ""
 
     def written(self, node: Value, in_numbers: bool = False) -> Formula:
         """The formula by which a node is computed, its inputs by name or in numbers.

@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from itertools import islice, pairwise
+from itertools import islice
 from typing import Any, NamedTuple
 
 from autograd.derivatives import grad
@@ -14,7 +14,7 @@ from autograd.explaining.answers import AnswerError, number_from
 from autograd.explaining.chain_rule import explain
 from autograd.explaining.named_graph import NamedGraph
 from autograd.explaining.paths import Path, count_paths, paths
-from autograd.graph import leaves_of
+from autograd.graph import leaves_of, operand_number
 from autograd.rules.evaluate import evaluate_ieee
 from autograd.rules.formula_tree import Formula, Numeral, Route
 from autograd.rules.notation import TEXT
@@ -206,15 +206,19 @@ def _local_derivatives(graph: NamedGraph, operations: list[Value], rng: random.R
     rng.shuffle(slots)
     slots.sort(key=lambda pair: abs(graph.folded.partials(pair[0])[pair[1]]) == 1)  # those that are 1 or -1 come last
     for node, slot in slots:
-        source, partial = node.inputs[slot], graph.folded.partials(node)[slot]
-        which = f" with respect to its operand {slot + 1}" if node.inputs.count(source) > 1 else ""
+        partial = graph.folded.partials(node)[slot]
+        repeated = operand_number(node.inputs, slot)
+        which = f", the derivative with respect to operand {repeated}" if repeated else ""
         question = (
             f"{_text(graph.name(node))} = {_text(graph.written_by_names(node))}, where {_numbers(graph, node.inputs)}. "
-            f"What is the local derivative {_text(graph.partial_derivative(node, source))}{which}?"
+            f"What is the local derivative {_text(graph.partial_derivative(node, slot))}{which}?"
         )
         slips = [Slip(-partial, "the sign is wrong"), *_at_the_output(node, slot)]
         others = [other for place, other in enumerate(node.partials) if place != slot]
         slips += [Slip(other, "that is the derivative with respect to the other operand") for other in others]
+        if repeated:
+            whole = _text(graph.derivative(node, node.inputs[slot]))
+            slips.append(Slip(sum(node.partials), f"that is {whole}, the sum over both operands"))
         slips += [Slip(node.data, f"that is the value of {_text(graph.name(node))}, not its derivative")]
         yield _exercise(graph, "local derivative", question, partial, slips)
 
@@ -234,7 +238,7 @@ def _path_products(graph: NamedGraph, leaves: list[Value], rng: random.Random) -
     found = _short_paths(graph, [node for node in leaves if node in near], rng) or _short_paths(graph, list(near), rng)
     rng.shuffle(found)
     for path in found:
-        factors = [_text(graph.partial_derivative(user, source)) for user, source in pairwise(path.nodes)]
+        factors = [_text(graph.partial_derivative(*edge)) for edge in zip(path.nodes, path.slots, strict=False)]
         route = _route(graph, path)
         known = ", ".join(f"{name} = {_text(Numeral(partial))}" for name, partial in zip(factors, path.partials, strict=True))
         of = _text(graph.derivative(path.nodes[0], path.nodes[-1]))

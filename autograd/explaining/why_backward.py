@@ -90,9 +90,10 @@ def why_plus(output: Value) -> Derivation:
     >>> x = Value(3.0, "x")
     >>> print(why_plus(x * x))
     The backward pass with = in place of +=
+      Where both operands are one node, ∂₁ and ∂₂ are the derivatives with respect to each.
       v1.grad = 1
-      x.grad = ∂v1/∂x·v1.grad = 3·1 = 3
-      x.grad = ∂v1/∂x·v1.grad = 3·1 = 3  (overwrites 3)
+      x.grad = ∂₁v1·v1.grad = 3·1 = 3
+      x.grad = ∂₂v1·v1.grad = 3·1 = 3  (overwrites 3)
     <BLANKLINE>
     Where a contribution is first lost: x
       x is used 2 times. What v1 (operand 1) contributes is overwritten by what v1 (operand 2) does.
@@ -181,10 +182,11 @@ class _Pass:
 
     def lines(self, relation: str, remarks: Mapping[int, Phrase]) -> Iterator[Line | Prose]:
         """The contributions one by one, some with a remark."""
-        yield Line(self.gradient(self.graph.output, self.graph.folded.one))
         named = self.graph.named
-        for number, (user, _, to, partial, gradient, amount) in enumerate(self.contributions[:MAX_LINES]):
-            factors = Product([named.partial_derivative(user, to), named.adjoint(user)])
+        yield from named.legend(contribution.user for contribution in self.contributions[:MAX_LINES])
+        yield Line(self.gradient(self.graph.output, self.graph.folded.one))
+        for number, (user, slot, to, partial, gradient, amount) in enumerate(self.contributions[:MAX_LINES]):
+            factors = Product([named.partial_derivative(user, slot), named.adjoint(user)])
             sides = equation(factors, product([partial, gradient]), Numeral(amount), relation=relation)
             yield Line([Side("", [named.adjoint(to)]), *sides], remark=remarks.get(number, []))
         if len(self.contributions) > MAX_LINES:

@@ -92,10 +92,14 @@ class Derivative(NamedTuple):
 
 
 class PartialDerivative(NamedTuple):
-    """The local derivative of a node with respect to one of its inputs, the others held fixed: with a round ∂."""
+    """The local derivative of a node with respect to one of its inputs, the others held fixed: with a round ∂.
+
+    ``operand`` says with respect to which operand, where the node reads the same input several times; else it is 0.
+    """
 
     node: Formula
     source: Formula
+    operand: int = 0
 
 
 class Adjoint(NamedTuple):

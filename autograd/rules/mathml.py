@@ -47,6 +47,7 @@ class _MathML(Notation):
     fraction = "<mfrac><mrow>{}</mrow><mrow>{}</mrow></mfrac>"
     derivative = fraction.format('<mi mathvariant="normal">d</mi>{}', '<mi mathvariant="normal">d</mi>{}')
     partial_derivative = fraction.format("<mo>∂</mo>{}", "<mo>∂</mo>{}")
+    operand_derivative = "<mrow><msub><mo>∂</mo><mn>{}</mn></msub>{}</mrow>"
     adjoint, tangent = _accent("¯"), _accent("˙")
 
     def name(self, label: str, accent: str = "{}") -> str:

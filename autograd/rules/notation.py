@@ -79,6 +79,7 @@ class Notation:
     fraction: str
     derivative: str  # the total one: output, source
     partial_derivative: str
+    operand_derivative: str  # with respect to an operand by its number: number, node
     adjoint: str
     tangent: str
     least_exponent = SUM  # an exponent that stands above the line needs no parentheses
@@ -90,6 +91,10 @@ class Notation:
     def prose(self, words: str, bold: bool = False) -> str:
         """Return words that stand between formulas."""
         raise NotImplementedError
+
+    def subscript(self, number: int) -> str:
+        """Return a number that stands below the line."""
+        return str(number)
 
     def call(self, function: str, arguments: Sequence[str], component: str) -> Piece:
         """Return a call of a row of the table, of a closure or of a folded scope; ``component`` says which of its results."""
@@ -151,8 +156,8 @@ class Notation:
                 return _chain(self.leads_to, map(self.write, nodes), SUM)
             case Derivative(output, source):
                 return Piece(self.derivative.format(self.write(output), self.write(source)))
-            case PartialDerivative(node, source):
-                return Piece(self.partial_derivative.format(self.write(node), self.write(source)))
+            case PartialDerivative(node, source, operand):
+                return Piece(self.local_derivative(self.write(node), self.write(source), operand))
             case Adjoint(node):
                 return Piece(self._accented(self.adjoint, node))
             case Tangent(node):
@@ -160,6 +165,12 @@ class Notation:
             case Elision():
                 return Piece(self.and_so_on)
         raise TypeError(f"a formula is made of the classes of formula_tree, but got {formula!r}")
+
+    def local_derivative(self, node: str, source: str, operand: int = 0) -> str:
+        """Return how the local derivative of a node is written: by the input, or if that says too little by the operand's number."""
+        if operand:
+            return self.operand_derivative.format(self.subscript(operand), node)
+        return self.partial_derivative.format(node, source)
 
     def operand(self, piece: Piece, at_least: int) -> str:
         """Return the text of a piece, in parentheses if it binds less tightly than ``at_least``."""
@@ -196,7 +207,7 @@ class _Text(Notation):
     times, comma, leads_to, and_so_on, indent = "·", ", ", " → ", "…", "  "
 
     negative, parentheses, brackets, power, fraction = "-{}", "({})", "[{}]", "{}**{}", ""
-    derivative, partial_derivative = "d{}/d{}", "∂{}/∂{}"
+    derivative, partial_derivative, operand_derivative = "d{}/d{}", "∂{}/∂{}", "∂{}{}"
     adjoint, tangent = "{}.grad", "{}.tangent"
     least_exponent = ATOM
 
@@ -205,6 +216,9 @@ class _Text(Notation):
         if shown.startswith("-"):
             return Piece(shown, SUM if "/" in shown else SIGN)
         return Piece(shown, PRODUCT if "/" in shown else ATOM)
+
+    def subscript(self, number: int) -> str:
+        return str(number).translate(_AS_SUBSCRIPTS)
 
     def name(self, label: str, accent: str = "{}") -> str:
         plain = re.fullmatch(r"(?!(?:inf|nan)$)[^\W\d]\w*'*(\[\w+(,\w+)*\])?", label)
@@ -239,7 +253,7 @@ class _Latex(Notation):
     brackets = r"\left[{}\right]"
     negative, parentheses, power, fraction = "-{}", r"\left({}\right)", "{{{}}}^{{{}}}", r"\frac{{{}}}{{{}}}"
     derivative = r"\frac{{\mathrm{{d}} {}}}{{\mathrm{{d}} {}}}"
-    partial_derivative = r"\frac{{\partial {}}}{{\partial {}}}"
+    partial_derivative, operand_derivative = r"\frac{{\partial {}}}{{\partial {}}}", r"\partial_{{{}}} {}"
     adjoint, tangent = r"\bar{{{}}}", r"\dot{{{}}}"
 
     def name(self, label: str, accent: str = "{}") -> str:
@@ -308,6 +322,7 @@ GREEK = dict(zip(_GREEK_NAMES.split(), "αβγδεζηθικλμνξπρστυφ
 _COMMANDS = {letter: rf"\{name} " for name, letter in GREEK.items()} | {"ς": r"\sigma "}
 _COMMANDS |= {"\\": r"\backslash ", "→": r"\to ", "≈": r"\approx ", "∂": r"\partial ", "·": r"\cdot "}
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_AS_SUBSCRIPTS = {digit: sign for sign, digit in _SUBSCRIPTS.items()}
 _SYMBOL = re.compile(r"([\\→≈∂·₀-₉\u0391-\u03A9\u03B1-\u03C9]+)")  # what stands in formulas, but not among words
 
 

@@ -23,13 +23,14 @@ from tests.strategies import expressions, for_all
 # --- reading a derivation back ----------------------------------------------------------------------------------------
 
 NAME = r"(?:«[^»]*»|[^\W\d]\w*'*(?:\[[\w,]+\])?)"
+DERIVATIVE = rf"∂(?:{NAME}/∂{NAME}|[₀-₉]+{NAME})"
+AS_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 NUMBER = r"(?<![\w.])(?:\d+\.?\d*(?:e[+-]?\d+)?|inf\b|nan\b)"
-TOKEN = re.compile(rf"(?P<derivative>[d∂]{NAME}/[d∂]{NAME})|(?P<number>{NUMBER})|(?P<name>{NAME}(?:\.grad)?)")
-REMARK = re.compile(r"  \((operand \d+[^()]*)\)(?:  \(cut: it passes nothing on\))?$")
+TOKEN = re.compile(rf"(?P<derivative>[d∂]{NAME}/[d∂]{NAME}|∂[₀-₉]+{NAME})|(?P<number>{NUMBER})|(?P<name>{NAME}(?:\.grad)?)")
 CUT_REMARK = "  (cut: it passes nothing on)"
 MEANINGS = re.compile(r"  \(([pqyt]+\d+ = .*)\)$")  # of the names of probabilities and targets
 PROSE = re.compile(
-    r"A folded scope is one step;|\d+ paths? ends? (at|where) |… \d+ (line|step|number)s? (is|are) left out here; max_steps shows more\.$"
+    r"A folded scope is one step;|Where both operands are one node, ∂₁ and ∂₂ are the derivatives with respect to each\.$|\d+ paths? ends? (at|where) |… \d+ (line|step|number)s? (is|are) left out here; max_steps shows more\.$"
     r"|There are \d+ more leaves\.|These are the \d+ paths with the largest products|.* does not depend on .*\.$"
 )
 SIGN = re.compile(r" (=|≈|\+=) (?![^«]*»)")
@@ -53,7 +54,6 @@ class Reader:
         self.scopes = {".".join(node.scope[:k]) for node in self.order for k in range(1, len(node.scope) + 1)}
         self.entering = {scope_: {} for scope_ in self.scopes}  # for each step of a folded scope, what it is computed from
         self.known = {}
-        self.slots = {}  # which operand the line at hand speaks of, by the name of the step
 
     def mean(self, meanings):
         """``p1 = v5/v11, y1 = 1``: names for what is not a node."""
@@ -107,15 +107,25 @@ class Reader:
         if text in self.known:
             return self.known[text]
         if text.startswith("∂"):
-            names = re.fullmatch(f"∂({NAME})/∂({NAME})", text).groups()
-            step, source = (self.node[name] for name in names)
-            if not self.folded(step):
-                slots = [slot for slot, each in enumerate(step.inputs) if each is source]
-                assert len(slots) == 1 or self.slots.get(names[0]) in slots, f"{text}: which operand?"
-                return np.float64(step.partials[slots[0] if len(slots) == 1 else self.slots[names[0]]]), 0.0
+            step, slot = self.edge(text)
+            if slot is not None:
+                return np.float64(step.partials[slot]), 0.0
         if text not in self.known:
             self.known[text] = self.derivative(text)
         return self.known[text]
+
+    def edge(self, text):
+        """The step and the operand of ∂v/∂x, or of ∂₁v; no operand of a folded step."""
+        if numbered := re.fullmatch(f"∂([₀-₉]+)({NAME})", text):
+            step, slot = self.node[numbered[2]], int(numbered[1].translate(AS_DIGITS)) - 1
+            assert step.inputs.count(step.inputs[slot]) > 1, f"{text}: why by number?"
+            return step, slot
+        step, source = (self.node[name] for name in re.fullmatch(f"∂({NAME})/∂({NAME})", text).groups())
+        if self.folded(step):
+            return step, None
+        slots = [slot for slot, each in enumerate(step.inputs) if each is source]
+        assert len(slots) == 1, f"{text}: with respect to which operand?"
+        return step, slots[0]
 
     def derivative(self, text):
         if text.endswith(".grad"):
@@ -218,16 +228,6 @@ def side_by_side(line):
     return [step, *(f"    ∂{each.removeprefix('∂')}" for each in constants.split(", ∂") if constants)]
 
 
-def slots_of(remark, body):
-    """``operand 1 of c, d; operand 2 of e``, or ``operand 1`` of the step whose local derivative stands there."""
-    slots = {}
-    for each in remark.split("; "):
-        number, _, steps = each.removeprefix("operand ").partition(" of ")
-        for step in steps.split(", ") if steps else re.findall(f"∂({NAME})/∂", body)[:1]:
-            slots[step] = int(number) - 1
-    return slots
-
-
 def edges_and_ways(output, sources):
     """How many local derivatives are told, and how many of them pass something on; for each source how many paths, and how many cut."""
     order = topological_order(output)
@@ -280,14 +280,14 @@ def check(output, source=None, columns=100, **options):
     for line in lines:
         if "…" not in line and len(parts := line.strip().split(" = ")) > 1 and parts[0] in reader.node:
             reader.learn(parts[0], parts[1].split(" ≈ ")[0])
-    section, route, local, routes, received, ended = "", [], 0, 0, {}, []
+    section, route, local, routes, received, ended, tolds = "", [], 0, 0, {}, [], []
     for number, line in enumerate(lines):
-        body = REMARK.sub("", line.strip()).removesuffix(CUT_REMARK)
+        body = line.strip().removesuffix(CUT_REMARK)
         if meanings := MEANINGS.search(line):
             body = MEANINGS.sub("", line).strip()
             reader.mean(meanings[1])
         if not line.startswith(" "):
-            section = line
+            section, tolds = line, []
         elif re.match(r"\d+ paths? ends? ", body):
             ended.append(int(body.split()[0]))
         elif " → " in body:
@@ -298,13 +298,17 @@ def check(output, source=None, columns=100, **options):
                     reader.folded(reader.node[after]) or reader.node[after].inputs
                 ), body
         elif SIGN.search(body):
-            remark = REMARK.search(line)
-            reader.slots = slots_of(remark[1], body) if remark else {}
             first, *rest = SIGN.split(body)
             if route:
-                assert "…" in first or first == "·".join(
-                    f"∂{after}/∂{before}" for before, after in reversed([*pairwise(route)])
-                )
+                edges = [(reader.node.get(after), reader.node.get(before)) for before, after in reversed([*pairwise(route)])]
+                factors = [] if "…" in first else [reader.edge(factor) for factor in re.findall(DERIVATIVE, first)]
+                assert len(factors) == (0 if "…" in first else len(edges))
+                for (step, slot), (after, before) in zip(factors, edges, strict=bool(factors)):
+                    assert step is after
+                    assert slot is None or step.inputs[slot] is before
+                told = [tuple(slot for _, slot in factors), tuple(route)]
+                assert not factors or told not in tolds, "the same path twice"
+                tolds.append(told)
                 route = []
             for left, sign, right in zip([first, *rest[1::2]], rest[::2], rest[1::2], strict=False):
                 if sign != "+=" and "…" not in left + right:
@@ -447,7 +451,8 @@ BUGS = {  # what is replaced, and by what made of it
     "a path forgotten": ("explaining.chain_rule.paths", lambda f: lambda *arguments: list(f(*arguments))[1:] or list(f(*arguments))),
     "a path told backwards": ("explaining.chain_rule.Route", lambda f: lambda nodes: f(nodes[::-1])),
     "= for ≈": ("explaining.statements.prints_exactly", lambda f: lambda number: True),
-    "the wrong operand named": ("explaining.named_graph.NamedGraph.operand", lambda f: lambda self, node, slot: f(self, node, 1 - slot) if f(self, node, slot) else ""),
+    "the wrong operand named": ("explaining.named_graph.operand_number", lambda f: lambda inputs, slot: f(inputs, 1 - slot) if f(inputs, slot) else 0),
+    "no operand named": ("explaining.named_graph.operand_number", lambda f: lambda inputs, slot: 0),
     "added without need": ("explaining.chain_rule._Explanation._accumulated", lambda f: lambda self, *rest: [*f(self, *rest)] * 2),
 }  # fmt: skip
 
@@ -618,9 +623,9 @@ def test_a_leaf_is_its_own_derivation():
 def test_the_two_slots_of_a_quotient_are_told_apart():
     a = Value(2.0, "a")
     text = check(named("q", a / a), a)
-    assert "∂q/∂a = 1/a = 1/2 = 0.5  (operand 1)" in text
-    assert "∂q/∂a = -q/a = -1/2 = -0.5  (operand 2)" in text
-    assert text.count("  (operand 1 of q)") == text.count("  (operand 2 of q)") == 1
+    assert "∂₁q = 1/a = 1/2 = 0.5\n" in text
+    assert "∂₂q = -q/a = -1/2 = -0.5\n" in text
+    assert "dq/da = ∂₁q + ∂₂q = 0.5 + (-0.5) = 0\n" in text
     assert "dq/da = 0.5 + (-0.5) = 0" in text
 
 

@@ -115,3 +115,44 @@ def test_constants_are_their_numbers_unless_they_are_asked_about():
 
 def test_a_count_passes_over_what_is_taken():
     assert unique_names(["", "v1", "", "v3", "v1", "v1_2"], ["v"] * 6) == ["v2", "v1", "v4", "v3", "v1_2", "v1_2_2"]
+
+
+# --- repeated operands ------------------------------------------------------------------------------------------------
+
+SHOWERS = {
+    "explain": lambda y: str(explain(y)),
+    "explain_forward": lambda y: str(explain_forward(y, y.inputs[0])),
+    "why_order": lambda y: str(why_order(y)),
+    "why_plus": lambda y: str(why_plus(y)),
+    "quiz": lambda y: str(quiz(y, count=50, seed=0)),
+    "picture": lambda y: viz.draw(y).source,
+}
+
+
+@pytest.mark.parametrize("show", SHOWERS.values(), ids=SHOWERS)
+def test_the_derivatives_with_respect_to_two_operands_that_are_one_node_are_told_apart(show):
+    x = Value(3.0, "x")
+    text = show(x * x)
+    assert "∂₁" in text
+    assert "∂₂" in text
+    assert "∂v1/∂x" not in text  # it is 6, and no number on an edge
+
+
+def test_they_are_told_apart_in_latex_and_mathml():
+    x = Value(3.0, "x")
+    shown = explain(x / x)
+    assert r"\partial_{2} v_{1}" in shown.to_latex()
+    assert "<msub><mo>∂</mo><mn>2</mn></msub>" in shown.to_mathml()
+    assert r"\frac{\partial v_{1}}{\partial x}" not in shown.to_latex()
+    assert r"\frac{\mathrm{d} v_{1}}{\mathrm{d} x}" in shown.to_latex()
+
+
+def test_a_quiz_takes_the_sum_for_what_it_is():
+    x = Value(3.0, "x")
+    exercises = quiz(x * x, count=50, seed=0)
+    [first] = [exercise for exercise in exercises if "local derivative ∂₁v1" in exercise.question]
+    assert first.check(3)
+    assert "dv1/dx, the sum over both operands" in str(first.check(6))
+    [whole] = [exercise for exercise in exercises if exercise.question.endswith("What is dv1/dx?")]
+    assert whole.check(6)
+    assert not whole.check(3)

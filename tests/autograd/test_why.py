@@ -336,7 +336,7 @@ def test_the_square_is_used_by_both_operands():
     sections, names = parts(why_plus(x * x))
     assert names["Where a contribution is first lost"] == "x"
     assert sections["The gradients"] == ["x.grad = 3, but dv1/dx = 6", "All others are right."]
-    assert "x.grad = ∂v1/∂x·v1.grad = 3·1 = 3  (overwrites 3)" in sections["The backward pass with = in place of +="]
+    assert "x.grad = ∂₂v1·v1.grad = 3·1 = 3  (overwrites 3)" in sections["The backward pass with = in place of +="]
     assert sections["Where a contribution is first lost"][2] == "x.grad = 3 + 3 = 6  (with +=)"
 
 

@@ -99,7 +99,7 @@ def boxes(picture):
 
 def edges(picture):
     """(tail, head, the number on it or None) for every edge."""
-    found = re.findall(r"^\t(n\d+) -> (n\d+) \[id=\"e\d+-\d+\" (?:label=\" ∂ (\S+) \")?", picture.source, re.M)
+    found = re.findall(r"^\t(n\d+) -> (n\d+) \[id=\"e\d+-\d+\" (?:label=\" ∂[₁₂]? (\S+) \")?", picture.source, re.M)
     assert len(found) == picture.source.count("->")
     return [(tail, head, number or None) for tail, head, number in found]
 

@@ -9,7 +9,8 @@ from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 from autograd import Constant, Value, topological_order
-from autograd.graph import label_of, names
+from autograd.graph import label_of, names, operand_number
+from autograd.rules.notation import TEXT
 from autograd.text import described, four_digits, one_line, printable
 
 if TYPE_CHECKING:
@@ -186,7 +187,8 @@ def _edge(source: Value, node: Value, operand: int, partial: Any, ids: Mapping[V
         texts = f'tooltip="{_tooltip(f"no local derivative of {of}: it is a closure")}"'
     else:
         number = four_digits(partial)
-        texts = f'label=" ∂ {_html(number)} " tooltip="{_tooltip(f"the local derivative of {of}: {number}")}"'
+        which = operand_number(node.inputs, operand)
+        texts = f'label=" ∂{TEXT.subscript(which) if which else ""} {_html(number)} " tooltip="{_tooltip(f"the local derivative of {of}: {number}")}"'
     weight = " weight=4" if source.op else ""  # so that results stand in a straight line, and leaves beside it
     return f'{start} -> {end} [id="e{end[1:]}-{operand}" {texts}{weight}]'
 
