@@ -12,7 +12,6 @@ LISTED_MOST = 3  # things of a list that are named; the rest is counted
 NAME_CHARS = 40
 REPR_CHARS = 60
 EXACT_BELOW = 10**12  # the size below which whole numbers and fractions are written with all their digits
-_FOUR_DIGITS = Context(prec=4, Emin=MIN_EMIN, Emax=MAX_EMAX)
 _MARKDOWN = str.maketrans({sign: f"\\{sign}" for sign in r"\`*_[]<>$|~#&"})
 
 # --- how many, and which ------------------------------------------------------------------------------------------------
@@ -148,12 +147,24 @@ def four_digits(number: Any) -> str:
     >>> print(*map(four_digits, (2.0, -0.123456, 1e100, float("nan"), 7, 2**100, Fraction(1, 3), Fraction(2**100, 3))))
     2 -0.1235 1e+100 nan 7 ≈1.268e+30 1/3 ≈4.226e+29
     """
+    return significant(number, 4)
+
+
+def significant(number: Any, digits: int) -> str:
+    """The same with so many digits; a number with 0 digits is shown as 0, and 0 has no sign.
+
+    >>> significant(0.99998771, 6), significant(-0.0, 4), significant(1e-17, 0)
+    ('0.999988', '0', '0')
+    """
+    if digits == 0:
+        return "0"
     if isinstance(number, Rational):
         p, q = int(number.numerator), int(number.denominator)
         if abs(p) * q >= EXACT_BELOW:
-            return f"≈{_FOUR_DIGITS.normalize(_FOUR_DIGITS.divide(p, q)):g}"
+            context = Context(prec=digits, Emin=MIN_EMIN, Emax=MAX_EMAX)
+            return f"≈{context.normalize(context.divide(p, q)):g}"
         return f"{p}/{q}" if q != 1 else str(p)
     try:
-        return f"{number:.4g}"
+        return f"{number + 0:.{digits}g}"
     except (TypeError, ValueError):  # data and grad may be assigned anything, None for example
         return one_line(str(number))

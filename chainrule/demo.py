@@ -21,6 +21,7 @@ import nn
 import viz
 from autograd import Value, graph, scope, topological_order
 from autograd.compiled.program import Program
+from autograd.explaining.shown_digits import Digits, claims_of_graph
 from autograd.files import write_whole
 from autograd.rules.notation import TEXT
 from nn.data import DATASETS, Dataset, load, read_csv, split, standardise
@@ -152,14 +153,15 @@ def _one_neuron(console: Console, model: nn.MLP, data: Dataset) -> Value:
     for column, justify in (("node", "left"), ("formula", "left"), ("value", "right"), ("local derivatives", "left")):
         table.add_column(column, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     table.add_column(f"gradient\n∂{names[output]}/∂node", justify="right")
+    digits = Digits(claims_of_graph(names), usual=4)
     for node, name in names.items():
         inputs = [names[source] for source in node.inputs]
         formula = f" {node._op} ".join(inputs) if len(inputs) == 2 else f"{node._op}({inputs[0]})" if inputs else ""
         derivatives = (
             TEXT.local_derivative(name, source, graph.operand_number(node.inputs, slot)) for slot, source in enumerate(inputs)
         )
-        local = "\n".join(f"{d} = {partial:.4g}" for d, partial in zip(derivatives, node.partials, strict=True))
-        table.add_row(name, formula, f"{node.data:.4f}", local, f"{node.grad:.4f}")
+        local = "\n".join(f"{d} = {digits.text(partial)}" for d, partial in zip(derivatives, node.partials, strict=True))
+        table.add_row(name, formula, digits.text(node.data), local, digits.text(node.grad))
     console.print(table)
     return output
 

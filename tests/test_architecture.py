@@ -29,7 +29,7 @@ ROOMS = {
     """,
     "autograd.expressions": "callable_rows errors < numerals < tokens < reader",
     "autograd.explaining": """
-        folded statements answers < line_breaks < derivation paths named_graph < cut_paths probabilities
+        folded statements answers < line_breaks shown_digits < derivation paths named_graph < cut_paths probabilities
         < chain_rule forward_mode costs why_backward < quiz
     """,
     "autograd.compiled": """

@@ -35,6 +35,7 @@ from autograd.rules.notation import TEXT, prints_exactly
 from autograd.rules.op import Op
 from autograd.value import Value
 
+NEARLY_ALL = 99.9  # percent of the whole: some paths of many never claim all of it
 MAX_LEAVES = 10  # that explain takes as sources if none is named
 
 
@@ -289,9 +290,12 @@ class _Explanation:
         count, shown, size = self.counts[source], self.shown[source], self.sizes[source]
         many = ("" if prints_exactly(count) else "about ") + TEXT.write(Numeral(count))
         message = f"These are the {len(shown)} paths with the largest products, of {many} paths in all"
-        if 0 < size < math.inf:
+        if 0 < size < math.inf and shown[-1].product == 0:
+            message += "; the product of each of the others is 0"
+        elif 0 < size < math.inf:
             share = float(100 * sum(abs(path.product) for path in shown) / size)
-            message += f"; together they have {share:.3g} % of the sum of all |products|"
+            percent = f"{share:.3g}" if share < NEARLY_ALL else f"more than {NEARLY_ALL}"
+            message += f"; together they have {percent} % of the sum of all |products|"
         return f"{message}. The derivative itself is found by accumulation, below."
 
     # --- accumulation ----------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from autograd.explaining.line_breaks import INDENT_CHARS, rows, written
+from autograd.explaining.shown_digits import with_digits
 from autograd.explaining.statements import Line, Phrase, Prose, Section, phrase
 from autograd.rules.mathml import MATHML
 from autograd.rules.notation import LATEX, TEXT, Notation
@@ -40,7 +41,7 @@ class Derivation:
     """
 
     def __init__(self, sections: Iterable[Section]) -> None:
-        self._sections = list(sections)
+        self._sections = with_digits(list(sections))
 
     def to_text(self, columns: int = LINE_WIDTH_CHARS) -> str:
         """Return plain text whose lines are broken to fit into so many columns: those of a terminal, say."""

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from autograd.explaining.folded import Fold, FoldedGraph
+from autograd.explaining.line_breaks import rows
+from autograd.explaining.shown_digits import with_digits
+from autograd.explaining.statements import Line, Section, equation, product
+from autograd.graph import names, operand_number, topological_order
+from autograd.rules.formula_tree import Name, Numeral, PartialDerivative, Product, Route, side_by_side
+from autograd.rules.notation import TEXT
 from autograd.value import Value
 
 
 class Path(NamedTuple):
-    r"""One way in which the source acts on the output, and what it contributes to the derivative.
+    r"""One way in which the source acts on the output, and what it contributes to the derivative; printed, by the names of its nodes.
 
     Attributes:
         nodes: from the output back to the source, in the order in which the chain rule writes its factors.
@@ -23,12 +30,33 @@ class Path(NamedTuple):
     >>> x = Value(3.0, "x")
     >>> [path.product for path in paths(x * x + 5 * x, x)]
     [3.0, 3.0, 5.0]
+    >>> print(*paths(x * x + 5 * x, x), sep="\n")
+    x → v1 → v3: ∂v3/∂v1·∂₁v1 = 1·3 = 3
+    x → v1 → v3: ∂v3/∂v1·∂₂v1 = 1·3 = 3
+    x → v2 → v3: ∂v3/∂v2·∂v2/∂x = 1·5 = 5
     """
 
     nodes: tuple[Value, ...]
     slots: tuple[int, ...]
     partials: tuple[Any, ...]
     product: Any
+
+    def __repr__(self) -> str:
+        called = names(topological_order(self.nodes[0]), self.nodes[-1:])
+        formulas = [Name(called[node]) if node in called else Numeral(node.data) for node in self.nodes]
+        edges = [
+            PartialDerivative(formulas[place], formulas[place + 1], self._operand(place)) for place in range(len(self.partials))
+        ]
+        factors = [Product(side_by_side(edges, lambda edge: edge)), product(self.partials)] if edges else []
+        [section] = with_digits([Section([], [Line(equation(*factors, Numeral(self.product)))])])
+        [(_, written)] = rows(TEXT, section.lines[0], width=sys.maxsize)
+        return f"{TEXT.write(Route(side_by_side(formulas[::-1], lambda node: node)))}: {written}"
+
+    def _operand(self, place: int) -> int:
+        """The operand by its number, where the node reads it several times; a folded node reads each once."""
+        inputs, slot = self.nodes[place].inputs, self.slots[place]
+        reads_it = slot < len(inputs) and inputs[slot] is self.nodes[place + 1]
+        return operand_number(inputs, slot) if reads_it else 0
 
 
 def paths(output: Value, source: Value, fold: Fold = ()) -> Iterator[Path]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise, zip_longest
+from itertools import zip_longest
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
-from autograd.rules.formula_tree import Formula, Numeral, Product, Sum, elide_middle, numbers_in, side_by_side
-from autograd.rules.notation import prints_exactly
+from autograd.rules.formula_tree import Formula, Numeral, Product, Sum, elide_middle, side_by_side
 from autograd.rules.numbers import Number
 
 MAX_OPERATIONS = 60  # of a graph that a derivation shows by default
@@ -75,15 +74,13 @@ def listed(formulas: Sequence[Formula]) -> Phrase:
 
 
 def equation(first: Formula, *sides: Formula, relation: str = "") -> list[Side]:
-    """Return ``first = side = side``, with ≈ wherever a number shown was rounded.
+    """Return ``first = side = side``. A derivation writes ≈ where a number that it shows is rounded.
 
     >>> from autograd.rules.formula_tree import Name
     >>> [side.relation for side in equation(Name("y"), Name("x"), Numeral(1 / 3))]
-    ['', '=', '≈']
+    ['', '=', '=']
     """
-    rounded = [False, *(not all(map(prints_exactly, numbers_in(side))) for side in sides)]
-    relations = [relation, *("≈" if any(pair) else "=" for pair in pairwise(rounded))]
-    return [Side(relation, [side]) for relation, side in zip(relations, (first, *sides), strict=True)]
+    return [Side(relation, [first]), *(Side("=", [side]) for side in sides)]
 
 
 def stated(formula: Formula, number: Number) -> Phrase:
@@ -91,9 +88,9 @@ def stated(formula: Formula, number: Number) -> Phrase:
 
     >>> from autograd.rules.formula_tree import Name
     >>> stated(Name("x"), 1 / 3)[1]
-    '\\xa0≈\\xa0'
+    '\\xa0=\\xa0'
     """
-    return [formula, f"\N{NO-BREAK SPACE}{'=' if prints_exactly(number) else '≈'}\N{NO-BREAK SPACE}", Numeral(number)]
+    return [formula, "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}", Numeral(number)]
 
 
 def product(numbers: Sequence[Number]) -> Formula:

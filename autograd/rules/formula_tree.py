@@ -4,7 +4,7 @@ A text of the table becomes such a tree, with the names or numbers of a graph in
 
 >>> from autograd.ops import MUL, TANH
 >>> operation(TANH, [operation(MUL, [Name("w"), Numeral(2)])])
-Call(function='tanh', arguments=(Binary(operator='mul', left=Name(label='w'), right=Numeral(value=2)),), component=None)
+Call(function='tanh', arguments=(Binary(operator='mul', left=Name(label='w'), right=Numeral(value=2, digits=None)),), component=None)
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ class Name(NamedTuple):
 
 
 class Numeral(NamedTuple):
-    """A number."""
+    """A number, shown with so many digits: None for the usual ones, 0 for a number that is shown as 0."""
 
     value: Number
+    digits: int | None = None
 
 
 class Negative(NamedTuple):
@@ -136,18 +137,40 @@ Formula: TypeAlias = (
 )
 
 
-def numbers_in(formula: Formula | Sequence[Formula]) -> Iterator[Number]:
+def numerals_in(formula: Formula | Sequence[Formula]) -> Iterator[Numeral]:
+    """Yield the numbers that stand in a formula, with their digits."""
+    if isinstance(formula, Numeral):
+        yield formula
+    else:
+        for part in formula:
+            if isinstance(part, tuple | list):
+                yield from numerals_in(part)
+
+
+def numbers_in(formula: Formula) -> Iterator[Number]:
     """Yield the numbers that stand in a formula.
 
     >>> list(numbers_in(Binary("add", Product([Numeral(2), Name("x")]), Numeral(3))))
     [2, 3]
     """
-    if isinstance(formula, Numeral):
-        yield formula.value
-    else:
-        for part in formula:
-            if isinstance(part, tuple | list):
-                yield from numbers_in(part)
+    return (numeral.value for numeral in numerals_in(formula))
+
+
+def replaced(formula: Formula, change: Callable[[Formula], Formula | None]) -> Formula:
+    """Return the formula with another for each part for which ``change`` returns one.
+
+    >>> replaced(Product([Numeral(2), Name("x")]), lambda part: Numeral(3) if part == Name("x") else None)
+    Product(factors=[Numeral(value=2, digits=None), Numeral(value=3, digits=None)])
+    """
+    if (other := change(formula)) is not None:
+        return other
+    return type(formula)(*(_part_replaced(part, change) for part in formula))
+
+
+def _part_replaced(part: Any, change: Callable[[Formula], Formula | None]) -> Any:
+    if hasattr(part, "_fields"):
+        return replaced(part, change)
+    return [replaced(formula, change) for formula in part] if isinstance(part, tuple | list) else part
 
 
 def elide_middle(items: Sequence[T], write: Callable[[T], S], elision: S) -> list[S]:
@@ -177,7 +200,7 @@ def operation(op: Op, operands: Sequence[Formula]) -> Formula:
 
     >>> from autograd.ops import LESS, UNLESS
     >>> operation(UNLESS, [operation(LESS, [Numeral(0), Name("x")]), Name("y")])
-    Binary(operator='mul', left=Comparison(sign='<=', left=Name(label='x'), right=Numeral(value=0)), right=Name(label='y'))
+    Binary(operator='mul', left=Comparison(sign='<=', left=Name(label='x'), right=Numeral(value=0, digits=None)), right=Name(label='y'))
     """
     tree = _parsed(op.value)
     if isinstance(tree, ast.Name) and op.constant_partials == (1,):
@@ -194,7 +217,7 @@ def partial(op: Op, slot: int, operands: Sequence[Formula], out: Formula) -> For
 
     >>> from autograd.ops import POW
     >>> partial(POW.at(2), 0, [Name("x")], Name("y"))
-    Binary(operator='mul', left=Numeral(value=2), right=Name(label='x'))
+    Binary(operator='mul', left=Numeral(value=2, digits=None), right=Name(label='x'))
     """
     return _substituted(_simplified(op, slot), {**dict(zip(op.operands, operands, strict=True)), "out": out})
 

@@ -104,16 +104,21 @@ class Notation:
         """Return about how many characters wide a written formula is."""
         raise NotImplementedError
 
-    def number(self, value: Number) -> Piece:
-        """Return a number with ``NUM_DIGITS`` digits; Fractions are exact, unless they are very long. Zero has no sign."""
+    def number(self, value: Number, digits: int | None = None) -> Piece:
+        """Return a number with so many digits, ``NUM_DIGITS`` by default; Fractions are exact, unless they are very long.
+
+        Zero has no sign, and a number with 0 digits is zero.
+        """
+        if digits == 0:
+            return self.number(0)
         if value < 0:
-            return Piece(self.negative.format(self.number(-value).text), SIGN)
+            return Piece(self.negative.format(self.number(-value, digits).text), SIGN)
         if is_written_out(value):
             numerator, denominator = (self.integer.format(part) for part in Fraction(value).as_integer_ratio())
             if Fraction(value).denominator == 1:
                 return Piece(numerator)
             return Piece(self.fraction.format(numerator, denominator), POWER)
-        mantissa, _, exponent = rounded(value).partition("e")
+        mantissa, _, exponent = rounded(value, digits).partition("e")
         if exponent:
             written = self.integer.format(mantissa), self.number(int(exponent)).text
             return Piece(self.scientific.format(*written), PRODUCT)
@@ -128,8 +133,8 @@ class Notation:
         match formula:
             case Name(label):
                 return Piece(self.name(label))
-            case Numeral(value):
-                return self.number(value)
+            case Numeral(value, digits):
+                return self.number(value, digits)
             case Negative(operand):
                 return Piece(self.negative.format(self.operand(self.piece(operand), POWER)), SIGN)
             case Binary("power", base, exponent):
@@ -211,8 +216,8 @@ class _Text(Notation):
     adjoint, tangent = "{}.grad", "{}.tangent"
     least_exponent = ATOM
 
-    def number(self, value: Number) -> Piece:
-        shown = str(value) if is_written_out(value) else rounded(value)
+    def number(self, value: Number, digits: int | None = None) -> Piece:
+        shown = "0" if digits == 0 else str(value) if is_written_out(value) else rounded(value, digits)
         if shown.startswith("-"):
             return Piece(shown, SUM if "/" in shown else SIGN)
         return Piece(shown, PRODUCT if "/" in shown else ATOM)
@@ -354,23 +359,24 @@ def is_written_out(value: Number) -> bool:
     return isinstance(value, int | Fraction) and abs(value.numerator) < MAX_WRITTEN_INT and value.denominator < MAX_WRITTEN_INT
 
 
-def rounded(value: Number) -> str:
-    """Return a number with ``NUM_DIGITS`` digits."""
+def rounded(value: Number, digits: int | None = None) -> str:
+    """Return a number with so many digits, ``NUM_DIGITS`` by default."""
+    digits = NUM_DIGITS if digits is None else digits
     if isinstance(value, float):
-        return f"{value + 0:.{NUM_DIGITS}g}"  # + 0: there is no sign before 0
-    quotient = Context(prec=NUM_DIGITS).divide(
-        Decimal(value.numerator), Decimal(value.denominator)
-    )  # it may be beyond the floats
+        return f"{value + 0:.{digits}g}"  # + 0: there is no sign before 0
+    quotient = Context(prec=digits).divide(Decimal(value.numerator), Decimal(value.denominator))  # it may be beyond the floats
     return f"{quotient.normalize():g}"
 
 
-def prints_exactly(value: Number) -> bool:
+def prints_exactly(value: Number, digits: int | None = None) -> bool:
     """Return whether the digits shown are all there are, apart from the rounding error in a sum such as 0.1 + 0.2.
 
     >>> prints_exactly(0.1 + 0.2), prints_exactly(1 / 3)
     (True, False)
     """
+    if digits == 0:
+        return not value
     if not isinstance(value, float):
-        return is_written_out(value) or Fraction(rounded(value)) == value
-    shown = float(f"{value:.{NUM_DIGITS}g}")
+        return is_written_out(value) or Fraction(rounded(value, digits)) == value
+    shown = float(rounded(value, digits))
     return shown == value or value != value or abs(shown - value) <= 4 * math.ulp(value)

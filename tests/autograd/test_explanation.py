@@ -439,7 +439,7 @@ def without_the_first(function):
 BUGS = {  # what is replaced, and by what made of it
     "no parentheses": ("rules.notation.Notation.operand", lambda f: lambda self, piece, at_least: piece.text),
     "too few parentheses": ("rules.notation.Notation.operand", lambda f: lambda self, piece, at_least: f(self, piece, at_least - 1)),
-    "the sign of a number lost": ("rules.notation._Text.number", lambda f: lambda self, number: f(self, abs(number))),
+    "the sign of a number lost": ("rules.notation._Text.number", lambda f: lambda self, number, digits=None: f(self, abs(number), digits)),
     "numbers rounded too far": ("rules.notation.NUM_DIGITS", lambda digits: 4),
     "operands swapped": ("explaining.named_graph.NamedGraph._applied", swapped),
     "the formula of the other operand": ("explaining.named_graph.NamedGraph.local_derivative", at_the_other_slot),
@@ -450,7 +450,7 @@ BUGS = {  # what is replaced, and by what made of it
     "a named factor forgotten": ("explaining.chain_rule.side_by_side", without_the_first),
     "a path forgotten": ("explaining.chain_rule.paths", lambda f: lambda *arguments: list(f(*arguments))[1:] or list(f(*arguments))),
     "a path told backwards": ("explaining.chain_rule.Route", lambda f: lambda nodes: f(nodes[::-1])),
-    "= for ≈": ("explaining.statements.prints_exactly", lambda f: lambda number: True),
+    "= for ≈": ("explaining.shown_digits.prints_exactly", lambda f: lambda number, digits=None: True),
     "the wrong operand named": ("explaining.named_graph.operand_number", lambda f: lambda inputs, slot: f(inputs, 1 - slot) if f(inputs, slot) else 0),
     "no operand named": ("explaining.named_graph.operand_number", lambda f: lambda inputs, slot: 0),
     "added without need": ("explaining.chain_rule._Explanation._accumulated", lambda f: lambda self, *rest: [*f(self, *rest)] * 2),
@@ -556,7 +556,7 @@ def test_long_formulas_are_broken_into_lines():
 
 def test_long_equations_are_broken_before_their_signs():
     text = str(derivation("thin_chain"))
-    assert "∂a_11/∂w_111\n    ≈ (-1.36751)·" in text
+    assert "∂a_11/∂w_111\n    ≈ (-1.367506)·" in text
     assert max(map(len, text.splitlines())) <= 100
 
 
@@ -694,7 +694,7 @@ def test_the_components_of_a_folded_softmax_are_told_apart():
     with scope("net"), scope("softmax"):
         p = [named(f"p{i}", each) for i, each in enumerate(autograd.softmax(zs), start=1)]
     text = check(p[0] - p[1], zs[0], fold=2)
-    assert "p1 = net.softmax[p1](z1, z2) = net.softmax[p1](2, 1) ≈ 0.731059" in text
+    assert "p1 = net.softmax[p1](z1, z2) = net.softmax[p1](2, 1) ≈ 0.7310586" in text
     assert r"\text{net.softmax}_{p_{2}}\left(z_{1}, z_{2}\right)" in explain(p[0] - p[1], zs[0], fold=2).to_latex()
 
 

@@ -9,9 +9,10 @@ from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 from autograd import Constant, Value, topological_order
+from autograd.explaining.shown_digits import Digits, claims_of_graph
 from autograd.graph import label_of, names, operand_number
 from autograd.rules.notation import TEXT
-from autograd.text import described, four_digits, one_line, printable
+from autograd.text import described, one_line, printable
 
 if TYPE_CHECKING:
     from viz.dot.digraph import Digraph
@@ -20,6 +21,7 @@ RANKDIRS = ("LR", "RL", "TB", "BT")
 FONT = "Helvetica,Arial,sans-serif"
 DATA, GRADIENT = "#0072B2", "#B34700"  # blue and orange: contrast 5.2 and 5.5 on white, and different to colour-blind eyes
 INK, GREY = "#222222", "#5A5A5A"
+NUM_DIGITS = 4  # of a number, where the arithmetic of the picture comes out with them
 MAX_RANKS_CROSSED = 700  # by all edges together; beyond it Graphviz gets the quick layout
 QUICK_LAYOUT = {"nslimit": "2", "nslimit1": "2", "splines": "line"}
 """Few rounds of improvement, and straight edges: without both, a chain of hundreds that uses one leaf takes minutes."""
@@ -102,7 +104,8 @@ def _ranks_crossed(order: list[Value]) -> int:
 def _statements(order: list[Value]) -> Iterator[str]:
     """The lines of the DOT text: all boxes, frame by frame, then all edges."""
     ids = {node: f"n{number}" for number, node in enumerate(order, start=1)}
-    called = {node: four_digits(node.data) for node in order} | names(order)  # constants are called by their numbers
+    digits = Digits(claims_of_graph(order), usual=NUM_DIGITS)
+    called = {node: digits.text(node.data) for node in order} | names(order)  # constants are called by their numbers
     has_gradients = bool(order[-1].grad != 0)
     depth = 0  # of the innermost frame that is open
     for number, (scope, nodes) in enumerate(_frames(order).items()):
@@ -113,13 +116,15 @@ def _statements(order: list[Value]) -> Iterator[str]:
             depth += 1
             yield from _indented(depth, _frame(number, scope))
         for node in nodes:
-            yield from _indented(depth + 1, _box(node, ids[node], called[node], has_gradients, is_output=node is order[-1]))
+            yield from _indented(
+                depth + 1, _box(node, ids[node], called[node], digits, has_gradients, is_output=node is order[-1])
+            )
     while depth:
         yield "\t" * depth + "}"
         depth -= 1
     for node in order:
         for operand, (source, partial) in enumerate(zip_longest(node.inputs, node.partials)):
-            yield "\t" + _edge(source, node, operand, partial, ids, called)
+            yield "\t" + _edge(source, node, operand, partial, ids, called, digits)
 
 
 def _frames(order: list[Value]) -> dict[tuple[str, ...], list[Value]]:
@@ -149,7 +154,7 @@ def _frame(number: int, scope: tuple[str, ...]) -> list[str]:
     ]
 
 
-def _box(node: Value, identity: str, name: str, has_gradients: bool, is_output: bool) -> list[str]:
+def _box(node: Value, identity: str, name: str, digits: Digits, has_gradients: bool, is_output: bool) -> list[str]:
     """A node as a table: the operation in a column on the left; on the right, one below the other, name, data and gradient."""
     constant = isinstance(node, Constant)
     whole = str(node.label) if name.endswith("…") else name
@@ -158,9 +163,10 @@ def _box(node: Value, identity: str, name: str, has_gradients: bool, is_output: 
         cells.append(f'<TD COLSPAN="2"><B>{_html(name)}</B></TD>')
     elif not constant:
         cells.append(f'<TD COLSPAN="2"><FONT COLOR="{GREY}">{name}</FONT></TD>')
-    cells.append(_word_and_number("constant", node.data, GREY) if constant else _word_and_number("data", node.data, DATA))
+    data = digits.text(node.data)
+    cells.append(_word_and_number("constant", data, GREY) if constant else _word_and_number("data", data, DATA))
     if has_gradients and not constant:
-        cells.append(_word_and_number("grad", node.grad, GRADIENT))
+        cells.append(_word_and_number("grad", digits.text(node.grad), GRADIENT))
     if node.op is not None:
         symbol = f'<FONT POINT-SIZE="15">{_html(one_line(node.op.symbol or "closure", 16))}</FONT>'
         cells[0] = f'<TD ROWSPAN="{len(cells)}" BORDER="1" SIDES="R" CELLPADDING="8">{symbol}</TD>{cells[0]}'
@@ -174,19 +180,27 @@ def _box(node: Value, identity: str, name: str, has_gradients: bool, is_output: 
     ]
 
 
-def _word_and_number(word: str, number: Any, colour: str) -> str:
+def _word_and_number(word: str, number: str, colour: str) -> str:
     font = f'<FONT COLOR="{colour}">'
-    return f'<TD ALIGN="LEFT">{font}{word}</FONT></TD><TD ALIGN="RIGHT">{font}{_html(four_digits(number))}</FONT></TD>'
+    return f'<TD ALIGN="LEFT">{font}{word}</FONT></TD><TD ALIGN="RIGHT">{font}{_html(number)}</FONT></TD>'
 
 
-def _edge(source: Value, node: Value, operand: int, partial: Any, ids: Mapping[Value, str], called: Mapping[Value, str]) -> str:
+def _edge(
+    source: Value,
+    node: Value,
+    operand: int,
+    partial: Any,
+    ids: Mapping[Value, str],
+    called: Mapping[Value, str],
+    digits: Digits,
+) -> str:
     """The edge from an operand to its node, with the local derivative; closures have none."""
     start, end = ids[source], ids[node]
     of = f"{called[node]} with respect to operand {operand + 1}, {called[source]}"
     if partial is None:
         texts = f'tooltip="{_tooltip(f"no local derivative of {of}: it is a closure")}"'
     else:
-        number = four_digits(partial)
+        number = digits.text(partial)
         which = operand_number(node.inputs, operand)
         texts = f'label=" ∂{TEXT.subscript(which) if which else ""} {_html(number)} " tooltip="{_tooltip(f"the local derivative of {of}: {number}")}"'
     weight = " weight=4" if source.op else ""  # so that results stand in a straight line, and leaves beside it
