@@ -1,7 +1,10 @@
 """quiz: right answers are accepted in any form, and each classic slip is called by its name."""
 
 import math
+import pickle
+import re
 from fractions import Fraction
+from itertools import permutations
 
 import pytest
 from hypothesis import strategies as st
@@ -9,8 +12,9 @@ from hypothesis import strategies as st
 from autograd import Value, grad, quiz
 from autograd.errors import ClosureError
 from autograd.explaining.answers import AnswerError, number_from
+from autograd.explaining.quiz import Exercise
 from autograd.expressions.numerals import MAX_EXPRESSION_CHARS
-from tests.strategies import for_all
+from tests.strategies import expressions, for_all
 
 
 def diamond():
@@ -243,3 +247,130 @@ def test_fractions_beyond_the_floats_are_compared_as_fractions():
     exercise = asked(quiz(x * x, count=50, seed=1), "adjoint", "/dx?")
     assert exercise.check("2*x")
     assert not exercise.check("3*x")
+
+
+# --- what a question gives away -----------------------------------------------------------------------------------------
+
+
+def printed(question):
+    """The numbers that stand in a question, as texts; the digits of names and of indices are no numbers."""
+    return set(re.findall(r"(?:(?<![\w\])] )-)?(?<![\w.])\d+(?:\.\d+)?(?:e[+-]?\d+)?", question))
+
+
+def as_shown(answer):
+    return f"{answer + 0:.6g}"
+
+
+@for_all(expressions(), examples=150, full=4000)
+def test_no_question_prints_the_answer_to_another(expression):
+    output = expression.graph()[expression.output]
+    try:
+        exercises = quiz(output, count=30, seed=0)
+    except ValueError as error:
+        assert "no derivative to ask for" in str(error)  # noqa: PT017  (of detach and comparisons alone)
+        return
+    for one, other in permutations(exercises, 2):
+        assert not re.search(r"[∂d]\S*/[∂d]\S* [=≈]|∂[₁₂]\S* [=≈]", one.question)
+        answer = as_shown(other.answer)
+        assert answer not in printed(one.question) or answer in printed(other.question), f"{one}\n{other}"
+
+
+def test_it_is_seen_where_one_does(monkeypatch):
+    monkeypatch.setattr(Exercise, "gives_away", lambda self, other: self.question == other.question)
+    assert test_no_question_prints_the_answer_to_another.can_fail()
+
+
+# --- the slips that students make ---------------------------------------------------------------------------------------
+
+X = 0.3
+TANH, EXP, SIGMOID = math.tanh(X), math.exp(X), 1 / (1 + math.exp(-X))
+LOCAL = {  # of v1 = f(x): what a student writes, and what is said
+    "x for exp(x)": (lambda x: x.exp(), X, "stands the input x where the result v1 belongs"),
+    "1 - x² for 1 - out²": (lambda x: x.tanh(), 1 - X**2, "stands the input x where the result v1 belongs"),
+    "x(1 - x) for out(1 - out)": (lambda x: x.sigmoid(), X * (1 - X), "stands the input x where the result v1 belongs"),
+    "tanh' at the output": (
+        lambda x: x.tanh(),
+        1 - math.tanh(TANH) ** 2,
+        "was taken at the output v1, and belongs at the input x",
+    ),
+    "the slope of a sigmoid at the output": (
+        lambda x: x.sigmoid(),
+        1 / (2 + math.exp(SIGMOID) + math.exp(-SIGMOID)),
+        "was taken at the output v1, and belongs at the input x",
+    ),
+    "the sign": (lambda x: x.cos(), math.sin(X), "the sign is wrong"),
+}
+
+
+@pytest.mark.parametrize(("f", "answer", "said"), LOCAL.values(), ids=LOCAL)
+def test_a_slip_in_a_local_derivative_is_named(f, answer, said):
+    x = Value(X, "x")
+    exercise = asked(quiz(f(x) * 3 + 7, count=50, seed=0), "local derivative", "∂v1/∂x?")
+    assert said in str(exercise.check(answer))
+    assert said not in str(exercise.check(exercise.answer))
+
+
+CHAINS = {  # of L = (f(2x) + 1)·5, whose derivative is 5·f'(2x)·2: what a student writes, and what is said
+    "x·upstream for exp": (lambda x: x.exp(), 5 * 2 * X * 2, "stands the input v1 where the result v2 belongs"),
+    "1 - x² for 1 - out²": (lambda x: x.tanh(), 5 * (1 - (2 * X) ** 2) * 2, "stands the input v1 where the result v2 belongs"),
+    "at the output": (lambda x: x.tanh(), 5 * (1 - math.tanh(math.tanh(2 * X)) ** 2) * 2, "was taken at the output v2"),
+    "stopped early": (lambda x: x.tanh(), 5 * (1 - math.tanh(2 * X) ** 2), "the chain stopped early at v1"),
+    "the sign": (lambda x: x.tanh(), -5 * (1 - math.tanh(2 * X) ** 2) * 2, "sign is wrong"),
+}
+
+
+@pytest.mark.parametrize("kind", ["adjoint", "path product"])
+@pytest.mark.parametrize(("f", "answer", "said"), CHAINS.values(), ids=CHAINS)
+def test_a_slip_in_a_chain_is_named(f, answer, said, kind):
+    x = Value(X, "x")
+    output = (f(x * 2) + 1) * 5
+    output.label = "L"
+    [exercise] = [
+        exercise
+        for seed in range(3)
+        for exercise in quiz(output, count=50, seed=seed)
+        if exercise.kind == kind and "dL/dx?" in exercise.question
+    ][:1]
+    assert said in str(exercise.check(answer))
+
+
+def test_the_sign_of_one_term_of_a_sum_is_named():
+    x, y = Value(0.5, "x"), Value(3.0, "y")
+    output = x.tanh() * y - x * 5
+    exercise = asked(quiz(output, count=50, seed=0), "adjoint", "/dx?")
+    slope = 3 * (1 - math.tanh(0.5) ** 2)
+    assert exercise.check(slope - 5)
+    assert "the sign of ∂v4/∂v3 is wrong" in str(exercise.check(slope + 5))
+
+
+def test_a_chain_of_three_that_stopped_early_is_named():
+    x = Value(0.5, "x")
+    [exercise, *_] = [each for each in quiz((x.sin().exp() * 3).tanh(), count=50, seed=0) if each.kind == "path product"]
+    e = math.exp(math.sin(0.5))
+    assert "the chain stopped early at v3" in str(exercise.check(1 - math.tanh(3 * e) ** 2))
+    assert "the chain stopped early at v2" in str(exercise.check((1 - math.tanh(3 * e) ** 2) * 3))
+
+
+# --- Markdown and pickles -------------------------------------------------------------------------------------------------
+
+
+def test_in_markdown_no_sign_is_a_mark():
+    x, y = Value(2.0, "x"), Value(3.0, "y_1")
+    exercises = quiz(x * y * x, count=50, seed=0)
+    text = exercises._repr_markdown_()
+    assert r"x\*y\_1" in text
+    assert not re.search(r"(?<!\\)[*_<>]", text)
+    assert exercises[0]._repr_markdown_() == text.splitlines()[0].removeprefix("1. ")
+
+
+def test_a_quiz_can_be_pickled():
+    w = Value(2.0, "w")
+    y = w
+    for _ in range(2000):
+        y = (y * w).tanh() + 0.5
+    for output in (diamond()[0], y):
+        exercises = quiz(output, seed=1)
+        again = pickle.loads(pickle.dumps(exercises))
+        assert repr(again) == repr(exercises)
+        assert again.solution() == exercises.solution()
+        assert [str(each.check("12345")) for each in again] == [str(each.check("12345")) for each in exercises]
