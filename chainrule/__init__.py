@@ -33,6 +33,9 @@ _PACKAGES = ("nn", "viz")
 
 
 def _names() -> list[str]:
+    from chainrule.other_autograd import require_own_autograd
+
+    require_own_autograd()
     import autograd
 
     return [*autograd.__all__, *_PACKAGES]

@@ -17,7 +17,7 @@ from autograd.rules.numbers import Number
 LIMITS = (
     f"EXPR has names, numbers, + - * / **, parentheses and functions (chainrule ops lists them), and before the result definitions such "
     f"as u = w*x; and not more than {MAX_EXPRESSION_CHARS} characters, {MAX_PARTS} numbers, names and operations, {MAX_PARENTHESES} parentheses in "
-    f"parentheses, and with --exact {MAX_EXACT_DIGITS} digits. NUMBER is a decimal, or a ratio of two as 1/3."
+    f"parentheses, and with --exact {MAX_EXACT_DIGITS} digits. NUMBER is a decimal, or a ratio of two as 1/3; pi and e are known where no number is given for them."
 )
 
 F = TypeVar("F", bound=Callable[..., Any])

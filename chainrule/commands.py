@@ -62,7 +62,7 @@ def explain(
         unknown = [name for name in wrt if name not in nodes]
         if unknown:
             raise click.UsageError(f"--wrt: the expression has no name {quoted(unknown[0])}; it has {first_few(nodes)}")
-        sources = [nodes[name] for name in wrt or expression.names]
+        sources = [nodes[name] for name in wrt or expression.given(numbers)]
         if forward:
             derivations = [autograd.explain_forward(output, source) for source in dict.fromkeys(sources)]
         else:
@@ -128,10 +128,11 @@ def check(text: str, assignments: tuple[str, ...], order: int) -> int:
     expression, numbers = read(text, assignments)
     with refused():
         expression.graph(numbers)  # if there is anything wrong, it is said of the numbers given and not of others beside them
-        inputs = [Value(numbers[name], name) for name in expression.names]
+        names = expression.given(numbers)
+        inputs = [Value(numbers[name], name) for name in names]
 
         def f(*values: Value) -> Value:
-            return expression.graph(dict(zip(expression.names, values, strict=True))).output
+            return expression.graph(dict(zip(names, values, strict=True))).output
 
         report = autograd.check_gradients(f, inputs, order=order)
     headings, *rows = report.rows()

@@ -11,7 +11,7 @@ from autograd.expressions.callable_rows import closest
 from autograd.rules.evaluate import evaluate
 from chainrule.terminal import show, table, titled
 
-ALIASES = {"max": "maximum", "min": "minimum"}
+ALIASES = {"max": "maximum", "min": "minimum", "ln": "log"}
 HEADINGS = ["operation", "value", "∂out/∂x", "∂out/∂y", "needs", "kinks and constants"]
 
 

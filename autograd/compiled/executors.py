@@ -37,7 +37,7 @@ def choose_executor(name: str) -> str:
         raise ValueError(f"no executor is called {name!r}; there are {', '.join(EXECUTORS)}")
     installed = find_spec("llvmlite") is not None and _llvmlite_release() >= OLDEST_LLVMLITE
     if name == "native" and not installed:
-        raise ImportError('native code needs llvmlite: pip install "chainrule[fast]"; executor="auto" does without')
+        raise ImportError('native code needs llvmlite: pip install llvmlite; executor="auto" does without')
     if name == "auto":
         name = "native" if installed else "numpy"
         if not installed:
@@ -57,7 +57,7 @@ def _llvmlite_release() -> tuple[int, ...]:
 def _note_that_llvmlite_is_missing() -> None:
     """Log it; the cache makes that once in a process."""
     logging.getLogger("autograd.compile").warning(
-        'compiled programs run on NumPy; with llvmlite they run as machine code, which is faster: pip install "chainrule[fast]"'
+        "compiled programs run on NumPy; with llvmlite they run as machine code, which is faster: pip install llvmlite"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any, NamedTuple
@@ -38,7 +39,10 @@ COMPOSITIONS = {
         Composition("logsumexp", _of_a_list(compositions.logsumexp), 1, None),
     )
 }
-FUNCTIONS: dict[str, Op | Composition] = {**ROWS, **COMPOSITIONS}
+FUNCTIONS: dict[str, Op | Composition] = {**ROWS, **COMPOSITIONS, "ln": OPS["log"]}
+
+KNOWN = {"pi": math.pi, "e": math.e}
+"""Names that stand for these numbers where they are given no other."""
 
 CALLABLE = {*FUNCTIONS, "where"}
 """All that may be called: the rows, and the choice between two sides."""

@@ -17,7 +17,7 @@ from unicodedata import normalize
 
 from autograd.compositions import where
 from autograd.errors import DomainError
-from autograd.expressions.callable_rows import CALLABLE, FUNCTIONS, ROWS, Composition, arguments, no_function, takes
+from autograd.expressions.callable_rows import CALLABLE, FUNCTIONS, KNOWN, ROWS, Composition, arguments, no_function, takes
 from autograd.expressions.errors import ExpressionError, OutsideDomainError, Place
 from autograd.expressions.numerals import MAX_EXACT_BITS, MAX_EXACT_DIGITS, number
 from autograd.expressions.tokens import ALLOWED, check_tokens
@@ -55,8 +55,9 @@ def expression(text: str, exact: bool = False) -> Expression:
 
     Args:
         text: names, decimal numbers, ``+ - * / // % **``, unary minus, calls of the table's functions (``max`` and ``min`` are
-            ``maximum`` and ``minimum``), of ``clip``, ``norm`` and ``logsumexp``, and choices ``where(x < y, a, b)``, whose
+            ``maximum`` and ``minimum``, ``ln`` is ``log``), of ``clip``, ``norm`` and ``logsumexp``, and choices ``where(x < y, a, b)``, whose
             conditions are comparisons, joined with ``and``, ``or`` and ``not``; before the result, definitions such as ``u = w*x;``.
+            ``pi`` and ``e`` are known where they are given no other number.
         exact: whether decimals are Fractions instead of floats.
 
     Returns:
@@ -84,6 +85,7 @@ class Expression:
 
     Attributes:
         names: which need a number, in the order in which they occur.
+        known: those among ``pi`` and ``e`` that occur; they need none, and may be given one.
         definitions: the names that definitions give, ``u`` in ``u = w*x;``.
 
     >>> Expression("u = w*x; tanh(u + b)").definitions
@@ -97,7 +99,9 @@ class Expression:
         check_tokens(self.text)
         self._bytes = self.text.encode()  # in which ast counts its columns
         self._statements = self._parsed()
-        self.names, self.definitions = self._read_names()
+        read, self.definitions = self._read_names()
+        self.names = tuple(name for name in read if name not in KNOWN)
+        self.known = tuple(name for name in read if name in KNOWN)
 
     # --- reading -------------------------------------------------------------------------------------------------------
 
@@ -233,13 +237,21 @@ class Expression:
         Value(data=9.0, grad=0.0)
         """
         self._check_names(numbers)
-        taken = {name: numbers[name] for name in self.names}
+        taken = {name: numbers[name] for name in self.given(numbers)}
         leaves = {name: given if isinstance(given, Value) else Value(given, name) for name, given in taken.items()}
         output, named = self._computed(leaves)
         if not isinstance(output, Value):
             message = "the result depends on no name, so there is nothing to differentiate; write for example x**2, and x=3"
             raise self._error(message, self._statements[-1][0] or self._statements[-1][1])
         return Graph(output, {name: node for name, node in named.items() if isinstance(node, Value)})
+
+    def given(self, numbers: Mapping[str, Any]) -> list[str]:
+        """The names that have a number among these: all of ``names``, and those of ``known`` that are given another than their own.
+
+        >>> expression("e*x + pi").given({"x": 1.0, "e": 2.0, "y": 3.0})
+        ['x', 'e']
+        """
+        return [*self.names, *(name for name in self.known if name in numbers)]
 
     def number(self, numbers: Mapping[str, Number]) -> Any:
         """The result as a plain number; nothing is recorded.
@@ -252,14 +264,14 @@ class Expression:
         7.0
         """
         self._check_names(numbers)
-        for name in self.names:
+        for name in self.given(numbers):
             if isinstance(numbers[name], Value):
                 raise TypeError(f"number() takes plain numbers, but {name} is a Value: take graph(), or its data")
         return self._computed(numbers)[0]
 
     def _computed(self, numbers: Mapping[str, Operand]) -> tuple[Operand, dict[str, Operand]]:
         """The result, and what every name stands for."""
-        named: dict[str, Operand] = dict(numbers)
+        named: dict[str, Operand] = {name: KNOWN[name] for name in self.known} | dict(numbers)
         given = {id(number) for number in numbers.values()}
         result: Operand = 0
         bits_so_far = 0
@@ -379,7 +391,7 @@ def read_numbers(assignments: Sequence[str], expression: Expression) -> dict[str
             raise ValueError(f"{quoted(assignment)} does not give a number to a name; write for example x=2, without spaces")
         if name in numbers:
             raise ValueError(f"{name} has two numbers; give it one")
-        if name not in expression.names:
+        if name not in (*expression.names, *expression.known):
             raise ValueError(f"{name} {_why_not(name, expression)}")
         try:
             numbers[name] = number(text, expression.exact)
@@ -393,4 +405,4 @@ def _why_not(name: str, expression: Expression) -> str:
         return "is the name of a function, so it cannot have a number"
     if name in expression.definitions:
         return "is defined in the expression, so it has its number already"
-    return f"does not occur in the expression; its names are {first_few(expression.names)}"
+    return f"does not occur in the expression; its names are {first_few((*expression.names, *expression.known))}"

@@ -70,7 +70,7 @@ def _bundled(name: str) -> Dataset:
 
         random.setstate(state)
     except ImportError:
-        raise DataError(f"the data set {name} comes with scikit-learn: pip install 'chainrule[data]'") from None
+        raise DataError(f"the data set {name} comes with scikit-learn: pip install scikit-learn") from None
     bunch = getattr(sklearn.datasets, f"load_{name}")()
     features, classes = (tuple(map(str, names)) for names in (bunch.feature_names, bunch.target_names))
     return Dataset(name, features, classes, bunch.data.tolist(), bunch.target.tolist())

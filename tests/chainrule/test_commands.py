@@ -156,7 +156,7 @@ def test_without_a_layout_program_the_message_passes_through_and_dot_still_works
     monkeypatch.setattr("viz.dot.layout.find_spec", lambda name: None)
     status, out, err = chainrule("draw", "x*x", "x=3", "-o", "a.svg")
     assert (status, out) == (1, "")
-    assert 'pip install "chainrule[layout]"' in err
+    assert "pip install pygraphviz" in err
     assert ".dot file" in err
     assert list(tmp_path.iterdir()) == []
     assert chainrule("draw", "x*x", "x=3", "-o", "a.dot")[0] == 0
@@ -430,3 +430,68 @@ def test_a_long_line_is_not_broken_and_markup_is_text(chainrule, monkeypatch):
 def test_the_example_of_ops_lies_in_three_quarters_of_the_range(chainrule):
     assert "at x = 0.475: " in chainrule("ops", "asin")[1]
     assert "at x = 1.5, y = 2.3: " in chainrule("ops", "div")[1]
+
+
+# --- what is known, and who else is there ---------------------------------------------------------------------------------
+
+
+def test_pi_e_and_ln_on_the_command_line(chainrule):
+    status, out, err = chainrule("explain", "sin(pi*x) + ln(x)", "x=0.5")
+    assert (status, err) == (0, "")
+    assert "log(x)" in out
+    status, out, err = chainrule("explain", "pi*x", "x=2", "pi=3")
+    assert (status, err) == (0, "")
+    assert "dv1/dpi = ∂v1/∂pi = 2" in out
+    assert chainrule("check", "e**x + pi", "x=1")[0] == 0
+    assert chainrule("check", "e*x", "x=1", "e=2")[0] == 0
+    assert "log" in chainrule("ops", "ln")[1]
+
+
+def hips(folder):
+    """What HIPS autograd leaves in an environment, as far as it matters here."""
+    package = folder / "autograd"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .differential_operators import grad\n")
+    (package / "differential_operators.py").write_text("grad = None\n")
+    return folder
+
+
+@pytest.mark.parametrize("how", [["-m", "chainrule", "explain", "x*x", "x=2"], ["-c", "import chainrule; chainrule.Value"]])
+def test_beside_hips_autograd_it_says_what_happened_and_the_cure(tmp_path, how):
+    paths = os.pathsep.join([str(hips(tmp_path)), str(Path(__file__).parents[2])])
+    done = subprocess.run(
+        [sys.executable, *how],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths},
+        check=False,
+    )
+    assert done.returncode == 1
+    message = done.stderr.splitlines()[-1]
+    assert f"the autograd in {tmp_path / 'autograd'} is HIPS autograd" in message
+    assert "make an environment for chainrule alone" in message
+    assert how[0] == "-c" or done.stderr.count("\n") == 1
+
+
+def test_what_else_is_wrong_with_autograd_is_not_laid_on_hips(tmp_path):
+    (tmp_path / "autograd.py").write_text("")
+    paths = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    done = subprocess.run(
+        [sys.executable, "-m", "chainrule"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths},
+        check=False,
+    )
+    assert (done.returncode, "HIPS" in done.stderr) == (1, False)
+    assert "is not that of chainrule" in done.stderr
+
+
+def test_hints_name_what_can_be_installed():
+    """The project is on no package index: its extras cannot be asked for by name."""
+    root = Path(__file__).parents[2]
+    for package in ("autograd", "nn", "viz", "chainrule"):
+        for path in (root / package).glob("**/*.py"):
+            assert "chainrule[" not in path.read_text(encoding="utf-8"), path

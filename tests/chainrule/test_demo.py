@@ -151,7 +151,7 @@ def test_data_without_scikit_learn_is_refused_in_a_line(chainrule, monkeypatch, 
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     status, out, err = chainrule("demo", "--data", "digits")
     assert (status, out) == (2, "")
-    assert err == "chainrule demo: the data set digits comes with scikit-learn: pip install 'chainrule[data]'\n"
+    assert err == "chainrule demo: the data set digits comes with scikit-learn: pip install scikit-learn\n"
     assert not list(tmp_path.iterdir())
 
 

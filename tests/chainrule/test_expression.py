@@ -88,7 +88,7 @@ def test_two_graphs_that_differ_in_a_number_a_name_or_an_order_have_different_sh
 
 
 def test_every_function_is_the_row_of_its_name():
-    called = {name for name in FUNCTIONS if name not in ("max", "min", "clip", "norm", "logsumexp")}
+    called = {name for name in FUNCTIONS if name not in ("max", "min", "clip", "norm", "logsumexp", "ln")}
     assert called == {name for name in OPS if callable(getattr(autograd, name, None))}
     assert {"exp", "tanh", "relu", "leaky_relu", "maximum", "softplus", "abs", "detach"} < called
     for name in called:
@@ -601,4 +601,30 @@ def test_a_choice_is_exact_in_fractions():
 
 
 def test_both_sides_of_a_choice_are_read():
-    assert Expression("where(a < b, c, d*e)").names == ("a", "b", "c", "d", "e")
+    assert Expression("where(a < b, c, d*f)").names == ("a", "b", "c", "d", "f")
+
+
+# --- numbers and names that are known -------------------------------------------------------------------------------------
+
+
+def test_pi_and_e_are_known_where_no_number_is_given_for_them():
+    area = Expression("pi*r**2 + e")
+    assert (area.names, area.known) == (("r",), ("pi", "e"))
+    output, nodes = area.graph({"r": 3.0})
+    assert output.data == pytest.approx(9 * math.pi + math.e, rel=1e-15)
+    assert "pi" not in nodes
+    assert area.number({"r": 3.0}) == output.data
+    output, nodes = area.graph({"r": 3.0, "e": 1.0})
+    output.backward()
+    assert (output.data, nodes["e"].grad) == (pytest.approx(9 * math.pi + 1, rel=1e-15), 1.0)
+    assert Expression("e = 2*x; e*x").graph({"x": 3.0}).output.data == 18.0
+    assert Expression("e = 2*x; e*x").known == ()
+
+
+def test_ln_is_log():
+    assert Expression("ln(x)").graph({"x": 2.0}).output.data == math.log(2.0)
+    assert Expression("ln(x)").graph({"x": 2.0}).output.op.name == "log"
+    with pytest.raises(ExpressionError, match="ln takes 1 argument, but has 2"):
+        Expression("ln(x, 2)")
+    with pytest.raises(ExpressionError, match="ln is a function"):
+        Expression("ln = x; ln")

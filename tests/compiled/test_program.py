@@ -370,7 +370,7 @@ def test_without_llvmlite_numpy_runs_it_and_says_so_once(monkeypatch, caplog):
             program = autograd.compile(lambda x: w * x, [w])
             assert (program.executor, program([3.0]).value) == ("numpy", 6.0)
     assert [each.message for each in caplog.records] == [
-        'compiled programs run on NumPy; with llvmlite they run as machine code, which is faster: pip install "chainrule[fast]"'
+        "compiled programs run on NumPy; with llvmlite they run as machine code, which is faster: pip install llvmlite"
     ]
     with pytest.raises(ImportError, match=r"native code needs llvmlite: pip install"):
         autograd.compile(lambda x: w * x, [w], executor="native")

@@ -169,7 +169,7 @@ def test_without_any_program_the_error_names_both_remedies_and_keeps_the_text(no
     for attempt in picture.pipe, picture.render, picture.view:
         with pytest.raises(LayoutError) as error:
             attempt()
-        for words in 'pip install "chainrule[layout]"', "graphviz.org/download", '.save("graph.gv")', ".source":
+        for words in "pip install pygraphviz", "graphviz.org/download", '.save("graph.gv")', ".source":
             assert words in str(error.value)
         assert error.value.source == picture.source
     assert files() == {}
@@ -415,7 +415,7 @@ def test_a_notebook_without_a_program_gets_the_text_and_what_to_install(nothing,
     bundle = picture._repr_mimebundle_()
     assert list(bundle) == ["text/plain"]
     first, rest = bundle["text/plain"].split("\n", 1)
-    assert re.match(r'// .*pip install "chainrule\[layout\]"', first)
+    assert re.match(r"// .*pip install pygraphviz", first)
     assert rest == picture.source
 
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-INSTALL = 'pip install "chainrule[layout]", or install Graphviz (https://graphviz.org/download) so that `dot` is on the PATH'
+INSTALL = "pip install pygraphviz, or install Graphviz (https://graphviz.org/download) so that `dot` is on the PATH"
 
 LIMIT_SECONDS = 120
 """How long a layout may take; graphs of a few hundred nodes take seconds."""
