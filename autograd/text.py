@@ -79,6 +79,16 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(_as_escape(char) for char in text)
 
 
+def printable_lines(text: str) -> str:
+    r"""The same for a text of several lines: all that goes to a terminal.
+
+    >>> print(printable_lines("a\x1b[31m\nb"))
+    a\x1b[31m
+    b
+    """
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def _as_escape(char: str) -> str:
     return char if char.isprintable() else char.encode("unicode_escape").decode()
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from autograd.text import printable_lines
 from chainrule.commands import check, draw, explain
 from chainrule.operations import ops
 from chainrule.practice import quiz
@@ -142,5 +143,5 @@ def main() -> None:
 
 
 def _stop(message: str, status: int) -> None:
-    click.echo(message, err=True)
+    click.echo(printable_lines(message), err=True)
     sys.exit(status)

@@ -24,6 +24,8 @@ from autograd.compiled.program import Program
 from autograd.explaining.shown_digits import Digits, claims_of_graph
 from autograd.files import write_whole
 from autograd.rules.notation import TEXT
+from autograd.text import printable_lines
+from chainrule.terminal import Terminal
 from nn.data import DATASETS, Dataset, load, read_csv, split, standardise
 from nn.matrix import MatrixMLP
 from viz.dot.digraph import Digraph
@@ -56,7 +58,7 @@ def run(
     eager: bool = False,
 ) -> None:
     """Load the data, show one neuron, check all gradients against NumPy, train, report and draw."""
-    console = Console(highlight=False, markup=False)  # names in the data may have brackets, which rich would read as styles
+    console = Terminal()
     rng = random.Random(seed)
     raw = _load(data, target, seed)
     train, test = standardise(*split(raw, HELD_OUT_SHARE, rng))
@@ -230,7 +232,7 @@ def _write(path: Path, picture: Digraph) -> list[Path]:
     try:
         texts[".svg"] = picture.pipe(format="svg", encoding="utf-8")
     except viz.LayoutError as error:
-        click.echo(f"chainrule demo: {error}", err=True)
+        click.echo(printable_lines(f"chainrule demo: {error}"), err=True)
     try:
         for suffix, text in texts.items():
             write_whole(path.with_suffix(suffix), text.encode())

@@ -6,11 +6,14 @@ import codecs
 import io
 import sys
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import click
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+from autograd.text import printable_lines
 
 _SIGNS = {"·": "*", "∂": "D", "→": "->", "≈": "~=", "…": "...", "«": "<", "»": ">", "�": "?"}
 """What replaces a sign that the terminal cannot show. ∂ becomes D, since d stands for a derivative over all paths."""
@@ -35,6 +38,17 @@ def use_plain_signs() -> None:
         sys.stdout.reconfigure(errors="chainrule")
 
 
+class Terminal(Console):
+    """Where a command prints: no control character of a name gets through, and no bracket in a name is read as a style."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print texts and tables."""
+        super().print(*(printable_lines(each) if isinstance(each, str) else each for each in objects), **options)
+
+
 def show(*parts: RenderableType) -> None:
     """Print to standard output, all at once.
 
@@ -42,7 +56,7 @@ def show(*parts: RenderableType) -> None:
         click.ClickException: if it cannot be written. (A reader that has gone, as in ``| head``, is no error: click ends quietly.)
     """
     use_plain_signs()
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = Terminal()
     if not console.is_terminal:
         console.width = _UNBROKEN_COLUMNS
     try:

@@ -13,7 +13,7 @@ from autograd.explaining.folded import FoldedGraph
 from autograd.graph import leaves_of, names, topological_order
 from autograd.recording import NUMBERS
 from autograd.rules.notation import TEXT
-from autograd.text import counted
+from autograd.text import counted, escaped_for_markdown
 from autograd.value import Value
 
 MAX_WRITTEN_COUNT = 10**12  # a count below it is written out
@@ -67,7 +67,8 @@ class Comparison(NamedTuple):
         """The same as Markdown."""
         head, *rows = ("| " + " | ".join(row) + " |" for row in self._rows())
         table = "\n".join([head, "|---|---:|---:|---:|", *rows])
-        return "\n\n".join([f"**{self._title()}**", table, " ".join(self._words())]) + "\n"
+        title, words = map(escaped_for_markdown, (self._title(), " ".join(self._words())))
+        return "\n\n".join([f"**{title}**", table, words]) + "\n"
 
     def _repr_markdown_(self) -> str:
         return self.to_markdown()

@@ -74,7 +74,7 @@ class Derivation:
                 if kind is Prose:
                     blocks += [_markdown(line.phrase) for line in lines if isinstance(line, Prose)]
                 else:
-                    blocks.append(_displayed(row for line in lines for row in _rows(LATEX, line)))
+                    blocks.append(_without_tags(_displayed(row for line in lines for row in _rows(LATEX, line))))
         return "\n\n".join(blocks) + "\n"
 
     def _repr_markdown_(self) -> str:
@@ -111,5 +111,12 @@ def _aligned(blocks: Iterable[Iterable[str]]) -> str:
 
 def _markdown(said: Phrase) -> str:
     """Words with Markdown's own signs escaped, and formulas in dollar signs."""
-    words = "".join(escaped_for_markdown(run) if isinstance(run, str) else f"${LATEX.write(run)}$" for run in said)
+    words = "".join(
+        escaped_for_markdown(run) if isinstance(run, str) else f"${_without_tags(LATEX.write(run))}$" for run in said
+    )
     return words.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def _without_tags(latex: str) -> str:
+    """LaTeX without the signs in which Markdown sees HTML; MathJax and KaTeX have names for them."""
+    return latex.replace("<", r"\lt ").replace(">", r"\gt ")

@@ -23,6 +23,7 @@ from autograd.rules.formula_tree import (
     side_by_side,
 )
 from autograd.rules.op import Op
+from autograd.text import one_line, printable
 from autograd.value import Condition, Value
 
 MAX_FORMULA_CHARS = 60  # about; of a longer formula parts get lines of their own
@@ -103,9 +104,9 @@ class NamedGraph:
             return operation(node.op, operands)
         arguments = side_by_side(operands, lambda operand: operand)
         if not self.folded.is_folded(node):
-            return Call(node._op or "f", arguments)
+            return Call(one_line(node._op or "f"), arguments)
         several = len(self._results[self._call(node)]) > 1
-        return Call(".".join(self.folded.group(node) or ()), arguments, self.name(node) if several else None)
+        return Call(printable(".".join(self.folded.group(node) or ())), arguments, self.name(node) if several else None)
 
     @cached
     def _results(self) -> dict[tuple[Any, ...], list[Value]]:

@@ -325,10 +325,10 @@ _GREEK_NAMES = (
 )
 GREEK = dict(zip(_GREEK_NAMES.split(), "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ", strict=True))  # the others are as Latin letters
 _COMMANDS = {letter: rf"\{name} " for name, letter in GREEK.items()} | {"ς": r"\sigma "}
-_COMMANDS |= {"\\": r"\backslash ", "→": r"\to ", "≈": r"\approx ", "∂": r"\partial ", "·": r"\cdot "}
+_COMMANDS |= {"\\": r"\backslash ", "→": r"\to ", "≈": r"\approx ", "∂": r"\partial ", "·": r"\cdot ", "<": "<", ">": ">"}
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _AS_SUBSCRIPTS = {digit: sign for sign, digit in _SUBSCRIPTS.items()}
-_SYMBOL = re.compile(r"([\\→≈∂·₀-₉\u0391-\u03A9\u03B1-\u03C9]+)")  # what stands in formulas, but not among words
+_SYMBOL = re.compile(r"([\\→≈∂·<>₀-₉\u0391-\u03A9\u03B1-\u03C9]+)")  # what stands in formulas, but not among words
 
 
 def _symbols(text: str) -> str:

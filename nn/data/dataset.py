@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, pstdev
 
+from autograd.text import printable, printable_lines
+
 
 class DataError(ValueError):
     """Data that cannot be read or learned from; the message names the file, the place in it, and the remedy.
@@ -19,6 +21,9 @@ class DataError(ValueError):
     ...     print(error)
     nowhere.csv cannot be read: no such file or directory; check the path
     """
+
+    def __str__(self) -> str:
+        return printable_lines(super().__str__())  # a file and its columns may be called anything
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,7 +51,9 @@ class Dataset:
         return len(self.y)
 
     def __repr__(self) -> str:
-        return f"Dataset {self.name}: {len(self)} examples, {len(self.features)} features, {len(self.classes)} classes"
+        return (
+            f"Dataset {printable(self.name)}: {len(self)} examples, {len(self.features)} features, {len(self.classes)} classes"
+        )
 
     def take(self, indices: Sequence[int]) -> Dataset:
         """The examples at these indices.
