@@ -117,8 +117,15 @@ def quoted(text: str, most_chars: int = NAME_CHARS) -> str:
 
 
 def short_repr(value: object) -> str:
-    """The ``repr`` of any object, cut where it is too long."""
-    return shortened(repr(value), REPR_CHARS)
+    """The ``repr`` of any object, cut where it is too long; it never fails.
+
+    >>> short_repr([1.5]), short_repr(10**5000)
+    ('[1.5]', '≈1e+5000')
+    """
+    try:
+        return shortened(repr(value), REPR_CHARS)
+    except Exception:
+        return significant(value, 4) if isinstance(value, Rational) else f"an object of type {type(value).__name__}"
 
 
 def described(value: object) -> str:
@@ -144,10 +151,19 @@ def escaped_for_markdown(text: str) -> str:
 
 def as_printed(number: Any) -> str:
     """A number as Python prints it, cut where it is too long."""
+    return shortened(in_full(number))
+
+
+def in_full(number: Any) -> str:
+    """A number as Python prints it; one of thousands of digits, which Python does not print, in four digits.
+
+    >>> in_full(2.5), in_full(-(10**5000))
+    ('2.5', '≈-1e+5000')
+    """
     try:
-        return shortened(str(number))
+        return str(number)
     except ValueError:  # by default Python writes out no more than 4300 digits
-        return "a number of thousands of digits"
+        return significant(number, 4) if isinstance(number, Rational) else short_repr(number)
 
 
 def four_digits(number: Any) -> str:

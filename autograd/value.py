@@ -8,14 +8,16 @@ exchanges them while ``debug()`` or a trace is open.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from fractions import Fraction
-from functools import partial, reduce
+from functools import partial, reduce, wraps
 from sys import float_info
 from typing import Any, TypeAlias, TypeVar, Union, overload
 
 from autograd import ops
 from autograd.copying import inputs_before, slots_of
-from autograd.graph import topological_order
+from autograd.errors import TracingError
+from autograd.graph import label_of, topological_order
 from autograd.micrograd import Closure, Micrograd, closure_of, step_back
 from autograd.numpy_names import NumpyNames, one_at_a_time
 from autograd.rules.cut import CUT
@@ -24,11 +26,52 @@ from autograd.rules.exact_powers import base_of_power
 from autograd.rules.numbers import Number, number
 from autograd.rules.op import Op
 from autograd.scopes import Scope, current_scope
-from autograd.text import counted, described
+from autograd.text import counted, described, in_full
 
 Operand: TypeAlias = Union["Value", int, float, Fraction]
 Evaluate: TypeAlias = Callable[..., tuple[Any, ...]]
 T = TypeVar("T", "Value", float)  # a function of one scalar returns a Value for a Value, a number for a number
+
+
+def require_numbers(nodes: Iterable[Value], name: str, what: str) -> None:
+    """Say which node has something that is no number in its ``data`` or ``grad``, if one has.
+
+    Raises:
+        TypeError: if one has.
+
+    >>> p = Value(1.0, "p"); p.grad = None
+    >>> require_numbers([p], "grad", "backward() adds to it")
+    Traceback (most recent call last):
+        ...
+    TypeError: the grad of 'p' is None of type NoneType, but backward() adds to it: assign a number. For a gradient that is 0, as \
+zero_grad() does
+    """
+    for node in nodes:
+        try:
+            number(getattr(node, name))
+        except TypeError:
+            which = f"'{label_of(node)}'" if label_of(node) else "a Value without a label"
+            remedy = (
+                ". For a gradient that is 0, as zero_grad() does"
+                if name == "grad"
+                else ", as Value() takes it: int, float or Fraction"
+            )
+            is_now = described(getattr(node, name))
+            raise TypeError(f"the {name} of {which} is {is_now}, but {what}: assign a number{remedy}") from None
+
+
+def says_which_grad_is_no_number(backward: Callable[[Value], None]) -> Callable[[Value], None]:
+    """The pass, which fails where a gradient was set to None, say; then the error names it."""
+
+    @wraps(backward)
+    def checked(self: Value) -> None:
+        try:
+            backward(self)
+        except TypeError:
+            require_numbers(topological_order(self), "grad", "backward() adds to it")
+            raise
+
+    return checked
 
 
 class Value(Micrograd, NumpyNames):
@@ -122,11 +165,19 @@ class Value(Micrograd, NumpyNames):
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
-        return f"{type(self).__name__}(data={self.data}, grad={self.grad}{label})"
+        return f"{type(self).__name__}(data={in_full(self.data)}, grad={in_full(self.grad)}{label})"
 
     def __format__(self, spec: str) -> str:
-        shown = float(self.data) if spec and isinstance(self.data, Fraction) else self.data  # Python 3.11 formats no Fraction
-        return format(shown, spec)
+        if not spec:
+            return in_full(self.data)
+        try:
+            return format(
+                float(self.data) if isinstance(self.data, Fraction) else self.data, spec
+            )  # Python 3.11 formats no Fraction
+        except OverflowError:  # beyond the floats
+            return format(Decimal(self.data.numerator) / self.data.denominator, spec)
+        except ValueError:  # of thousands of digits, which Python does not print; or a spec that is none
+            return format(in_full(self.data) if isinstance(self.data, int) else self.data, spec)
 
     def __getstate__(self) -> tuple[Any, ...]:
         """What ``copy`` and ``pickle`` keep of a node, after the nodes that it was computed from: see ``copying.py``."""
@@ -245,10 +296,19 @@ class Value(Micrograd, NumpyNames):
         )
 
     def __int__(self) -> int:
-        return int(float(self))
+        try:
+            return int(float(self))
+        except TracingError:
+            raise
+        except TypeError:  # of which "%d" % value would show nothing
+            raise ValueError(
+                "int() and %d would cut the graph: the derivative could not pass through them. For a whole number that is recorded "
+                "say round(x) or autograd.floor(x), whose derivative is 0; for its number alone int(x.data)"
+            ) from None
 
     # --- the chain rule ---------------------------------------------------------------------------------------------
 
+    @says_which_grad_is_no_number
     def backward(self) -> None:
         r"""Add :math:`\partial\,self/\partial\,v` to the ``grad`` of every leaf v that this value was computed from.
 
@@ -417,7 +477,13 @@ def apply(op: Op, *operands: Operand, fallback: Evaluate = evaluate) -> Any:
     >>> apply(OPS["mul"], Value(2.0), 5.0), apply(OPS["exp"], 0.0)
     (Value(data=10.0, grad=0.0), 1.0)
     """
-    if len(operands) != op.arity:
+    try:
+        arity = op.arity
+    except AttributeError:
+        raise TypeError(
+            f"apply takes a row of the table, OPS['mul'] for one, and its operands, but got {described(op)}"
+        ) from None
+    if len(operands) != arity:
         raise TypeError(f"{op.name} is an operation of {counted(op.arity, 'operand')}, but got {len(operands)}")
     if op.is_family and op.c is None:
         op = op.at()
@@ -461,6 +527,8 @@ def rounded(x: Value, digits: int) -> Value:
     """
     if not digits:
         return x.rint()
+    if not isinstance(digits, int):
+        raise TypeError(f"round takes a whole number of decimal places, as in round(x, 2), but got {described(digits)}")
     is_float = isinstance(x.data, float)
     if is_float and abs(digits) > float_info.max_10_exp:  # a unit beyond the floats
         return x.detach() if digits > 0 else x.detach() * 0

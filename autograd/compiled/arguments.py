@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd.compiled.tape import Shape
-from autograd.text import counted, shape_in_words
+from autograd.text import counted, shape_in_words, short_repr
 from autograd.value import Value
 
 if TYPE_CHECKING:
@@ -140,11 +140,14 @@ def _floats(name: str, array: Any) -> Any:
 
 
 def _offender(array: Any) -> str:
-    """The type of the first entry that is no real number, if the entries are objects."""
-    if array.dtype.kind != "O":
-        return ""
-    entry = next((entry for entry in array.flat if not isinstance(entry, Real)), None)
-    return f", with an entry of type {type(entry).__name__}"
+    """The first entry that is no real number, and what to do."""
+    entry = next((entry for entry in array.ravel().tolist() if not isinstance(entry, Real)), None)
+    remedies = {
+        "U": "; convert the texts, with float(...)",
+        "S": "; convert the texts, with float(...)",
+        "c": "; take the real parts",
+    }
+    return f", with an entry of type {type(entry).__name__}, {short_repr(entry)}{remedies.get(array.dtype.kind, '')}"
 
 
 def _holds_values(data: Any) -> bool:

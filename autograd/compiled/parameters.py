@@ -10,7 +10,8 @@ from autograd.compiled.arguments import flat
 from autograd.compiled.tracing import refuse_traced_parameters
 from autograd.interrupts import assign
 from autograd.micrograd import Closure
-from autograd.value import Value
+from autograd.text import described
+from autograd.value import Value, require_numbers
 
 if TYPE_CHECKING:
     from autograd.compiled.executor import Array
@@ -36,7 +37,10 @@ class Parameters:
             TracingError: if a function of these parameters is being traced.
         """
         try:
-            numbers = np.array([value.data for value in self.values], dtype=np.float64)
+            numbers = np.array([value.data for value in self.values])
+            if numbers.dtype.kind not in "fiu":  # as for Fractions; but None would become nan, and text a number
+                require_numbers(self.values, "data", "a program computes with it")
+            numbers = numbers.astype(np.float64, copy=False)
         except OverflowError:
             raise OverflowError("a parameter is beyond the largest float, 1.8e308, and programs compute with floats") from None
         refuse_traced_parameters(self.values)
@@ -52,6 +56,7 @@ class Parameters:
 
     def add_gradients(self, gradients: Any) -> None:
         """Add a gradient to the Values' ``grad``."""
+        require_numbers(self.values, "grad", "the gradient of the program is added to it")
         pairs = zip(self.values, self.flat(gradients).tolist(), strict=True)
         assign(self.values, "grad", [value.grad + number for value, number in pairs])
 
@@ -65,11 +70,11 @@ def leaves_from(given: Any) -> list[Value]:
     given = given.parameters() if hasattr(given, "parameters") else () if given is None else given
     if not hasattr(given, "__iter__"):
         one = ": for one parameter, parameters=[...]" if isinstance(given, Value) else ""
-        raise TypeError(f"parameters are a list of Values, but got {given!r} of type {type(given).__name__}{one}")
+        raise TypeError(f"parameters are a list of Values, but got {described(given)}{one}")
     values = list(given)
     for value in values:
         if not isinstance(value, Value):
-            raise TypeError(f"parameters are Values, but one of them is {value!r} of type {type(value).__name__}")
+            raise TypeError(f"parameters are Values, but one of them is {described(value)}")
         if value.op is not None:
             kind = "closure" if isinstance(value.op, Closure) else value.op.name
             raise ValueError(f"a parameter is a leaf, but one of them was computed, by {kind}: {value!r}")

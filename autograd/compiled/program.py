@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -32,6 +33,9 @@ LOG = logging.getLogger("autograd.compile")
 
 REDUCTIONS = ("mean", "sum", "none")
 VERIFY = ("first", "never")
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def compile(  # noqa: A001  (as jax.jit and torch.compile; Python's own compile is for text)
@@ -113,6 +117,22 @@ def compile(  # noqa: A001  (as jax.jit and torch.compile; Python's own compile 
     if shapes is not None:
         program.trace(shapes)
     return program
+
+
+def by_position(method: Callable[P, R]) -> Callable[P, R]:
+    """The method, which says how data are given if they are given by name."""
+
+    @wraps(method)
+    def checked(*data: P.args, **options: P.kwargs) -> R:
+        named = [name for name in options if name != "theta"]
+        if named:
+            raise TypeError(
+                f"a program takes its data by position, in the order of the function's arguments, but got {named[0]}=...; write "
+                "program(xs, ys)"
+            )
+        return method(*data, **options)
+
+    return checked
 
 
 class Program:
@@ -243,6 +263,7 @@ class Program:
 
     # --- running it ----------------------------------------------------------------------------------------------------
 
+    @by_position
     def __call__(self, *data: Any, theta: Any = None) -> Evaluated:
         """The value over the batch, and its gradient with respect to the parameters.
 
@@ -252,14 +273,17 @@ class Program:
         """
         return self.bind(*data)(theta)
 
+    @by_position
     def value(self, *data: Any, theta: Any = None) -> Any:
         """The value over the batch, forward only; without a reduction an array with the outputs of each example, (N, ...)."""
         return self.bind(*data).value(theta)
 
+    @by_position
     def per_example(self, *data: Any, theta: Any = None) -> PerExample:
         """The value and the gradient of each example."""
         return self.bind(*data).per_example(theta)
 
+    @by_position
     def bind(self, *data: Any) -> BoundProgram:
         """Check and convert the data once. The result is called as often as needed: ``step()``, or ``step(theta)``."""
         return self.bind_examples(self._examples(data))
@@ -272,6 +296,7 @@ class Program:
         bound = without_gc(lambda: self._executor_for().bind(examples, self.reduction == "mean"))
         return BoundProgram(self, examples, bound, self._requirements)
 
+    @by_position
     def input_gradients(self, *data: Any, theta: Any = None) -> tuple[Array, ...]:
         """The gradient of the value with respect to the data: for each argument an array of its shape. A mean divides it by N."""
         examples = self._examples(data)
@@ -279,12 +304,14 @@ class Program:
         gradients = self._input_jacobian(examples, theta)
         return tuple(gradient / len(gradient) for gradient in gradients) if self.reduction == "mean" else gradients
 
+    @by_position
     def jacobian(self, *data: Any, theta: Any = None) -> Array:
         """The derivatives of each example's outputs with respect to the parameters: (N, shape of the outputs, P)."""
         examples = self._examples(data)
         self._requirements.differentiable()
         return self._jacobian(examples, theta)
 
+    @by_position
     def input_jacobian(self, *data: Any, theta: Any = None) -> tuple[Array, ...]:
         """The derivatives of each example's outputs with respect to its inputs.
 

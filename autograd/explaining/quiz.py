@@ -92,7 +92,7 @@ class Exercise:
             return Feedback(True, f"Right: it is {_text(Numeral(self.answer))}.")
         slips = [slip for slip in self._slips if _close(number, slip.answer) and not _close(slip.answer, self.answer)]
         if slips:
-            nearest = min(slips, key=lambda slip: abs(slip.answer - number))
+            nearest = min(slips, key=lambda slip: _distance(slip.answer, number))
             return Feedback(False, f"Not {_text(Numeral(number))}: {nearest.name}.")
         return Feedback(False, f"Not {_text(Numeral(number))}. Look at the steps once more.")
 
@@ -422,9 +422,18 @@ def _text(formula: Formula) -> str:
     return TEXT.write(formula)
 
 
+def _distance(x: Any, y: Any) -> Any:
+    try:
+        return abs(x - y)
+    except OverflowError:  # beyond the floats
+        return abs(Fraction(x) - Fraction(y))
+
+
 def _close(x: Any, y: Any) -> bool:
     try:
         return math.isclose(x, y, rel_tol=RELATIVE_TOLERANCE, abs_tol=1e-9) or (x != x and y != y)
-    except OverflowError:  # a Fraction beyond the floats
-        difference, size = abs(x - y), max(abs(x), abs(y))
-        return bool(is_finite(size) and difference <= Fraction(RELATIVE_TOLERANCE) * size)
+    except OverflowError:  # beyond the floats
+        if not (is_finite(x) and is_finite(y)):
+            return False
+        a, b = Fraction(x), Fraction(y)
+        return abs(a - b) <= Fraction(RELATIVE_TOLERANCE) * max(abs(a), abs(b))

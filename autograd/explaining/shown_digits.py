@@ -20,7 +20,7 @@ from functools import reduce
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from autograd.checking.rounding import EPSILON, Rounded, applied
+from autograd.checking.rounding import Rounded, applied
 from autograd.explaining.statements import Line, Phrase, Prose, Run, Section, Side
 from autograd.ops import ADD, MUL, NEG, OPS
 from autograd.rules import notation
@@ -42,7 +42,7 @@ from autograd.rules.formula_tree import (
     replaced,
 )
 from autograd.rules.notation import is_written_out, prints_exactly, rounded
-from autograd.rules.numbers import Number
+from autograd.rules.numbers import EPSILON, Number
 from autograd.rules.op import Op
 from autograd.text import significant
 from autograd.value import Value

@@ -4,12 +4,14 @@ import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Any
 
 from autograd.errors import DomainError, ExactPowerError, PoleError
 from autograd.rules.cut import CUT
 from autograd.rules.numbers import Guest, Number, is_finite, number
 from autograd.rules.op import EXACT, Op
+from autograd.text import short_repr
 
 
 def evaluate(op: Op, *operands: Number, labels: Sequence[str] = ()) -> tuple[Any, ...]:
@@ -37,7 +39,10 @@ def evaluate(op: Op, *operands: Number, labels: Sequence[str] = ()) -> tuple[Any
     >>> evaluate(ops.EXP, 1000.0), evaluate(ops.SQRT, 0.0)
     ((inf, inf), (0.0, inf))
     """
-    data = [number(operand) for operand in operands]
+    try:
+        data = [number(operand) for operand in operands]
+    except TypeError as error:
+        raise TypeError(f"{op.name} of {_given(operands, labels)}: {error}") from None
     for operand in data:
         if isinstance(operand, Guest):
             return operand.evaluate(op, *data)
@@ -125,8 +130,13 @@ def _floats(op: Op, data: Sequence[Number]) -> list[float]:
         ) from None
 
 
+def _given(operands: Sequence[Any], labels: Sequence[str]) -> str:
+    """The operands by their labels, or as they are."""
+    return " and ".join(label or short_repr(x) for x, label in zip_longest(operands, labels, fillvalue=""))
+
+
 def _domain_error(op: Op, data: Sequence[Number], labels: Sequence[str], kind: type[DomainError]) -> DomainError:
     names = [f" ({label!r})" if label else "" for label in labels] or [""] * len(data)
-    given = [f"{operand} = {x!r}{name}" for operand, x, name in zip(op.operands, data, names, strict=True)]
-    constant = [f"c = {op.c!r}"] if op.is_family else []
+    given = [f"{operand} = {short_repr(x)}{name}" for operand, x, name in zip(op.operands, data, names, strict=True)]
+    constant = [f"c = {short_repr(op.c)}"] if op.is_family else []
     return kind(f"{op.formula} needs {op.domain}, but {', '.join(given + constant)}. {op.remedy}")

@@ -14,9 +14,11 @@ from autograd.rules import grammar, primitives
 from autograd.rules.cut import cut_condition
 from autograd.rules.exact_powers import bits
 from autograd.rules.numbers import Number, number
+from autograd.text import described
 
 OPS: "dict[str, Op]" = {}  # every row by its name
 MAX_SYMBOL_BITS = 1000  # of a constant that a symbol shows with all its digits
+AS_TEXT = "write Op('square', 'x * x', ('2 * x',)): each reader of the table makes its own function of the texts"
 STAIRCASES = {"floor", "rint", "fmod"}  # the primitives with steps
 
 
@@ -67,6 +69,7 @@ class Op:
         default: the constant of a family (a row that reads c) if none is given.
 
     Raises:
+        TypeError: if something is no text, or the partials are no tuple.
         ValueError: if a text is not of the language, a partial chooses on anything but c, or the name is taken by another row.
 
     Source: Griewank & Walther, *Evaluating Derivatives* (2008), table 2.3: elementals and their partials.
@@ -95,6 +98,13 @@ class Op:
         samples: tuple[tuple[float, float], ...] = (),
         default: Number | None = None,
     ) -> None:
+        texts = {"symbol": symbol, "latex": latex, "domain": domain, "remedy": remedy, "convention": convention}
+        self._require_texts(name, value, partials, texts)
+        if not isinstance(kinks or {}, Mapping):
+            raise TypeError(
+                f"the kinks of row {name!r} are a dict, from each formula to its convention, but got {described(kinks)}"
+            )
+        partials = tuple(partials)
         if not (name.isidentifier() and name.isascii()):
             raise ValueError(f"a row needs a name, an identifier of ASCII letters, but got {name!r}")
         if not 1 <= len(partials) <= 2:
@@ -110,6 +120,24 @@ class Op:
             raise ValueError(f"a row needs a name of its own, but {name!r} is taken by {taken!r}")
         self._check()
         OPS[name] = self
+
+    @staticmethod
+    def _require_texts(name: Any, value: Any, partials: Any, others: Mapping[str, Any]) -> None:
+        """Refuse what is not written as a row is: as texts, with a tuple of partials."""
+        for what, text in {"name": name, "value": value, **others}.items():
+            if not isinstance(text, str):
+                raise TypeError(f"the {what} of a row is a text, but got {described(text)}; {AS_TEXT}")
+        if isinstance(partials, str):
+            raise TypeError(
+                f"the partials of row {name!r} are a tuple, with a comma also if there is one, ({partials!r},), but got a text"
+            )
+        if not isinstance(partials, tuple | list):
+            raise TypeError(
+                f"the partials of row {name!r} are a tuple of texts, one for each operand, but got {described(partials)}; {AS_TEXT}"
+            )
+        for partial in partials:
+            if not isinstance(partial, str):
+                raise TypeError(f"a partial of row {name!r} is a text, but got {described(partial)}; {AS_TEXT}")
 
     def _check(self) -> None:
         grammar.parse(self.value, (*self.operands, "c"), _arity, f"the value of row {self.name!r}")

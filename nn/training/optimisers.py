@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from autograd import Constant, Value
 from autograd.interrupts import assign
 from autograd.rules.numbers import Number, number
+from autograd.text import described, short_repr
+from autograd.value import require_numbers
 
 
 class SGD:
@@ -32,18 +34,23 @@ class SGD:
     def __init__(self, params: Iterable[Value], lr: Number) -> None:
         if isinstance(params, Value):
             raise TypeError("SGD takes a list of parameters: write SGD([p], lr), or SGD(model.parameters(), lr)")
+        if not isinstance(params, Iterable):
+            raise TypeError(f"SGD takes a list of parameters, but got {described(params)}: write SGD(model.parameters(), lr)")
         self.params = list(dict.fromkeys(params))
         if not self.params:
             raise ValueError("SGD needs at least one parameter, but got an empty list")
         for p in self.params:
             if not isinstance(p, Value):
-                raise TypeError(f"SGD moves Values, but one of the parameters is {p!r} of type {type(p).__name__}")
+                raise TypeError(f"SGD moves Values, but one of the parameters is {described(p)}: give it model.parameters()")
             if p.inputs or isinstance(p, Constant):
                 reason = "is a constant, made of a plain number" if isinstance(p, Constant) else f"was computed by {p._op!r}"
                 raise ValueError(f"SGD moves leaves, Values made from numbers, but one of the parameters {reason}: {p!r}")
-        self.lr = number(lr)
+        try:
+            self.lr = number(lr)
+        except TypeError:
+            raise TypeError(f"SGD needs a learning rate, a number above 0, but got {described(lr)}") from None
         if not 0 < self.lr < math.inf:
-            raise ValueError(f"SGD needs a learning rate above 0, but got {lr!r}")
+            raise ValueError(f"SGD needs a learning rate above 0, but got {short_repr(lr)}")
 
     def step(self) -> None:
         """Move every parameter against its gradient.
@@ -52,7 +59,13 @@ class SGD:
         >>> SGD([p], lr=0.1).step(); p.data
         0.8
         """
-        assign(self.params, "data", [p.data - self.lr * p.grad for p in self.params])
+        try:
+            moved = [p.data - self.lr * p.grad for p in self.params]
+        except TypeError:
+            require_numbers(self.params, "grad", "a step is the learning rate times it")
+            require_numbers(self.params, "data", "a step moves it")
+            raise
+        assign(self.params, "data", moved)
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, as training needs before each backward pass.

@@ -375,7 +375,7 @@ def test_float_would_cut_the_graph():
             function(Value(2.0))
     with pytest.raises(TypeError, match=r"\.data"):
         np.array([Value(1.0)], dtype=float)
-    with pytest.raises(TypeError):
+    with pytest.raises(ValueError, match=r"int\(x\.data\)"):
         int(Value(2.0))
 
 
