@@ -290,7 +290,7 @@ def _value(who: str, output: Value) -> Value:
     _refuse_function(who, output)
     if not isinstance(output, Value):
         hint = "; for a list of outputs there is jacobian" if hasattr(output, "__iter__") else ""
-        raise TypeError(f"{who} differentiates a Value, but the output is {output!r} of type {type(output).__name__}{hint}")
+        raise TypeError(f"{who} differentiates a Value, but the output is {described(output)}{hint}")
     return output
 
 
@@ -303,15 +303,13 @@ def _values(who: str, what: str, nodes: Iterable[Value] | None) -> list[Value]:
     nodes = list(nodes)
     for node in nodes:
         if not isinstance(node, Value):
-            raise TypeError(f"{who} takes Values, but one of the {what} is {node!r} of type {type(node).__name__}")
+            raise TypeError(f"{who} takes Values, but one of the {what} is {described(node)}")
     return nodes
 
 
 def _weights(who: str, what: str, nodes: list[Value], weights: Iterable[Any], create_graph: bool) -> list[Any]:
     if not hasattr(weights, "__iter__"):
-        raise TypeError(
-            f"{who} takes a list with one number for each {what}, but got {weights!r} of type {type(weights).__name__}"
-        )
+        raise TypeError(f"{who} takes a list with one number for each {what}, but got {described(weights)}")
     weights = list(weights)
     if len(weights) != len(nodes):
         raise ValueError(f"{who} needs one number for each {what}, but got {len(weights)} for {len(nodes)} {what}s")

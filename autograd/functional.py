@@ -292,7 +292,7 @@ def scalar(f: Function, output: Any) -> Value:
         return as_value(output)
     except TypeError:
         raise TypeError(
-            f"{_called(f)} must give one scalar, but gave {output!r} of type {type(output).__name__}; for several outputs make "
+            f"{_called(f)} must give one scalar, but gave {described(output)}; for several outputs make "
             "Values and ask for their jacobian"
         ) from None
 

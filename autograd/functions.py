@@ -13,7 +13,7 @@ from typing import Any
 from autograd import ops
 from autograd.rules.numbers import Number, number
 from autograd.rules.op import Op
-from autograd.text import described
+from autograd.text import described, short_repr
 from autograd.value import Operand, T, apply
 from autograd.value import Value as Value  # the examples use it
 
@@ -362,7 +362,7 @@ def gelu(x: T, approximate: str = "none") -> T:
     0.8413 and 0.8413, derivative 1.0833
     """
     if approximate not in ("none", "tanh"):
-        raise ValueError(f'gelu is exact, approximate="none", or approximate="tanh", but got {approximate!r}')
+        raise ValueError(f'gelu is exact, approximate="none", or approximate="tanh", but got {short_repr(approximate)}')
     return apply(ops.GELU_TANH if approximate == "tanh" else ops.GELU, x)
 
 
@@ -446,7 +446,7 @@ def clip(x: Any, low: Operand | None = None, high: Operand | None = None) -> Any
         each = "[autograd.clip(x, low, high) for x in xs]; of an array it is np.clip(array, low, high)"
         raise TypeError(f"autograd.clip takes one number or Value, but got {described(x)}; for each entry write {each}")
     if not (low is None or high is None or isinstance(low, Value) or isinstance(high, Value)) and low > high:
-        raise ValueError(f"clip needs a low bound that is at most the high one, but got {low!r} and {high!r}")
+        raise ValueError(f"clip needs a low bound that is at most the high one, but got {short_repr(low)} and {high!r}")
     x = x if low is None else maximum(x, low)
     return x if high is None else minimum(x, high)
 

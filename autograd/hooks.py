@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from autograd import value
 from autograd.interrupts import Turn, assign, register_at_fork, with_undo
+from autograd.text import short_repr
 from autograd.value import Value
 
 HOOKS = ("new_node", "current_scope")
@@ -35,7 +36,7 @@ def exchange(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     (False, ('everywhere',), ())
     """
     if name not in HOOKS:
-        raise ValueError(f"a hook is {' or '.join(HOOKS)}, but got {name!r}")
+        raise ValueError(f"a hook is {' or '.join(HOOKS)}, but got {short_repr(name)}")
     before: Callable[..., Any] = vars(value)[name]
     vars(value)[name] = function
     return before

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd.errors import ClosureError
 from autograd.rules.numbers import Number, number
+from autograd.text import described
 
 if TYPE_CHECKING:
     from autograd.value import Value
@@ -72,7 +73,7 @@ def closure_of(children: Iterable[Value], op: str | Iterable[Number]) -> Closure
     inputs = tuple(children)
     for child in inputs:
         if not isinstance(child, Micrograd):
-            raise TypeError(f"the children of a Value are Values, but got {child!r} of type {type(child).__name__}")
+            raise TypeError(f"the children of a Value are Values, but got {described(child)}")
     if isinstance(op, str):
         return Closure(op, inputs)
     partials = tuple(map(number, op))

@@ -12,7 +12,7 @@ from autograd.errors import DomainError, SolutionError
 from autograd.functional import argument_names, is_list, like, list_of_results, one_result
 from autograd.graph import topological_order
 from autograd.implicit import CLOSE, DISTANCES, Equations, is_derivative, linear_solutions, read, unknown, weights
-from autograd.rules.numbers import EPSILON, number
+from autograd.rules.numbers import EPSILON, as_float
 from autograd.text import counted, described, four_digits, listed
 from autograd.traced import is_traced, is_tracing
 from autograd.value import Constant, Value, data_of
@@ -84,10 +84,10 @@ def solve(residual: Callable[..., Any], start: Any, *args: Any) -> Any:
 
     inputs: tuple[Value, ...] = ()
     if is_tracing():
-        traced_start = [entry.detach() if isinstance(entry, Value) else float(number(entry)) for entry in begin]
+        traced_start = [entry.detach() if isinstance(entry, Value) else as_float(entry, "a start of solve") for entry in begin]
         equations, inputs = at([math.nan] * len(begin), traced_start)
     if not any(map(is_traced, inputs)):  # else every example has a solution of its own
-        numbers = _newton(lambda x: _evaluated(at(x)[0]), [float(number(data_of(entry))) for entry in begin])
+        numbers = _newton(lambda x: _evaluated(at(x)[0]), [as_float(data_of(entry), "a start of solve") for entry in begin])
         equations, inputs = at(numbers)
         if not inputs:
             return numbers if several else numbers[0]

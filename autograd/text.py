@@ -11,6 +11,7 @@ from typing import Any
 LISTED_MOST = 3  # things of a list that are named; the rest is counted
 NAME_CHARS = 40
 REPR_CHARS = 60
+UNREADABLE = 10**REPR_CHARS  # the size from which on they are told in four digits
 EXACT_BELOW = 10**12  # the size below which whole numbers and fractions are written with all their digits
 _MARKDOWN = str.maketrans({sign: f"\\{sign}" for sign in r"\`*_[]<>$|~#&"})
 
@@ -122,10 +123,12 @@ def short_repr(value: object) -> str:
     >>> short_repr([1.5]), short_repr(10**5000)
     ('[1.5]', '≈1e+5000')
     """
+    if isinstance(value, Rational) and abs(int(value.numerator)) * int(value.denominator) >= UNREADABLE:
+        return significant(value, 4)
     try:
         return shortened(repr(value), REPR_CHARS)
     except Exception:
-        return significant(value, 4) if isinstance(value, Rational) else f"an object of type {type(value).__name__}"
+        return f"an object of type {type(value).__name__}"
 
 
 def described(value: object) -> str:

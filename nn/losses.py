@@ -21,6 +21,7 @@ from typing import Any, TypeAlias
 
 from autograd import OPS, Value, apply, is_traced, log, logsumexp, relu, sign, total
 from autograd.rules.numbers import number
+from autograd.text import described, short_repr
 from autograd.value import Operand, as_value, data_of
 
 Outputs: TypeAlias = Value | Sequence[Value]
@@ -38,7 +39,9 @@ def one_hot(label: int, classes: int) -> list[int]:
     """
     index = _index(label)
     if not 0 <= index < classes:
-        raise ValueError(f"a label among {classes} classes is a whole number from 0 to {classes - 1}, but got {label!r}")
+        raise ValueError(
+            f"a label among {classes} classes is a whole number from 0 to {classes - 1}, but got {short_repr(label)}"
+        )
     return [int(c == index) for c in range(classes)]
 
 
@@ -137,7 +140,7 @@ def hinge(outputs: Outputs, target: Target) -> Value:
     pairs = _pairs("hinge", outputs, target)
     for _, y in pairs:
         if not is_traced(y) and data_of(y) not in (1, -1):
-            found = f"{target!r} for {len(pairs)} outputs" if len(pairs) > 1 else repr(target)
+            found = f"{short_repr(target)} for {len(pairs)} outputs" if len(pairs) > 1 else short_repr(target)
             raise ValueError(
                 f"hinge needs targets of -1 or 1, one for each output, but got {found}; of a label 0 or 1 make 2 * label - 1"
             )
@@ -162,7 +165,7 @@ def _pairs(name: str, outputs: Outputs, target: Target, classes: bool = False) -
     else:
         targets = [target]
     if classes and any(not isinstance(y, Value) and not y >= 0 for y in targets):
-        raise ValueError(f"{name} needs targets of at least 0, the probabilities of the classes, but got {target!r}")
+        raise ValueError(f"{name} needs targets of at least 0, the probabilities of the classes, but got {short_repr(target)}")
     if len(targets) != len(outputs):
         raise ValueError(f"{name} needs one target for each output, but got {len(outputs)} outputs and {len(targets)} targets")
     return list(zip(outputs, targets, strict=True))
@@ -176,14 +179,14 @@ def _weighted(y: Any, loss: Value) -> Any:
 def _index(label: Any) -> int:
     if isinstance(label, Value):
         raise ValueError(
-            f"a label is a whole number, which chooses an output, but got {label!r}: no number of a graph can choose a node. In a "
+            f"a label is a whole number, which chooses an output, but got {short_repr(label)}: no number of a graph can choose a node. In a "
             "compiled loss, and wherever targets are Values, give them one-hot: one_hot(label, classes), a number for each output"
         )
     try:
         return label.__index__()  # type: ignore[no-any-return]
     except AttributeError:
         raise ValueError(
-            f"a label is a whole number, but got {label!r} of type {type(label).__name__}; "
+            f"a label is a whole number, but got {described(label)}; "
             "a target that is not a label is a list with one number for each output"
         ) from None
 

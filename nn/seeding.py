@@ -7,6 +7,8 @@ import random
 from types import ModuleType
 from typing import TypeAlias
 
+from autograd.text import described
+
 Generator: TypeAlias = random.Random | ModuleType  # Python's own module `random` is its global generator
 Seed: TypeAlias = int | Generator | None
 
@@ -22,5 +24,5 @@ def generator(seed: Seed) -> Generator:
     if hasattr(seed, "__index__"):
         return random.Random(operator.index(seed))
     if not hasattr(seed, "uniform"):
-        raise TypeError(f"a seed is a whole number, a random.Random, or None, but got {seed!r} of type {type(seed).__name__}")
+        raise TypeError(f"a seed is a whole number, a random.Random, or None, but got {described(seed)}")
     return seed

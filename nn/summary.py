@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograd import Value
+from autograd.text import described
 from nn.embedding import Embedding
 from nn.layers import MLP, Layer, Neuron
 from nn.module import Module
@@ -137,7 +138,7 @@ def summary(model: Module, *example: Any) -> Summary:
     (4, 7, 14)
     """
     if not isinstance(model, Module) or not callable(model):
-        raise TypeError(f"summary takes a Module that can be called, but got {model!r} of type {type(model).__name__}")
+        raise TypeError(f"summary takes a Module that can be called, but got {described(model)}")
     example = example or _example(model)
     stages = model.trace(*example).activations if isinstance(model, MLP) else [_values(model, model(*example))]
     graph: set[Value] = set()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+from autograd.text import short_repr
+
 
 def is_whole(number: Any) -> bool:
     """Whether it is an int of Python or NumPy; True and False are not meant as numbers."""
@@ -23,5 +25,5 @@ def at_least(least: int, number: Any, who: str, what: str) -> int:
     ValueError: a neuron needs a whole number of inputs, at least 1, but got 0
     """
     if not is_whole(number) or operator.index(number) < least:
-        raise ValueError(f"{who} needs a whole number of {what}, at least {least}, but got {number!r}")
+        raise ValueError(f"{who} needs a whole number of {what}, at least {least}, but got {short_repr(number)}")
     return operator.index(number)

@@ -20,8 +20,9 @@ from autograd.derivatives import hessian
 from autograd.functional import argument_names, leaves, scalar, wrapped
 from autograd.graph import names, topological_order
 from autograd.interrupts import assign, with_undo
-from autograd.rules.numbers import EPSILON
+from autograd.rules.numbers import EPSILON, as_float
 from autograd.rules.op import Op
+from autograd.text import short_repr
 from autograd.value import Constant, Value, as_value, data_of
 
 NEAR = 1e-3  # of two operands: so close is a kink of their difference that differences see both sides
@@ -99,7 +100,7 @@ def check_gradients(
     True
     """
     if order not in (1, 2):
-        raise ValueError(f"order is 1, for the gradient, or 2, for the Hessian too; but got {order!r}")
+        raise ValueError(f"order is 1, for the gradient, or 2, for the Hessian too; but got {short_repr(order)}")
     arguments = list(at) if hasattr(at, "__iter__") else [at]
     values = [wrapped(argument, name) for argument, name in zip(arguments, argument_names(f, len(arguments)), strict=True)]
     given = list(dict.fromkeys(leaves(values)))
@@ -115,6 +116,8 @@ def check_gradients(
 
 def _check_backward(f: Callable[..., Any], values: Sequence[Any], inputs: list[Value], order: int) -> GradientReport:
     grads = [source.grad for source in inputs]
+    for source in inputs:
+        as_float(source.data, "an input of check_gradients")
 
     def run() -> Value:
         return with_undo(lambda: scalar(f, f(*values)), lambda: assign(inputs, "grad", grads))  # f may call backward()

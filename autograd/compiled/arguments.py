@@ -98,7 +98,7 @@ def shapes_from(given: Any) -> tuple[Shape, ...]:
         sizes = [[-1]]
     if any(size < 0 for shape in sizes for size in shape):
         raise TypeError(
-            f"shapes are those of the arguments for one example, as in [(2,), ()] for two features and a label, but got {given!r}"
+            f"shapes are those of the arguments for one example, as in [(2,), ()] for two features and a label, but got {short_repr(given)}"
         )
     return tuple(map(tuple, sizes))
 
@@ -171,7 +171,7 @@ def flat(values: Any, count: int) -> Array:
     if type(values) is np.ndarray and values.dtype == np.float64 and values.shape == (count,) and values.flags.c_contiguous:
         return values
     if not np.ndim(values):
-        raise ValueError(f"theta needs all {count} parameters in one flat array, in their order, but got {values!r}")
+        raise ValueError(f"theta needs all {count} parameters in one flat array, in their order, but got {short_repr(values)}")
     array = _array("theta", values)
     if array.shape != (count,):
         raise ValueError(

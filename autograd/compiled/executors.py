@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from autograd.compiled.plain import Plain
 from autograd.interrupts import with_undo
+from autograd.text import short_repr
 
 if TYPE_CHECKING:
     from autograd.compiled.executor import Executor
@@ -68,7 +69,7 @@ def check_threads(threads: int | None) -> int | None:
         ValueError: if it is no whole number from 1.
     """
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
-        raise ValueError(f"threads are a whole number, at least 1, but got {threads!r}")
+        raise ValueError(f"threads are a whole number, at least 1, but got {short_repr(threads)}")
     return threads
 
 

@@ -23,7 +23,7 @@ from autograd.errors import TracingError
 from autograd.files import write_whole
 from autograd.functional import argument_names
 from autograd.interrupts import cached
-from autograd.text import counted
+from autograd.text import counted, described, short_repr
 from autograd.value import Value
 
 if TYPE_CHECKING:
@@ -106,13 +106,13 @@ def compile(  # noqa: A001  (as jax.jit and torch.compile; Python's own compile 
     w.grad = x·v1.grad
     """
     if not callable(fn):
-        raise TypeError(f"compile takes a function of one example, or a model, but got {fn!r} of type {type(fn).__name__}")
+        raise TypeError(f"compile takes a function of one example, or a model, but got {described(fn)}")
     model = hasattr(fn, "parameters")
     values = leaves_from(fn.parameters() if parameters is None and model else parameters)  # type: ignore[attr-defined]
     if reduction not in (None, *REDUCTIONS):
-        raise ValueError(f"a reduction is {', '.join(map(repr, REDUCTIONS))}, but got {reduction!r}")
+        raise ValueError(f"a reduction is {', '.join(map(repr, REDUCTIONS))}, but got {short_repr(reduction)}")
     if verify not in VERIFY:
-        raise ValueError(f"verify is {' or '.join(map(repr, VERIFY))}, but got {verify!r}")
+        raise ValueError(f"verify is {' or '.join(map(repr, VERIFY))}, but got {short_repr(verify)}")
     program = Program(fn, values, reduction or ("none" if model else ""), executor, threads, check, verify=verify)
     if shapes is not None:
         program.trace(shapes)

@@ -33,6 +33,7 @@ from autograd.graph import leaves_of
 from autograd.rules.formula_tree import Derivative, Numeral, Product, Route, Sum, side_by_side
 from autograd.rules.notation import TEXT, prints_exactly
 from autograd.rules.op import Op
+from autograd.text import short_repr
 from autograd.value import Value
 
 NEARLY_ALL = 99.9  # percent of the whole: some paths of many never claim all of it
@@ -101,7 +102,7 @@ def explain(
     """
     for name, limit in {"max_paths": max_paths, "max_steps": max_steps}.items():
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-            raise ValueError(f"{name} is how many to show, a whole number of at least 1, but got {limit!r}")
+            raise ValueError(f"{name} is how many to show, a whole number of at least 1, but got {short_repr(limit)}")
     if source is None:
         sources = leaves_of(FoldedGraph(output, []).all_nodes)
     else:

@@ -13,7 +13,7 @@ from autograd.explaining.folded import FoldedGraph
 from autograd.graph import leaves_of, names, topological_order
 from autograd.recording import NUMBERS
 from autograd.rules.notation import TEXT
-from autograd.text import counted, escaped_for_markdown
+from autograd.text import counted, described, escaped_for_markdown
 from autograd.value import Value
 
 MAX_WRITTEN_COUNT = 10**12  # a count below it is written out
@@ -143,7 +143,7 @@ def compare_modes(output: Value, sources: Value | Iterable[Value] | None = None)
     named = None if sources is None else list(sources) if isinstance(sources, Iterable) else [sources]
     for end in (output, *(named or ())):
         if not isinstance(end, Value):
-            raise TypeError(f"compare_modes counts from Values to a Value, but got {end!r} of type {type(end).__name__}")
+            raise TypeError(f"compare_modes counts from Values to a Value, but got {described(end)}")
     sources = leaves_of(topological_order(output)) if named is None else named
     graph = FoldedGraph(output, sources)
     starts = graph.between.intersection(sources)

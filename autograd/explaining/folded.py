@@ -10,6 +10,7 @@ from autograd.recording import NUMBERS
 from autograd.rules.cut import CUT
 from autograd.rules.op import Op
 from autograd.scopes import Scope
+from autograd.text import described, short_repr
 from autograd.value import Constant, Value
 
 Fold: TypeAlias = int | str | Iterable[str]
@@ -56,7 +57,7 @@ class FoldedGraph:
         sources = list(sources)
         for end in (output, *sources):
             if not isinstance(end, Value):
-                raise TypeError(f"paths and derivations lead from Value to Value, but got {end!r} of type {type(end).__name__}")
+                raise TypeError(f"paths and derivations lead from Value to Value, but got {described(end)}")
         self.output = output
         self.all_nodes = topological_order(output)
         self.zero = type(output.data)()
@@ -223,10 +224,12 @@ def _groups(order: list[Value], fold: Fold) -> dict[Value, Scope]:
     """The folded scope of each operation that was made in one. Leaves belong to no scope: they enter it."""
     operations = [node for node in order if node.inputs]
     if isinstance(fold, bool) or not isinstance(fold, int | str | Iterable):
-        raise TypeError(f"fold is a depth, the name of a scope, 'layer1/neuron2', or a list of names, but got {fold!r}")
+        raise TypeError(
+            f"fold is a depth, the name of a scope, 'layer1/neuron2', or a list of names, but got {short_repr(fold)}"
+        )
     if isinstance(fold, int):
         if fold < 1:
-            raise ValueError(f"fold as a depth is at least 1, the outermost scopes, but got {fold}")
+            raise ValueError(f"fold as a depth is at least 1, the outermost scopes, but got {short_repr(fold)}")
         return {node: node.scope[:fold] for node in operations if len(node.scope) >= fold}
     scopes = [tuple(name.split("/")) for name in ([fold] if isinstance(fold, str) else fold)]
     groups: dict[Value, Scope] = {}

@@ -15,6 +15,7 @@ from autograd.explaining.statements import Line, Section, equation, product
 from autograd.graph import names, operand_number, topological_order
 from autograd.rules.formula_tree import Name, Numeral, PartialDerivative, Product, Route, side_by_side
 from autograd.rules.notation import TEXT
+from autograd.text import short_repr
 from autograd.value import Value
 
 
@@ -217,7 +218,7 @@ def top_paths(output: Value, source: Value, k: int, fold: Fold = ()) -> list[Pat
     [30.0, 30.0]
     """
     if isinstance(k, bool) or not hasattr(k, "__index__") or operator.index(k) < 1:
-        raise ValueError(f"top_paths gives the k largest, a whole number of at least 1, but k is {k!r}")
+        raise ValueError(f"top_paths gives the k largest, a whole number of at least 1, but k is {short_repr(k)}")
     graph = FoldedGraph(output, [source], fold)
     if source not in graph.between:
         return []

@@ -22,7 +22,7 @@ from autograd.rules.formula_tree import Formula, Numeral, Route
 from autograd.rules.notation import TEXT
 from autograd.rules.numbers import is_finite
 from autograd.rules.op import IEEE, Op
-from autograd.text import escaped_for_markdown
+from autograd.text import escaped_for_markdown, short_repr
 from autograd.value import Value
 
 RELATIVE_TOLERANCE = 2e-3  # an answer with three digits is right
@@ -202,7 +202,7 @@ def quiz(output: Value, count: int = 5, seed: int | None = None) -> Quiz:
     Not -3: the path x → v2 is overwritten (=) or forgotten; contributions are added (+=).
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise ValueError(f"quiz makes a number of exercises, at least 1, but count is {count!r}")
+        raise ValueError(f"quiz makes a number of exercises, at least 1, but count is {short_repr(count)}")
     maker = _Maker(output, random.Random(seed))
     if not maker.operations:
         raise ValueError("quiz needs an expression with an operation on a Value: there is no derivative to ask for")

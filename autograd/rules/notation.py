@@ -33,6 +33,7 @@ from autograd.rules.formula_tree import (
 )
 from autograd.rules.numbers import Number
 from autograd.rules.op import OPS
+from autograd.text import short_repr
 
 SUM, SIGN, PRODUCT, POWER, ATOM = range(1, 6)  # precedence: a sum binds least, a name most
 NUM_DIGITS = 6  # that a number is shown with
@@ -169,7 +170,7 @@ class Notation:
                 return Piece(self._accented(self.tangent, node))
             case Elision():
                 return Piece(self.and_so_on)
-        raise TypeError(f"a formula is made of the classes of formula_tree, but got {formula!r}")
+        raise TypeError(f"a formula is made of the classes of formula_tree, but got {short_repr(formula)}")
 
     def local_derivative(self, node: str, source: str, operand: int = 0) -> str:
         """Return how the local derivative of a node is written: by the input, or if that says too little by the operand's number."""

@@ -5,7 +5,7 @@ from math import inf
 from numbers import Integral, Rational, Real
 from typing import Any, TypeAlias
 
-from autograd.text import described
+from autograd.text import described, short_repr
 
 Number: TypeAlias = int | float | Fraction
 EPSILON = 2.0**-52  # from 1 to the next float: an operation of floats rounds by at most half of it
@@ -56,6 +56,24 @@ convert it first, with float(...)
     raise TypeError(
         f"a Value holds a real number (int, float, Fraction or a NumPy scalar), but got {described(value)}; {_remedy(value)}"
     )
+
+
+def as_float(value: Any, what: str) -> float:
+    """``value`` as a float, where only floats will do; ``what`` says what it is.
+
+    Raises:
+        TypeError: if it is no number.
+        OverflowError: if it is beyond the floats.
+
+    >>> as_float(10**400, "the start of solve")
+    Traceback (most recent call last):
+        ...
+    OverflowError: the start of solve is ≈1e+400, beyond the largest float, 1.8e308; scale it down
+    """
+    try:
+        return float(number(value))
+    except OverflowError:
+        raise OverflowError(f"{what} is {short_repr(value)}, beyond the largest float, 1.8e308; scale it down") from None
 
 
 def _remedy(value: Any) -> str:

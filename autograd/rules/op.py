@@ -14,7 +14,7 @@ from autograd.rules import grammar, primitives
 from autograd.rules.cut import cut_condition
 from autograd.rules.exact_powers import bits
 from autograd.rules.numbers import Number, number
-from autograd.text import described
+from autograd.text import described, short_repr
 
 OPS: "dict[str, Op]" = {}  # every row by its name
 MAX_SYMBOL_BITS = 1000  # of a constant that a symbol shows with all its digits
@@ -106,7 +106,7 @@ class Op:
             )
         partials = tuple(partials)
         if not (name.isidentifier() and name.isascii()):
-            raise ValueError(f"a row needs a name, an identifier of ASCII letters, but got {name!r}")
+            raise ValueError(f"a row needs a name, an identifier of ASCII letters, but got {short_repr(name)}")
         if not 1 <= len(partials) <= 2:
             raise ValueError(f"row {name!r} needs one partial for each of its 1 or 2 operands, but has {len(partials)}")
         self.name, self.value, self.partials = name, value, partials

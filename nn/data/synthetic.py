@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 
+from autograd.text import short_repr
 from nn.data.dataset import Dataset
 from nn.seeding import Generator, Seed, generator
 from nn.whole_numbers import at_least
@@ -110,7 +111,7 @@ def _from_0_to_1(count: int) -> list[float]:
 def _dataset(name: str, points: dict[str, list[tuple[float, float]]], noise: float, rng: Generator) -> Dataset:
     """The points of all classes, in random order, with noise."""
     if not 0 <= noise < math.inf:
-        raise ValueError(f"{name} needs a standard deviation of the noise, 0 or more, but got {noise!r}")
+        raise ValueError(f"{name} needs a standard deviation of the noise, 0 or more, but got {short_repr(noise)}")
     examples = [(point, label) for label, members in enumerate(points.values()) for point in members]
     rng.shuffle(examples)
     x = [[coordinate + rng.gauss(0, noise) for coordinate in point] for point, _ in examples]

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TypeAlias
 
 from autograd import OPS, Value
+from autograd.text import short_repr
 from autograd.value import apply1
 
 Activation: TypeAlias = str | Callable[[Value], Value]
@@ -23,7 +24,9 @@ def activation_function(activation: Activation) -> Callable[[Value], Value]:
     """
     if not isinstance(activation, str):
         if not callable(activation):
-            raise ValueError(f"an activation is a name ({', '.join(ACTIVATIONS)}) or a function, but got {activation!r}")
+            raise ValueError(
+                f"an activation is a name ({', '.join(ACTIVATIONS)}) or a function, but got {short_repr(activation)}"
+            )
         return activation
     if activation not in ACTIVATIONS:
         raise ValueError(f"no activation is called {activation!r}; there are {', '.join(ACTIVATIONS)}")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from autograd import Value
+from autograd.text import short_repr
 from autograd.value import Operand
 from nn.layers.activations import Activation, activation_function
 from nn.layers.initialisation import Init
@@ -64,7 +65,9 @@ class MLP(Module):
         seed: Seed = None,
     ) -> None:
         if not hasattr(nouts, "__len__") or len(nouts) == 0:
-            raise ValueError(f"an MLP needs a list of widths, one for each layer, as in MLP(2, [16, 16, 1]), but got {nouts!r}")
+            raise ValueError(
+                f"an MLP needs a list of widths, one for each layer, as in MLP(2, [16, 16, 1]), but got {short_repr(nouts)}"
+            )
         if isinstance(activation, str) and activation != "softmax":
             activation_function(activation)  # refuses an unknown name even where there is no hidden layer to use it
         hidden = _one_for_each("hidden layer", "activations", activation, len(nouts) - 1)

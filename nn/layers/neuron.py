@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from autograd import OPS, Value, scope
 from autograd.ops import ADD, MUL
+from autograd.text import described
 from autograd.value import Operand, apply2, as_value
 from nn.layers.activations import Activation, activation_function
 from nn.layers.initialisation import Init, init_function
@@ -115,7 +116,7 @@ def as_inputs(who: str, x: Iterable[Operand], nin: int) -> list[Value]:
         ValueError: if there are not ``nin`` of them.
     """
     if not hasattr(x, "__iter__"):
-        raise TypeError(f"{who} takes a list of {nin} inputs, but got {x!r} of type {type(x).__name__}")
+        raise TypeError(f"{who} takes a list of {nin} inputs, but got {described(x)}")
     inputs = [as_value(number) for number in x]
     if len(inputs) != nin:
         raise ValueError(f"{who} takes {nin} inputs, but got {len(inputs)}; its neurons have {nin} weights each")

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 
 from autograd import Value, grad, total
 from autograd.rules.numbers import Number, number
+from autograd.text import described, short_repr
 from nn.layers import MLP
 from nn.losses import LOSSES, Outputs, Target, mean
 from nn.textbooks.layouts import Nested, map_nested, parameters_in_layout
@@ -299,12 +300,12 @@ class NotationReport:
 
 def _require_reference(loss: str) -> None:
     if loss not in REFERENCE_LOSSES:
-        raise ValueError(f"the notations are compared for the losses {', '.join(REFERENCE_LOSSES)}, but got {loss!r}")
+        raise ValueError(f"the notations are compared for the losses {', '.join(REFERENCE_LOSSES)}, but got {short_repr(loss)}")
 
 
 def _require_count(samples: int) -> None:
     if not is_whole(samples):
-        raise TypeError(f"the number of examples is a whole number, but got {samples!r} of type {type(samples).__name__}")
+        raise TypeError(f"the number of examples is a whole number, but got {described(samples)}")
     if samples < 1:
         raise ValueError(f"there is at least one example, but got samples={samples!r}")
 
@@ -312,7 +313,7 @@ def _require_count(samples: int) -> None:
 def _forward(model: MLP, xs: Sequence[Any]) -> tuple[list[list[list[Value]]], list[list[Value]]]:
     """The pre-activations ``[l][n][i]`` and the outputs ``[n][i]``."""
     if not isinstance(model, MLP):
-        raise TypeError(f"the notations are of an MLP, but got {model!r} of type {type(model).__name__}")
+        raise TypeError(f"the notations are of an MLP, but got {described(model)}")
     traces = [model.trace(x) for x in xs]
     pre_activations = [[trace.pre_activations[k] for trace in traces] for k in range(len(model.layers))]
     if not all(map(all, pre_activations)):

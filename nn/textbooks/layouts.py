@@ -26,6 +26,7 @@ from typing import Any, TypeAlias
 
 from autograd import Constant, Value
 from autograd.rules.numbers import Number, number
+from autograd.text import described
 from nn.layers import MLP, Layer
 
 Nested: TypeAlias = list[Any]  # lists of lists of ... of Values or numbers, with None for no bias
@@ -116,7 +117,7 @@ def parameters_in_layout(model: MLP, layout: str) -> Nested:
     ('w1[2,3]', 'b2[1]')
     """
     if not isinstance(model, MLP):
-        raise TypeError(f"a layout is of the parameters of an MLP, but got {model!r} of type {type(model).__name__}")
+        raise TypeError(f"a layout is of the parameters of an MLP, but got {described(model)}")
     if layout not in LAYOUTS:
         raise ValueError(f"no layout is called {layout!r}; there are {', '.join(LAYOUTS)}")
     return LAYOUTS[layout](model.layers)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from autograd import Value
-from autograd.text import described
+from autograd.text import described, short_repr
 from nn.layers import MLP
 from nn.losses import LOSSES, one_hot
 from nn.training.examples import plain
@@ -33,7 +33,7 @@ def criterion_for(caller: str, loss: Loss) -> Callable[[Any, Any], Value]:
         return loss
     if not isinstance(loss, str):
         raise TypeError(
-            f"{caller} needs a loss: a name, one of {', '.join(LOSSES)}, or a function of (outputs, target), but got {loss!r}"
+            f"{caller} needs a loss: a name, one of {', '.join(LOSSES)}, or a function of (outputs, target), but got {short_repr(loss)}"
         )
     if loss not in LOSSES:
         raise ValueError(f"no loss is called {loss!r}; there are {', '.join(LOSSES)}")

@@ -152,3 +152,43 @@ class Unprintable:
 def test_an_object_that_cannot_be_printed_is_told_by_its_type():
     with pytest.raises(TypeError, match="an object of type Unprintable of type Unprintable"):
         Value(Unprintable())
+
+
+X = Value(2.0, "x")
+Y = X * X
+GIVEN = {  # what is asked with a number that has no business there
+    "quiz": lambda z: quiz(Y, count=z),
+    "explain": lambda z: explain(Y, max_paths=z),
+    "explain, source": lambda z: explain(Y, z),
+    "fold": lambda z: explain(Y, X, fold=z),
+    "top_paths": lambda z: autograd.top_paths(Y, X, k=z),
+    "explain_forward": lambda z: autograd.explain_forward(Y, z),
+    "why_plus": autograd.why_plus,
+    "compare_modes": autograd.compare_modes,
+    "grad": lambda z: autograd.grad(z, [X]),
+    "hessian": lambda z: autograd.hessian(z, [X]),
+    "order": lambda z: autograd.check_gradients(lambda a: a * a, [X], order=z),
+    "check_gradients": lambda z: autograd.check_gradients(lambda a: a * a, [Value(z)]),
+    "solve": lambda z: autograd.solve(lambda a: a - 1, z),
+    "SGD": lambda z: nn.SGD([X], z),
+    "MLP": lambda z: nn.MLP(2, [z]),
+    "a label": lambda z: nn.cross_entropy_logits([X, Y], z),
+    "hinge": lambda z: nn.hinge(X, z),
+    "one_hot": lambda z: nn.one_hot(z, 3),
+    "a reduction": lambda z: autograd.compile(lambda a: a * X, [X], reduction=z),
+    "threads": lambda z: autograd.compile(lambda a: a * X, [X], threads=z),
+    "shapes": lambda z: autograd.compile(lambda a: a * X, [X], shapes=z),
+    "a parameter": lambda z: autograd.compile(lambda a: a * X, [z]),
+    "theta": lambda z: TIMES([1.0], [2.0], theta=z),
+    "Embedding": lambda z: nn.Embedding(3, 2)(z),
+}
+
+
+@pytest.mark.parametrize("ask", GIVEN.values(), ids=GIVEN)
+@pytest.mark.parametrize("number", [-HUGE, Fraction(-HUGE, 3)], ids=["int", "Fraction"])
+def test_no_message_fails_whatever_the_number(ask, number):
+    with pytest.raises(Exception) as caught:
+        ask(number)
+    assert "Exceeds the limit" not in str(caught.value)
+    assert "too large to convert" not in str(caught.value)
+    assert isinstance(caught.value, TypeError | ValueError | OverflowError)

@@ -210,7 +210,7 @@ def test_bundled_data_are_scikit_learns_number_for_number(name):
 def test_without_scikit_learn_the_command_that_installs_it_is_said(name, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(DataError, match=rf"{name} comes with scikit-learn: pip install 'chainrule\[data\]'"):
+    with pytest.raises(DataError, match=rf"{name} comes with scikit-learn: pip install scikit-learn"):
         load(name)
     assert [len(load(planar, seed=0)) for planar in PLANAR] == [100, 100, 200, 200, 150]
 

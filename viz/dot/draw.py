@@ -12,7 +12,7 @@ from autograd import Constant, Value, topological_order
 from autograd.explaining.shown_digits import Digits, claims_of_graph
 from autograd.graph import label_of, names, operand_number
 from autograd.rules.notation import TEXT
-from autograd.text import described, one_line, printable
+from autograd.text import described, one_line, printable, short_repr
 
 if TYPE_CHECKING:
     from viz.dot.digraph import Digraph
@@ -59,11 +59,11 @@ def draw(value: Value, *, rankdir: str = "LR", max_nodes: int | None = 300) -> D
     if not isinstance(value, Value):
         raise TypeError(f"draw shows how a Value was computed, but got {described(value)}; {_hint(value)}")
     if rankdir not in RANKDIRS:
-        raise ValueError(f"rankdir is one of {', '.join(RANKDIRS)}, but got {rankdir!r}")
+        raise ValueError(f"rankdir is one of {', '.join(RANKDIRS)}, but got {short_repr(rankdir)}")
     order = topological_order(value)
     if max_nodes is not None and len(order) > max_nodes:
         raise ValueError(
-            f"the graph has {len(order)} nodes, and max_nodes={max_nodes} is as many as one picture may have. Draw a smaller "
+            f"the graph has {len(order)} nodes, and max_nodes={short_repr(max_nodes)} is as many as one picture may have. Draw a smaller "
             f"piece, such as one neuron or the loss of one example, or say max_nodes={len(order)} (None: any number)"
         )
     from viz.dot.digraph import Digraph  # here, because it loads the graphviz package

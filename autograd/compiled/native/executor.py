@@ -12,6 +12,7 @@ from autograd.compiled.native.machine import WORKERS, Call, zero_bytes
 from autograd.compiled.native.plan.batch import BatchLayout
 from autograd.compiled.native.plan.stream import Arena, Stream
 from autograd.compiled.tape import Tape
+from autograd.text import short_repr
 
 if TYPE_CHECKING:
     from autograd.compiled.executor import Array, Bound
@@ -42,7 +43,7 @@ class Native:
     def __init__(self, tape: Tape, lanes: int | None = None, threads: int | None = None) -> None:
         self.tape, self.lanes, self.threads = tape, lanes or native_lanes(), threads or 1
         if self.lanes not in BLOCK_VECTORS:
-            raise ValueError(f"vectors have {', '.join(map(str, BLOCK_VECTORS))} lanes, but got {lanes!r}")
+            raise ValueError(f"vectors have {', '.join(map(str, BLOCK_VECTORS))} lanes, but got {short_repr(lanes)}")
         self._layouts: dict[tuple[int, bool, bool], tuple[Arena, BatchLayout]] = {}
         self._streams: dict[tuple[BatchLayout, str, int], Stream] = {}
 
@@ -53,7 +54,7 @@ class Native:
     def show(self, what: str) -> str:
         """The kernels: ``"llvm"`` as they are written, or ``"asm"`` as LLVM compiles them."""
         if what not in ("llvm", "asm"):
-            raise ValueError(f'native code shows "llvm" or "asm", but not {what!r}')
+            raise ValueError(f'native code shows "llvm" or "asm", but not {short_repr(what)}')
         kernels = [kernel for kernel in Stream(self._forward_and_backward).kernels if kernel.name != Halt.name]
         return assembly_text(kernels) if what == "llvm" else assembly(kernels)
 
