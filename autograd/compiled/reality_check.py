@@ -44,6 +44,7 @@ class Difference(NamedTuple):
     what: str
     function: Any
     program: Any
+    is_of_derivative: bool = False
 
     def __str__(self) -> str:
         return (
@@ -108,7 +109,7 @@ def difference(fn: Callable[..., Any], tape: Tape, parameters: Sequence[Value], 
     tolerances = [MARGIN * moved for moved in _moved_by_rounding(tape, leaves, program)]
     for k in suspects:
         if not abs(function[k] - program[k]) <= tolerances[k]:
-            return Difference(_called(tape, k), function[k], program[k])
+            return Difference(_called(tape, k), function[k], program[k], is_of_derivative=k >= len(outputs))
     return None
 
 

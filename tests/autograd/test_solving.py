@@ -482,7 +482,7 @@ def test_the_derivatives_of_solutions_are_those_of_the_inverse_function(drawn):
 @for_all(equations(most=2), examples=8)
 def test_solutions_in_compiled_code_are_the_eager_ones(drawn):
     size = len(drawn.solution)
-    program = autograd.compile(lambda p: solve(drawn.residuals, [0.0] * size, p)[0])
+    program = autograd.compile(lambda p: solve(drawn.residuals, [0.0] * size, p)[0], verify="never")
     assert program.per_example([drawn.p]).values == pytest.approx(drawn.solution[:1], abs=1e-13)
     slopes = gradient(lambda p: solve(drawn.residuals, [0.0] * size, p)[0])(drawn.p)
     assert program.input_gradients([drawn.p])[0][0] == pytest.approx(slopes, abs=1e-13)
