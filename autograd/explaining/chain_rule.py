@@ -52,6 +52,8 @@ def explain(
     .. math:: \frac{\mathrm{d} L}{\mathrm{d} w} = \sum_{\text{paths}} \frac{\partial L}{\partial v_n}\cdots\frac{\partial v_1}{\partial w}
 
     A round ∂ marks a local derivative, of one step with respect to one of its inputs; a straight d a total one, over all paths.
+    Where both operands of a step are one node, ∂₁ and ∂₂ are the derivatives with respect to each. Numbers have the digits from which
+    the arithmetic that is shown comes out, six at least; one that is nothing but rounding is shown as 0.
     The steps are those on a path; of what is not, the number stands in the formula. A path ends where an operation passes
     nothing on, such as ``detach`` or a dead relu: a sentence says how many do, and where. If the derivative is made of the
     probabilities of a softmax, the last line says so: p - y, of a cross-entropy.

@@ -29,6 +29,7 @@ RELATIVE_TOLERANCE = 2e-3  # an answer with three digits is right
 MAX_CANDIDATES = 50  # nodes of a large graph from which paths are taken
 MAX_PATHS = 12  # whose sum an exercise asks for
 MAX_FACTORS = 8  # of a path that an exercise asks about
+ORDINALS = {1: "first", 2: "second"}
 MAX_DEFINITIONS = 8  # lines of a formula in a question
 NAMES = re.compile(r"«[^»]*»|(?<![\w.])[^\W\d][\w.]*'*(\[\w[\w,]*\])?")
 PRINTED = re.compile(r"(?:(?<![\w)\]] )-)?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
@@ -70,7 +71,7 @@ class Exercise:
     def __init__(self, kind: str, question: str, answer: Any, slips: Sequence[Slip], names: dict[str, Any]) -> None:
         self.kind, self.question, self.answer = kind, question, answer
         self._slips, self._names = slips, names
-        self._printed = [Fraction(number) for number in PRINTED.findall(NAMES.sub("", question))]
+        self._printed = {Fraction(number) for number in PRINTED.findall(NAMES.sub("", question))}
 
     def check(self, answer: Any) -> Feedback:
         """Return whether an answer is right, to three digits, and if not, which slip would give it.
@@ -101,10 +102,8 @@ class Exercise:
         return self._prints(other) or other._prints(self)
 
     def _prints(self, other: Exercise) -> bool:
-        def has(numbers: Sequence[Any]) -> bool:
-            return any(_close(number, other.answer) for number in numbers)
-
-        return self.question == other.question or (has(self._printed) and not has(other._printed))
+        found = {number for number in self._printed if _close(number, other.answer)}
+        return self.question == other.question or not found <= other._printed
 
     def __repr__(self) -> str:
         return self.question
@@ -252,7 +251,7 @@ class _Maker:
         slots.sort(key=lambda edge: abs(self._partial(*edge)) == 1)  # those that are 1 or -1 come last
         for node, slot in slots:
             repeated = operand_number(node.inputs, slot)
-            which = f", the derivative with respect to operand {repeated}" if repeated else ""
+            which = f", the derivative with respect to the {ORDINALS.get(repeated, 'last')} operand" if repeated else ""
             question = f"{self._step(node)}, where {self._given(node.inputs)}. What is the local derivative {self._d(node, slot)}{which}?"
             yield self.exercise("local derivative", question, self._partial(node, slot), self._slips_of_a_partial(node, slot))
 

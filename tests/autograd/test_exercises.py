@@ -261,7 +261,7 @@ def as_shown(answer):
     return f"{answer + 0:.6g}"
 
 
-@for_all(expressions(), examples=150, full=4000)
+@for_all(expressions(), examples=150, full=1500)
 def test_no_question_prints_the_answer_to_another(expression):
     output = expression.graph()[expression.output]
     try:

@@ -23,7 +23,7 @@ USUAL = 6
 
 
 def redone(side):
-    """What a side of an equation comes to; None if it speaks of names, or its reader meets the edge of a domain."""
+    """What a side of an equation comes to; None if it speaks of names, or the textbook has no value there."""
     text = re.sub(r"(?<=\d)/(?=\d)", " / ", iverson(side)).replace("·", "*")
     words = set(re.findall(r"[^\W\d]\w*", NUMERAL.sub("", text))) - {"e"}
     if "«" in text or "∂" in text or "…" in text or not words <= FUNCTIONS.keys():
@@ -32,7 +32,7 @@ def redone(side):
         value = eval(NUMERAL.sub(r"mpf('\1')", text), dict(FUNCTIONS))
     except (ValueError, ZeroDivisionError, mpmath.libmp.ComplexResult, TypeError, OverflowError):
         return None
-    return value if isinstance(value, mpf) else None
+    return value if isinstance(value, mpf) and not mp.isnan(value) else None
 
 
 def last_digit(shown, side):
@@ -66,7 +66,7 @@ def check(text):
     return count
 
 
-@for_all(expressions(), examples=150, full=4000)
+@for_all(expressions(), examples=150, full=1500)
 def test_the_shown_arithmetic_comes_out(expression):
     graph = expression.graph()
     output, source = graph[expression.output], graph["x1"]

@@ -36,8 +36,9 @@ def draw(value: Value, *, rankdir: str = "LR", max_nodes: int | None = 300) -> D
     .. math:: \bar v = \sum_{u\,:\,v \to u} \bar u\,\frac{\partial u}{\partial v}
 
     the gradient in a box is the sum, over the edges that leave it, of the gradient at the other end times the number on the
-    edge. The picture has gradients if ``value`` has one, which it gets from ``backward()``. Constants are grey and have no gradient;
-    edges into closures have no numbers. Each ``scope`` is a frame around its nodes. No ``Value`` is changed.
+    edge. Numbers have four digits, and more where this sum, or an operation, needs them. The picture has gradients if ``value``
+    has one, which it gets from ``backward()``. Constants are grey and have no gradient; edges into closures have no numbers. Each
+    ``scope`` is a frame around its nodes. No ``Value`` is changed.
 
     The result is a ``graphviz.Digraph``: a notebook shows the picture, ``.render("name")`` writes it to a file, ``.pipe("png")``
     returns the bytes of such a file, and ``.source`` is the DOT text, the same on every run.
