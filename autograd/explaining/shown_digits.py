@@ -78,7 +78,7 @@ class Digits:
 
     def __init__(self, claims: Iterable[Claim], usual: int | None = None) -> None:
         self.usual = notation.NUM_DIGITS if usual is None else usual
-        self._digits: dict[Number, int] = {}
+        self._digits: dict[Number, int] = {}  # by the size of the number, whatever its sign
         claims = [claim for claim in claims if self._comes_out(claim, MOST_DIGITS)]
         self._drop_residues(claims)
         self._add_digits(claims)
@@ -89,7 +89,7 @@ class Digits:
 
     def of(self, number: Number) -> int:
         """How many digits the number is shown with."""
-        return self._digits.get(number, self.usual)
+        return self._digits.get(_size(number), self.usual)
 
     def text(self, number: Any) -> str:
         """The number with its digits as text; what is no number as it is."""
@@ -103,7 +103,7 @@ class Digits:
         scales: dict[Number, float] = {}  # of the numbers that a residue is left of
 
         def operand(number: Number) -> Rounded:
-            shown = 0.0 if self._digits.get(number) == 0 else float(number)
+            shown = 0.0 if self.of(number) == 0 else float(number)
             return Rounded(shown, errors.get(number, _error_of_a_given(number)))
 
         for formula, result in claims:
@@ -114,7 +114,7 @@ class Digits:
             scale = max((scales.get(number, abs(float(number))) for number in numbers_in(formula)), default=0.0)
             error = bound.error / 2  # the errors are those of twice the roundings: to the next float, not half the way
             if 0 < abs(result) <= error <= RESIDUE * scale and abs(bound.number) <= error:
-                self._digits[result], scales[result] = 0, scale
+                self._digits[_size(result)], scales[result] = 0, scale
 
     # --- what needs more digits -----------------------------------------------------------------------------------------
 
@@ -123,7 +123,7 @@ class Digits:
         readers: dict[Number, list[int]] = defaultdict(list)
         for place, claim in enumerate(claims):
             for number in {claim.result, *numbers_in(claim.formula)}:
-                readers[number].append(place)
+                readers[_size(number)].append(place)
         rest = dict.fromkeys(range(len(claims)))
         while rest:
             place = next(iter(rest))
@@ -131,8 +131,8 @@ class Digits:
             if coarsest is None:
                 del rest[place]
             else:
-                self._digits[coarsest] = max(self.of(coarsest) + 1, self.usual)
-                rest |= dict.fromkeys(readers[coarsest])
+                self._digits[_size(coarsest)] = max(self.of(coarsest) + 1, self.usual)
+                rest |= dict.fromkeys(readers[_size(coarsest)])
 
     def _coarsest(self, claim: Claim) -> Number | None:
         """The operand whose rounding moves the result most; None if that of none does."""
@@ -144,7 +144,7 @@ class Digits:
         """How far the result moves if this number is not rounded."""
 
         def operand(number: Number) -> Rounded:
-            return Rounded(float(number) if number == exact else self._as_read(number))
+            return Rounded(float(number) if _size(number) == _size(exact) else self._as_read(number))
 
         now, then = _computed(claim.formula, lambda number: Rounded(self._as_read(number))), _computed(claim.formula, operand)
         if now is None or then is None or now.number == then.number:
@@ -171,6 +171,10 @@ class Digits:
         """The number that a reader sees."""
         digits = self.of(number) if digits is None else digits
         return float(number) if is_written_out(number) else float(rounded(number, digits)) if digits else 0.0
+
+
+def _size(number: Number) -> Number:
+    return number if number >= 0 else -number
 
 
 def _error_of_a_given(number: Number) -> float:
