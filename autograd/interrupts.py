@@ -1,6 +1,6 @@
 """What must be put back, even if an interrupt strikes: Ctrl-C raises KeyboardInterrupt between any two lines.
 
-And what must not be left half done in a process that ``os.fork()`` makes, where no thread goes on but the one that called it.
+And what must not be left half done in a process that ``os.fork()`` makes, where no thread goes on but the one that called it (D16).
 """
 
 from __future__ import annotations
