@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
+from typing import BinaryIO
 
 from autograd.interrupts import with_undo
 
@@ -43,17 +45,25 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
     if old and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(path))
     part = Path(target).with_name(f".{os.urandom(16).hex()}.part")
+    opened: list[BinaryIO] = []
 
     def write() -> None:
-        with open(part, "xb") as file:  # x: a new file, and no link
-            if old:
-                os.chmod(part, S_IMODE(old.st_mode))
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())  # some disks say only here that they are full
+        opened.append(open(part, "xb"))  # noqa: SIM115  (x: a new file, and no link)
+        if old:
+            os.chmod(part, S_IMODE(old.st_mode))
+        opened[0].write(content)
+        opened[0].flush()
+        os.fsync(opened[0].fileno())  # some disks say only here that they are full
+        opened[0].close()
         os.replace(part, target)
 
+    def undo() -> None:
+        for file in opened:
+            with suppress(OSError):  # what it could not write it tries again
+                file.close()
+        part.unlink(missing_ok=True)
+
     try:
-        with_undo(write, lambda: part.unlink(missing_ok=True))
+        with_undo(write, undo)
     except OSError as error:
         raise OSError(error.errno, error.strerror, os.fspath(path)) from None  # the file that was asked for
