@@ -187,7 +187,7 @@ def test_what_is_no_condition_is_refused_with_words(call, words):
 
 
 def test_which_rows_are_comparisons():
-    assert {name for name, op in autograd.OPS.items() if op.is_comparison} == {"less", "less_equal", "equal"}
+    assert {name for name, op in autograd.OPS.items() if op.is_comparison} == {"less", "less_equal", "equal", "improves"}
 
 
 # --- written ------------------------------------------------------------------------------------------------------------
