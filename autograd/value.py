@@ -15,7 +15,6 @@ from sys import float_info
 from typing import Any, TypeAlias, TypeVar, Union, overload
 
 from autograd import ops
-from autograd.copying import inputs_before, slots_of
 from autograd.errors import TracingError
 from autograd.graph import label_of, topological_order
 from autograd.micrograd import Closure, Micrograd, closure_of, step_back
@@ -181,10 +180,14 @@ class Value(Micrograd, NumpyNames):
 
     def __getstate__(self) -> tuple[Any, ...]:
         """What ``copy`` and ``pickle`` keep of a node, after the nodes that it was computed from: see ``copying.py``."""
+        from autograd.copying import inputs_before, slots_of
+
         names = slots_of(type(self))  # type: ignore[arg-type]  # a class can be hashed
         return inputs_before(self), self.__dict__, *(getattr(self, name, ...) for name in names)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
+        from autograd.copying import slots_of
+
         _, attributes, *held = state
         self.__dict__.update(attributes)
         for name, part in zip(slots_of(type(self)), held, strict=True):  # type: ignore[arg-type]
