@@ -194,7 +194,7 @@ def _variable(argument: Any, name: str) -> Any:
     """A node that stands for the argument and has its number; for a list, a list of such."""
     if is_list(argument):
         return like(argument, [_variable(entry, f"{name}[{k}]") for k, entry in enumerate(argument)])
-    node = apply1(IDENTITY, as_value(argument[()] if _is_array(argument) else argument))
+    node = apply1(IDENTITY, as_value(number_in(argument)))
     node.label = name
     return node
 
@@ -274,7 +274,12 @@ def wrapped(argument: Any, name: str) -> Any:
         return argument
     if is_list(argument):
         return [wrapped(entry, f"{name}[{k}]") for k, entry in enumerate(argument)]
-    return Value(argument, name)
+    return Value(number_in(argument), name)
+
+
+def number_in(argument: Any) -> Any:
+    """What an array without axes holds; anything else as it is."""
+    return argument[()] if _is_array(argument) and argument.shape == () else argument
 
 
 def leaves(values: Iterable[Any]) -> Iterator[Value]:
@@ -291,10 +296,8 @@ def scalar(f: Function, output: Any) -> Value:
     try:
         return as_value(output)
     except TypeError:
-        raise TypeError(
-            f"{_called(f)} must give one scalar, but gave {described(output)}; for several outputs make "
-            "Values and ask for their jacobian"
-        ) from None
+        hint = "has it no return?" if output is None else "for several outputs make Values and ask for their jacobian"
+        raise TypeError(f"{_called(f)} must give one scalar, but gave {described(output)}; {hint}") from None
 
 
 def is_list(argument: Any) -> bool:

@@ -17,12 +17,12 @@ from autograd.checking.rounding import bounds
 from autograd.checking.verdicts import FIRST_ORDER, SECOND_ORDER, Case, Column, Surroundings, Tolerance
 from autograd.checking.watching import Read, watched
 from autograd.derivatives import hessian
-from autograd.functional import argument_names, leaves, scalar, wrapped
+from autograd.functional import argument_names, is_list, leaves, number_in, require_function, scalar, wrapped
 from autograd.graph import names, topological_order
 from autograd.interrupts import assign, with_undo
 from autograd.rules.numbers import EPSILON, as_float
 from autograd.rules.op import Op
-from autograd.text import short_repr
+from autograd.text import described, short_repr
 from autograd.value import Constant, Value, as_value, data_of
 
 NEAR = 1e-3  # of two operands: so close is a kink of their difference that differences see both sides
@@ -101,14 +101,26 @@ def check_gradients(
     """
     if order not in (1, 2):
         raise ValueError(f"order is 1, for the gradient, or 2, for the Hessian too; but got {short_repr(order)}")
-    arguments = list(at) if hasattr(at, "__iter__") else [at]
+    require_function("check_gradients", f, "checked by giving the function that makes them")
+    if gradient is not None and not callable(gradient):
+        raise TypeError(
+            f"check_gradients takes a gradient as a function of the same arguments as f, but got {described(gradient)}; "
+            "numbers are the result of a function too: gradient=lambda *arguments: numbers"
+        )
+    arguments = list(at) if is_list(at) else [at]
     values = [wrapped(argument, name) for argument, name in zip(arguments, argument_names(f, len(arguments)), strict=True)]
     given = list(dict.fromkeys(leaves(values)))
-    if gradient is None:
-        return _check_backward(f, values, [source for source in given if type(source) is not Constant], order)
-    if order == 2:
+    inputs = [source for source in given if type(source) is not Constant]
+    if gradient is not None and order == 2:
         raise ValueError("a gradient that was written by hand is checked with order=1: it has no second derivatives to check")
-    return _check_by_hand(f, gradient, arguments, values, given)
+    data = [source.data for source in inputs]
+
+    def check() -> GradientReport:
+        if gradient is None:
+            return _check_backward(f, values, inputs, order)
+        return _check_by_hand(f, gradient, arguments, values, given)
+
+    return with_undo(check, lambda: assign(inputs, "data", data))  # f may change them, as a step of training does
 
 
 # --- backward() -------------------------------------------------------------------------------------------------------------
@@ -154,7 +166,12 @@ def _check_backward(f: Callable[..., Any], values: Sequence[Any], inputs: list[V
     told = suspects.told_reads(reads)
     suspect = ""
     if any(one.entry.verdict == DIFFERS for one in checked):
-        suspect = _suspect(nodes, inputs, run, name, told)
+        gaps = {
+            one.source: found.entry.difference
+            for one, found in zip(moved, checked, strict=True)
+            if found.entry.verdict == DIFFERS
+        }
+        suspect = _suspect(nodes, inputs, run, name, told, gaps)
     elif any(one.entry.verdict == DIFFERS for one in checked_pairs):
         suspect = suspects.told_kinks(suspects.at_kinks(nodes), name) or suspects.SECOND
     return GradientReport(
@@ -166,21 +183,42 @@ def _check_backward(f: Callable[..., Any], values: Sequence[Any], inputs: list[V
 
 
 def _suspect(
-    nodes: list[Value], inputs: list[Value], run: Callable[[], Value], name: dict[Value, str], told: Sequence[str]
+    nodes: list[Value],
+    inputs: list[Value],
+    run: Callable[[], Value],
+    name: dict[Value, str],
+    told: Sequence[str],
+    gaps: dict[Value, float],
 ) -> str:
-    """What to look at if a derivative differs: the first of these that there is."""
+    """What to look at if a derivative differs: the first of these that there is. ``gaps`` says by how much, for each input."""
     if wrong := suspects.wrong_row(nodes, name):
         return wrong
-    found = [by_node for source in inputs if (by_node := suspects.slopes(nodes, Moved(source, run, 0.0))) is not None]
+    found = {source: suspects.slopes(nodes, Moved(source, run, 0.0)) for source in inputs}
+    measured = [by_node for by_node in found.values() if by_node is not None]
+    moving = suspects.constants_that_move(nodes, inputs, measured)
+    told_read = told[0] if told else ""
     return (
-        suspects.wrong_stated_partial(nodes, found, name)
-        or (told[0] if told else "")
-        or suspects.told_detached(nodes, name)
+        suspects.wrong_stated_partial(nodes, measured, name)
+        or (told_read if moving or None in found.values() else "")  # else no constant holds what f reads
+        or suspects.told_detached(_detached(nodes, [(found[source], gap) for source, gap in gaps.items()]), name)
         or suspects.told_kinks(suspects.at_kinks(nodes), name)
-        or suspects.constants_that_move(nodes, inputs, found)
+        or moving
         or suspects.told_closures(nodes)
+        or told_read
         or suspects.WAY_BACK
     )
+
+
+def _detached(nodes: list[Value], found: Sequence[tuple[Sequence[float] | None, float]]) -> list[Value]:
+    """The nodes that pass nothing on where a part of the gap would have passed, as far as values tell: a softmax's shift cancels."""
+    detached = [node for node in nodes if isinstance(node.op, Op) and node.op.detaches]
+    adjoints = _gradient(nodes[-1], nodes, detached)
+    place = {node: k for k, node in enumerate(nodes)}
+    return [
+        node
+        for node, adjoint in zip(detached, adjoints, strict=True)
+        if any(by_node is None or abs(adjoint * by_node[place[node]]) > suspects.PART * gap for by_node, gap in found)
+    ]
 
 
 def _surroundings(nodes: Sequence[Value], reads: Sequence[Read], are_sums: bool) -> Surroundings:
@@ -218,7 +256,8 @@ def _refuse_two_results(run: Callable[[], float], result: float) -> None:
     again = run()
     if again != result and (again == again or result == result):
         raise ValueError(
-            "f gave two results for the same input, so its derivative means nothing; if it draws random numbers, give it a seed"
+            "f gave two results for the same input, so its derivative means nothing; if it draws random numbers, give it a seed, and "
+            "if it changes the data of its arguments, or something else that it reads, let it begin anew each time"
         )
 
 
@@ -287,7 +326,8 @@ def _check_by_hand(
         return scalar(f, called(f)).data
 
     _refuse_two_results(lambda: float(run()), float(run()))
-    by_hand = _as_lists(called(gradient))
+    if (by_hand := _as_lists(called(gradient))) is None:
+        raise TypeError("the gradient gave None: has it no return?")
     stated = [float(data_of(number)) for number in _flat(by_hand)]
     if len(stated) != len(inputs):
         raise ValueError(f"the gradient has {len(stated)} numbers, but f has {len(inputs)} scalar inputs")
@@ -320,16 +360,18 @@ def _as_given(argument: Any, value: Any) -> Any:
 
 
 def _as_lists(numbers: Any) -> Any:
-    return [_as_lists(entry) for entry in numbers] if hasattr(numbers, "__iter__") else numbers
+    if is_list(numbers):
+        return [_as_lists(entry) for entry in numbers]
+    return number_in(numbers)
 
 
 def _form(numbers: Any) -> str:
     """How numbers stand in lists: ``[[x, x], x]``."""
-    return f"[{', '.join(map(_form, numbers))}]" if hasattr(numbers, "__iter__") else "x"
+    return f"[{', '.join(map(_form, numbers))}]" if is_list(numbers) else "x"
 
 
 def _flat(numbers: Any) -> Iterator[Any]:
-    if hasattr(numbers, "__iter__"):
+    if is_list(numbers):
         for entry in numbers:
             yield from _flat(entry)
     else:

@@ -20,6 +20,7 @@ from autograd.value import Constant, Value, apply
 PART_OF_A_RANGE = (0.37, 0.57)  # where in its range of samples a row is checked
 MEASURED = 1e-6  # of a local derivative at points of the row's own range: as well as values give it there
 SAME = 1e-9  # of a local derivative: it is the number that its formula gives
+PART = 1e-6  # of a gap: less is rounding, and does not make it
 CLOSURE = (
     "is a closure, whose backward pass cannot be looked into: does it add (+=), to every input, the local derivative times the "
     "gradient of its output?"
@@ -171,9 +172,8 @@ def told_reads(reads: Iterable[Read]) -> list[str]:
     ]
 
 
-def told_detached(order: Iterable[Value], name: Mapping[Value, str]) -> str:
-    """A sentence on the operations that pass nothing on by design; empty if there are none."""
-    detached = [node for node in order if isinstance(node.op, Op) and node.op.detaches]
+def told_detached(detached: Sequence[Value], name: Mapping[Value, str]) -> str:
+    """A sentence on operations that pass nothing on by design; empty if there are none."""
     if not detached:
         return ""
     where = listed([name.get(node.inputs[0], "a constant") for node in detached])

@@ -99,6 +99,7 @@ CUT_KINK = "f has a kink here and reads numbers, so values do not tell what the 
 LOOKS = "f reads numbers, and may do otherwise with complex ones; differences have too few digits to tell"
 BESIDE = "an operation has a kink beside this point, which differences pass over"
 STEPS = "an operation has steps, which differences may pass over"
+NOT_FINITE = "the derivative under test is not finite, so no number confirms it"
 NOTHING = "neither differences nor complex steps tell anything here"
 
 
@@ -128,7 +129,7 @@ class Case:
         if by_complex and numeric and by_complex.derivative == 0 and SAFETY * numeric.error < by_complex.error:
             by_complex = None  # its imaginary part underflowed
         self.by_complex = by_complex
-        witness = by_complex or numeric or Witness(math.nan, math.nan)
+        self.witness = witness = by_complex or numeric or Witness(math.nan, math.nan)
         self.error = witness.error if by_complex else SAFETY * witness.error
         self.difference = abs(self.backward - witness.derivative)
         self.size = max(abs(self.backward), abs(witness.derivative))
@@ -148,7 +149,7 @@ class Case:
         if may_jump and self.differences.jumps_here():
             return UNCLEAR, SIDE  # whatever is stated there: a complex step follows one branch, and sees no jump
         if not math.isfinite(self.backward):
-            return UNCLEAR, NOTHING
+            return UNCLEAR, NOT_FINITE if math.isfinite(self.witness.derivative) else NOTHING
         if self.branches.is_tied:
             return self._between_branches()
         if not math.isfinite(self.difference):
@@ -182,6 +183,7 @@ class Case:
             return UNCLEAR, CONVENTION
         if self.branches.may_jump:
             return UNCLEAR, SIDE
+        self.difference = outside
         return (DIFFERS, "") if outside > error + self.column.rounding else (UNCLEAR, NO_DIGITS)
 
     def _kink(self) -> tuple[str, str]:

@@ -193,6 +193,79 @@ def test_detach_is_named_as_the_design_it_is():
     assert report.suspect == "detach passes nothing on, by design: it has derivative 0. Here it cuts x."
 
 
+def guarded(x):
+    y = 2 * x
+    if y.data > 100:
+        raise ValueError(y)
+    return y
+
+
+def with_two_kinks(x):
+    return autograd.relu(x - 1) - autograd.relu(1 - x)
+
+
+IN_COMPANY = {  # of what is harmless: a shift that is detached and cancels, and a number that is read and told
+    "closure beside softmax": (
+        lambda x: autograd.softmax([x, 2.0])[0] * closed_square(x, forgetful=True),
+        "'square' is a closure",
+    ),
+    "closure behind a guard": (lambda x: guarded(x) * closed_square(x, forgetful=True), "'square' is a closure"),
+    "kinks beside softmax": (lambda x: autograd.softmax([x, 2.0])[0] + with_two_kinks(x), "f is smooth here, but ReLU"),
+    "kinks beside norm": (lambda x: autograd.norm([x, 2.0]) + with_two_kinks(x), "f is smooth here, but ReLU"),
+    "kinks behind a guard": (lambda x: guarded(x) + with_two_kinks(x), "f is smooth here, but ReLU"),
+    "detach behind a guard": (
+        lambda x: guarded(x) * x.detach(),
+        "detach passes nothing on, by design: it has derivative 0. Here it cuts x.",
+    ),
+    "a small detach": (
+        lambda x: autograd.softmax([x, 2.0])[0] + 1e-12 * guarded(x) * (1e6 * x).detach(),
+        "detach passes nothing on",
+    ),
+    "a number beside softmax": (lambda x: autograd.softmax([x, 2.0])[0] * x.data, "f reads .data"),
+    "a number beside detach": (lambda x: x * (x.detach() - x.detach() + 1.0) * x.data, "f reads .data"),
+    "an exponent": (lambda x: (3 * x) ** x.data, "f reads .data"),
+}
+
+
+@pytest.mark.parametrize(("f", "suspect"), IN_COMPANY.values(), ids=IN_COMPANY)
+def test_only_what_the_derivative_lacks_is_suspected(f, suspect):
+    report = check_gradients(f, 1.0)
+    assert not report
+    assert report.suspect.startswith(suspect) or f" {suspect}" in report.suspect
+
+
+def test_the_difference_of_a_derivative_that_differs_is_not_0():
+    [checked] = check_gradients(lambda x: autograd.relu(x) - autograd.relu(-x), 0.0).inputs
+    assert (checked.verdict, checked.backward) == ("DIFFERS", 0.0)
+    assert checked.difference == pytest.approx(1.0)
+
+
+def test_a_derivative_that_is_not_finite_is_said_to_be_that():
+    report = check_gradients(lambda x: x**2, 3.0, gradient=lambda x: math.nan)
+    assert not report
+    assert report.remarks == ("x: the derivative under test is not finite, so no number confirms it.",)
+    assert report.inputs[0].numeric == pytest.approx(6.0)
+
+
+def test_an_array_without_axes_is_a_number():
+    numpy = pytest.importorskip("numpy")
+    assert check_gradients(lambda x: x * x, numpy.array(3.0), gradient=lambda x: numpy.array(2 * x))
+    assert check_gradients(lambda x, y: x * y, [numpy.array(3.0), 2.0])
+
+
+def test_data_that_f_changes_are_put_back():
+    def trains(w):
+        loss = w * w
+        loss.backward()
+        w.data -= 0.1 * w.grad
+        return w * w
+
+    w = Value(3.0, "w")
+    with pytest.raises(ValueError, match="changes the data of its arguments"):
+        check_gradients(trains, [w])
+    assert (w.data, w.grad) == (3.0, 0.0)
+
+
 # --- where there is no derivative ------------------------------------------------------------------------------------
 
 KINKS = {
@@ -485,6 +558,16 @@ def test_what_is_no_function_of_its_arguments_is_refused():
     for results in [[1.0, math.nan], [math.nan, 1.0]]:
         with pytest.raises(ValueError, match="two results for the same input"):
             check_gradients(lambda x, results=results: x + results.pop(), 1.0)
+    for f, gradient, message in [
+        (Value(2.0), None, "takes a function, but got a Value"),
+        (lambda x: None, None, "gave None .*has it no return"),
+        (lambda x: x, [1.0], "takes a gradient as a function of the same arguments as f, but got"),
+        (lambda x: x, lambda x: None, "the gradient gave None: has it no return"),
+        (lambda x: x, lambda x: ["a"], "'a' of type str"),
+        (lambda x: x, lambda x: "a", "'a' of type str"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            check_gradients(f, 1.0, gradient=gradient)
     with pytest.raises(TypeError, match=r"must give one scalar, but gave \["):
         check_gradients(lambda x: [x, x], 1.0)
     with pytest.raises(TypeError, match="real number"):
