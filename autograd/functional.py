@@ -8,18 +8,21 @@ may read the variable of an outer one.
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from autograd.derivatives import jacobian
 from autograd.graph import topological_order
+from autograd.interrupts import with_attribute
 from autograd.ops import IDENTITY
 from autograd.text import described
 from autograd.traced import is_traced, is_tracing
 from autograd.value import Constant, Value, apply1, as_value
 
 Function = Callable[..., Any]
+T = TypeVar("T")
 
 
 def value_and_grad(f: Function) -> Callable[..., tuple[Any, list[Any]]]:
@@ -154,6 +157,15 @@ _NAMES = ("__name__", "__qualname__")  # what a derivative takes over from its f
 _open_variables: set[Value] = set()  # those of the calls that are running: each call makes its own
 
 
+class _Here(threading.local):
+    """Other Values with respect to which this thread differentiates what it computes."""
+
+    differentiated: frozenset[Value] = frozenset()
+
+
+_here = _Here()
+
+
 def _differentiated(
     f: Function, variables: list[Any], rest: Sequence[Any], results: Callable[[Function, Any], list[Value]]
 ) -> tuple[list[Any], list[list[Any]]]:
@@ -170,12 +182,23 @@ def _differentiated(
     return (outputs if create_graph else [output.data for output in outputs]), rows
 
 
+def with_derivatives_of(values: Iterable[Value], do: Callable[[], T]) -> T:
+    """The result of ``do()``, in which derivatives that depend on these Values are Values too, as while a function is compiled.
+
+    >>> w = Value(3.0)
+    >>> with_derivatives_of([w], lambda: derivative(lambda x: w * x)(2.0))
+    Value(data=3.0, grad=0.0)
+    """
+    return with_attribute(_here, "differentiated", frozenset(values), do)
+
+
 def _is_differentiated_outside(outputs: Sequence[Value]) -> bool:
     """Whether the results depend on a variable of an enclosing call, or on a ``Value`` of a function that is being compiled."""
-    if not _open_variables and not is_tracing():
+    variables = _open_variables | _here.differentiated
+    if not variables and not is_tracing():
         return False
     order = topological_order(*outputs)
-    return not _open_variables.isdisjoint(order) or any(map(is_traced, order))
+    return not variables.isdisjoint(order) or any(map(is_traced, order))
 
 
 def _holds_value(arguments: Any) -> bool:

@@ -20,6 +20,7 @@ from autograd.compiled.plain import backward, computed, forward
 from autograd.compiled.print_tape import Writer
 from autograd.compiled.tape import NO_OPERAND, Tape
 from autograd.compiled.tracing import flattened
+from autograd.functional import with_derivatives_of
 from autograd.generators import generators_kept
 from autograd.graph import topological_order
 from autograd.micrograd import Closure
@@ -90,7 +91,7 @@ def difference(fn: Callable[..., Any], tape: Tape, parameters: Sequence[Value], 
     outputs: list[Value] = []
     with generators_kept():
         try:
-            shape = flattened(fn, fn(*arguments), outputs)
+            shape = flattened(fn, with_derivatives_of(parameters, lambda: fn(*arguments)), outputs)
             slopes = _slopes(tape, outputs, parameters)
         except (ArithmeticError, ValueError):
             if all(map(math.isfinite, numbers)):

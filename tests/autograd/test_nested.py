@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from fractions import Fraction
@@ -176,6 +177,25 @@ def test_while_compile_traces_other_threads_compute_numbers():
     program = autograd.compile(traced, [w], shapes=[()])
     assert results == [5.0]
     assert program([1.0]).gradients.tolist() == [10.0]
+
+
+@pytest.mark.parametrize("executor", ["plain", "numpy", "auto"])
+def test_a_compiled_equation_with_a_derivative_in_it_has_the_derivatives_of_its_parameters(executor, caplog):
+    """A network that is to solve u' = -u: its slope at a number depends on the parameters."""
+    w, b = Value(0.5, "w"), Value(-0.25, "b")
+
+    def loss(t):
+        return (derivative(lambda t: autograd.tanh(w * t + b))(0.75) + autograd.tanh(w * t + b)) ** 2 + w * b
+
+    t, u = 0.75, math.tanh(0.5 * 0.75 - 0.25)
+    residual, bend = 0.5 * (1 - u * u) + u, (1 - u * u)
+    by_w = 2 * residual * (bend - 0.5 * 2 * u * bend * t + bend * t) - 0.25
+    by_b = 2 * residual * (-0.5 * 2 * u * bend + bend) + 0.5
+    value, gradient = autograd.compile(loss, [w, b], executor=executor)([t])
+    assert value == pytest.approx(residual**2 - 0.125)
+    assert gradient.tolist() == pytest.approx([by_w, by_b])
+    assert not caplog.records  # no warning of the check, which moves the parameters as the program does
+    assert derivative(lambda t: w * t)(t) == 0.5  # a number again
 
 
 def test_the_names_of_variables():
