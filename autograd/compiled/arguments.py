@@ -103,6 +103,18 @@ def shapes_from(given: Any) -> tuple[Shape, ...]:
     return tuple(map(tuple, sizes))
 
 
+def refuse_masked(caller: str, name: str, data: Any) -> None:
+    """Refuse an array of which some entries are masked: they would be computed with like the others.
+
+    Raises:
+        ValueError: naming the array.
+    """
+    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+        raise ValueError(
+            f"{name} has masked entries, and {caller} computes with all: leave their examples out, or fill them in"
+        )
+
+
 def _array(name: str, data: Any) -> Array:
     if isinstance(data, Value) or (hasattr(data, "__iter__") and not hasattr(data, "__array__") and _holds_values(data)):
         raise TypeError(f"{name} holds Values, but a program takes numbers: the Values that it reads are its parameters")
@@ -110,10 +122,7 @@ def _array(name: str, data: Any) -> Array:
         raise TypeError(
             f"{name} needs an array, or lists, with one entry for each example, but got a {type(data).__name__}: make a list of it"
         )
-    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
-        raise ValueError(
-            f"{name} has masked entries, and a program computes with all: leave their examples out, or fill them in"
-        )
+    refuse_masked("a program", name, data)
     try:
         array = np.asarray(data)
     except ValueError:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from autograd.rules.numbers import number
+from autograd.text import described
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -38,15 +39,21 @@ def plain(example: Any) -> Any:
 
 
 def refuse_what_is_no_list(caller: str, name: str, examples: Any) -> None:
-    """Refuse what has no entry for each example.
+    """Refuse what has no entry for each example, and an array that hides some of its numbers.
 
     Raises:
         TypeError: saying what was given.
+        ValueError: if entries of a masked array are masked: what is under the mask would be trained on.
     """
-    if not hasattr(examples, "__len__") or not hasattr(examples, "__getitem__") or isinstance(examples, Mapping | str):
+    has_entries = hasattr(examples, "__len__") and hasattr(examples, "__getitem__") and getattr(examples, "shape", None) != ()
+    if not has_entries or isinstance(examples, Mapping | str):
         raise TypeError(
-            f"{caller} needs {name} as a list or an array, an entry for each example, but got a {type(examples).__name__}"
+            f"{caller} needs {name} as a list or an array, an entry for each example, but got {described(examples)}"
         )
+    if hasattr(examples, "__array__"):
+        from autograd.compiled.arguments import refuse_masked
+
+        refuse_masked(caller, name, examples)
 
 
 class Examples:

@@ -234,3 +234,19 @@ def test_a_probability_of_0_is_refused_before_training_whichever_example_has_it(
     with pytest.raises(ValueError, match=r"example 3.*log\(x\) needs x > 0"):
         nn.fit(model, xs, [0, 1, 0, 0], "cross_entropy", lr=0.01, epochs=1, eager=eager, batch_size=batch_size)
     assert model.w.data == 1.0
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_masked_entries_are_not_trained_on(eager):
+    model = nn.MLP(2, [1], seed=0)
+    hidden = np.ma.masked_array(XS, mask=np.eye(4, 2))
+    with pytest.raises(ValueError, match="xs has masked entries, and fit computes with all"):
+        nn.fit(model, hidden, LABELS, "sum_of_squares", lr=0.1, epochs=1, eager=eager)
+    with pytest.raises(ValueError, match="ys has masked entries, and fit computes with all"):
+        nn.fit(model, XS, np.ma.masked_equal(LABELS, 0), "sum_of_squares", lr=0.1, epochs=1, eager=eager)
+    assert nn.fit(model, np.ma.masked_array(XS), LABELS, "sum_of_squares", lr=0.1, epochs=1, eager=eager)
+
+
+def test_an_array_of_one_number_has_no_examples():
+    with pytest.raises(TypeError, match=r"fit needs xs as a list or an array, an entry for each example, but got array\(3"):
+        nn.fit(nn.MLP(2, [1], seed=0), np.array(3.0), LABELS, "sum_of_squares", lr=0.1, epochs=1)
