@@ -40,6 +40,16 @@ def criterion_for(caller: str, loss: Loss) -> Callable[[Any, Any], Value]:
     return LOSSES[loss]
 
 
+def by_name(loss: Loss) -> Loss:
+    """The name of a loss of this package that was given as the function: either way it gets the same targets, and the same are refused.
+
+    >>> from nn import cross_entropy_logits
+    >>> by_name(cross_entropy_logits)
+    'cross_entropy_logits'
+    """
+    return next((name for name, known in LOSSES.items() if known is loss), loss)
+
+
 def converter_of_targets(outputs: Any, ys: Sequence[Any], loss: Loss) -> Callable[[Any], Any]:
     """The function from a target, as ``plain`` gives it, to what the loss takes.
 

@@ -15,6 +15,7 @@ from nn.module import Module
 from nn.training.batches import batches
 from nn.training.before_training import (
     Loss,
+    by_name,
     converter_of_targets,
     criterion_for,
     refuse_unfit_outputs,
@@ -160,7 +161,7 @@ def _epochs(
     threads: int | None,
 ) -> Iterator[Epoch]:
     """The epochs, trained when they are asked for; what is wrong with the arguments is refused at once."""
-    criterion = criterion_for(caller, loss)
+    criterion, loss = criterion_for(caller, loss), by_name(loss)
     if threads is not None:
         at_least(1, threads, caller, "threads")  # also where no compiled code will use them
     optimizer = SGD(model.parameters(), lr)  # refuses what cannot be trained

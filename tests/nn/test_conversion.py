@@ -250,3 +250,25 @@ def test_masked_entries_are_not_trained_on(eager):
 def test_an_array_of_one_number_has_no_examples():
     with pytest.raises(TypeError, match=r"fit needs xs as a list or an array, an entry for each example, but got array\(3"):
         nn.fit(nn.MLP(2, [1], seed=0), np.array(3.0), LABELS, "sum_of_squares", lr=0.1, epochs=1)
+
+
+SOFT = [[k / 60, 1 - k / 60] for k in range(60)]
+
+
+@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize(
+    ("loss", "ys", "outputs", "words"),
+    [
+        (nn.cross_entropy_logits, [*SOFT[:-1], [-0.5, 1.5]], 2, "example 59: cross_entropy_logits needs targets of at least 0"),
+        (nn.hinge, [1.0] + [1 + k / 60 for k in range(59)], 1, "example 2: hinge needs targets of -1 or 1"),
+    ],
+)
+def test_a_loss_given_as_a_function_refuses_what_it_refuses_by_name(loss, ys, outputs, words, eager):
+    with pytest.raises(ValueError, match=words):
+        nn.fit(nn.MLP(1, [outputs], seed=0), [[k / 60] for k in range(60)], ys, loss, lr=0.1, epochs=1, eager=eager)
+
+
+def test_labels_are_compiled_for_a_loss_given_as_a_function(caplog):
+    expected = scores(XS, LABELS, "cross_entropy_logits", eager=True, outputs=2)
+    assert scores(XS, LABELS, nn.cross_entropy_logits, eager=False, outputs=2) == pytest.approx(expected, rel=1e-12)
+    assert not caplog.records
