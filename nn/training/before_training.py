@@ -113,7 +113,7 @@ def refuse_unfit_outputs(model: Any, outputs: Any, loss: Loss) -> None:
             f"cross_entropy takes probabilities, above 0 and at most 1, but the model's outputs for the first example are {numbers}; "
             "take cross_entropy_logits, or a model whose output is softmax"
         )
-    if loss == "cross_entropy_logits" and (activation == "softmax" or _are_probabilities(numbers)):
+    if loss == "cross_entropy_logits" and (activation == "softmax" if activation else _are_probabilities(numbers)):
         raise ValueError(
             f"cross_entropy_logits takes logits, of which it takes the softmax itself, but the model's outputs, {numbers}, are "
             "probabilities already; take cross_entropy, or a model whose output is linear"
@@ -126,7 +126,8 @@ def refuse_unfit_outputs(model: Any, outputs: Any, loss: Loss) -> None:
 
 
 def _are_probabilities(numbers: Sequence[Any]) -> bool:
-    return len(numbers) > 1 and all(0 <= p <= 1 for p in numbers) and abs(sum(numbers) - 1) < NEAR
+    """Whether a softmax gives such numbers. Logits of 1 and 0, as a table of weights has that begins as the identity, it does not."""
+    return len(numbers) > 1 and all(0 < p < 1 for p in numbers) and abs(sum(numbers) - 1) < NEAR
 
 
 def _count(outputs: Any) -> int:

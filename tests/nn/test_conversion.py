@@ -252,6 +252,25 @@ def test_an_array_of_one_number_has_no_examples():
         nn.fit(nn.MLP(2, [1], seed=0), np.array(3.0), LABELS, "sum_of_squares", lr=0.1, epochs=1)
 
 
+class Table(nn.Module):
+    """Logits that are the rows of a table of weights, which begins as the identity: each class follows itself."""
+
+    def __init__(self):
+        self.rows = [[Value(float(i == j)) for j in range(3)] for i in range(3)]
+
+    def __call__(self, x):
+        return [sum(k * w for k, w in zip(x, column, strict=True)) for column in zip(*self.rows, strict=True)]
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_logits_that_happen_to_add_up_to_1_are_trained(eager):
+    halves = nn.MLP(2, [2], bias=False, init=lambda rng, nin, nout: 0.5)
+    assert [o.data for o in halves([0.5, 0.5])] == [0.5, 0.5]
+    assert nn.fit(halves, [[0.5, 0.5], [1.0, 0.0]], [0, 1], lr=0.1, epochs=1, eager=eager)
+    classes = [0, 1, 2, 0]
+    assert nn.fit(Table(), [nn.one_hot(k, 3) for k in classes], classes, lr=0.1, epochs=1, eager=eager)
+
+
 SOFT = [[k / 60, 1 - k / 60] for k in range(60)]
 
 
