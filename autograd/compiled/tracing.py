@@ -261,6 +261,13 @@ class TracedInput(Traced):
 
     __eq__ = Traced.__eq__
 
+    def __copy__(self) -> TracedInput:
+        """It is a number when the function is called, and the copy of a number is the number."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> TracedInput:
+        return self
+
 
 class TracedCondition(Traced, Condition):
     """A comparison made while tracing, which differs from example to example."""
@@ -465,8 +472,9 @@ def _constant(node: Value, operations: list[Value]) -> float:
     line = next((reader.made_at for reader in operations if any(source is node for source in reader.inputs)), None)
     if isinstance(node, Traced):
         raise TracingError(
-            f"{_called(node)} is an input of an earlier call{_at(line)}, which the function, or something that it calls, has kept: in a "
-            "cache, a list or an attribute. It has no number; compute it from the arguments of each call"
+            f"{_called(node)} is no argument of this call and no parameter, but has no number{_at(line)}: an input of an earlier call, which "
+            "the function, or something that it calls, has kept in a cache, a list or an attribute; or the copy of a parameter. Compute "
+            "with the arguments of each call, and with the parameters themselves"
         )
     raise TracingError(
         f"a constant of the function is nan{_at(line)}: either it is nan in your data, or it was computed from numbers of "

@@ -1,5 +1,6 @@
 """What is refused while tracing, with which words; and that tracing leaves no trace."""
 
+import copy
 import json
 import math
 import numbers
@@ -19,6 +20,7 @@ import nn
 from autograd import ClosureError, TracingError, Value, grad, hessian, scope, topological_order, where
 from autograd import value as value_module
 from autograd.compiled import tracing
+from autograd.compiled.plain import forward
 from autograd.compiled.tracing import trace
 
 w = Value(2.0, "w")
@@ -523,8 +525,21 @@ def test_an_input_that_was_kept_from_an_earlier_call_is_named():
         return w * kept[0]
 
     trace(keeping, [w], [()])
-    with pytest.raises(TracingError, match=r"x is an input of an earlier call \(.*return w \* kept\[0\]\), which the function"):
+    with pytest.raises(
+        TracingError, match=r"x is no argument of this call .*\(.*return w \* kept\[0\]\): an input of an earlier call"
+    ):
         trace(keeping, [w], [()])
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_the_copy_of_an_input_is_the_input(copied):
+    tape = trace(lambda xs, y: w * copied(xs)[1] + copied(y), [w], [(2,), ()])
+    assert forward(tape, [2.0], [0.0, 3.0, 5.0])[0][-1] == 11.0
+
+
+def test_the_copy_of_a_parameter_is_refused_as_what_it_is():
+    with pytest.raises(TracingError, match=r"w is no argument of this call .*or the copy of a parameter"):
+        trace(lambda x: copy.deepcopy(w) * x, [w], [()])
 
 
 def test_a_constant_too_large_for_a_float():
