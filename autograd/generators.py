@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 import sys
 from collections.abc import Iterator
@@ -23,14 +24,13 @@ def generators_kept() -> Iterator[None]:
         yield
     finally:
         random.setstate(own)
-        for name, keys, *rest in numpys:
-            numpy = sys.modules["numpy"]
-            numpy.random.set_state((name, numpy.frombuffer(keys, numpy.uint32), *rest))
+        for state in numpys:
+            sys.modules["numpy.random"].set_state(pickle.loads(state))
 
 
 def states_of_generators() -> tuple[Any, ...]:
     """The states of ``random`` and, where it is loaded, of NumPy, to be compared."""
     if "numpy.random" not in sys.modules:
         return (random.getstate(),)
-    name, keys, *rest = sys.modules["numpy.random"].get_state()
-    return random.getstate(), (name, keys.tobytes(), *rest)
+    state = sys.modules["numpy.random"].get_state(legacy=False)  # in which every kind of generator has one
+    return random.getstate(), pickle.dumps(state)  # arrays cannot be compared as a whole

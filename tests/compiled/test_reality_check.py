@@ -18,6 +18,7 @@ from autograd import TracingError, Value, derivative, detach, dot, log, relu, so
 from autograd.compiled import load, reality_check
 from autograd.compiled.reality_check import difference, one_of_each
 from autograd.compiled.tracing import trace
+from autograd.generators import generators_kept, states_of_generators
 from tests.sweeps import sweep
 
 w = Value(2.0, "w")
@@ -191,6 +192,19 @@ def test_nothing_is_left_of_a_check():
     assert len(kept) == 2
     assert kept[1]() is None
     assert {p.grad for p in model.parameters()} == {7.0}
+
+
+def test_whatever_kind_of_generator_numpys_global_one_is_it_is_put_back():
+    before = np.random.get_bit_generator()
+    np.random.set_bit_generator(np.random.PCG64(1))
+    try:
+        with generators_kept():
+            drawn = np.random.random(), states_of_generators()  # noqa: NPY002
+        assert states_of_generators() != drawn[1]
+        assert np.random.random() == drawn[0]  # noqa: NPY002
+        assert states_of_generators() == drawn[1]
+    finally:
+        np.random.set_bit_generator(before)
 
 
 def test_a_program_called_in_a_trace_is_verified_at_its_next_call():
