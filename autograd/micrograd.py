@@ -70,6 +70,8 @@ def closure_of(children: Iterable[Value], op: str | Iterable[Number]) -> Closure
     """
     if isinstance(children, Micrograd):
         raise TypeError("the children of a Value are a tuple, even if there is only one: Value(data, (x,), op)")
+    if not isinstance(children, Iterable):
+        raise TypeError(f"after its number a Value takes a label, or a tuple of children, but got {described(children)}")
     inputs = tuple(children)
     for child in inputs:
         if not isinstance(child, Micrograd):

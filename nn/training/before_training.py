@@ -40,6 +40,19 @@ def criterion_for(caller: str, loss: Loss) -> Callable[[Any, Any], Value]:
     return LOSSES[loss]
 
 
+def refuse_what_is_no_model(caller: str, model: Any) -> None:
+    """Refuse what cannot be called, or has no parameters.
+
+    Raises:
+        TypeError: saying what was given.
+    """
+    if not callable(model) or not hasattr(model, "parameters"):
+        raise TypeError(
+            f"{caller} trains a model that is called and has parameters(), an MLP or a class of your own that inherits from Module, "
+            f"but got {described(model)}"
+        )
+
+
 def by_name(loss: Loss) -> Loss:
     """The name of a loss of this package that was given as the function: either way it gets the same targets, and the same are refused.
 

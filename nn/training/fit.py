@@ -12,13 +12,14 @@ from autograd.generators import generators_kept
 from autograd.rules.numbers import Number
 from nn.layers import MLP
 from nn.module import Module
-from nn.training.batches import batches
+from nn.training.batches import batches, refuse_what_cannot_shuffle
 from nn.training.before_training import (
     Loss,
     by_name,
     converter_of_targets,
     criterion_for,
     refuse_unfit_outputs,
+    refuse_what_is_no_model,
     refuse_wrong_targets,
 )
 from nn.training.examples import Examples, refuse_what_is_no_list
@@ -164,10 +165,12 @@ def _epochs(
     criterion, loss = criterion_for(caller, loss), by_name(loss)
     if threads is not None:
         at_least(1, threads, caller, "threads")  # also where no compiled code will use them
+    refuse_what_is_no_model(caller, model)
     optimizer = SGD(model.parameters(), lr)  # refuses what cannot be trained
     epochs = at_least(0, epochs, caller, "epochs")
     for name, given in (("xs", xs), ("ys", ys)):
         refuse_what_is_no_list(caller, name, given)
+    refuse_what_cannot_shuffle(rng)
     batches(xs, ys, batch_size)  # refuses lengths and sizes that do not fit
     if not len(xs):
         raise ValueError(f"{caller} needs at least one example, but got none")

@@ -36,12 +36,17 @@ class SGD:
             raise TypeError("SGD takes a list of parameters: write SGD([p], lr), or SGD(model.parameters(), lr)")
         if not isinstance(params, Iterable):
             raise TypeError(f"SGD takes a list of parameters, but got {described(params)}: write SGD(model.parameters(), lr)")
-        self.params = list(dict.fromkeys(params))
-        if not self.params:
+        given = list(params)
+        if not given:
             raise ValueError("SGD needs at least one parameter, but got an empty list")
-        for p in self.params:
+        for p in given:
             if not isinstance(p, Value):
-                raise TypeError(f"SGD moves Values, but one of the parameters is {described(p)}: give it model.parameters()")
+                raise TypeError(
+                    f"SGD moves Values, but one of the parameters is {described(p)}: give it model.parameters(), and of two models "
+                    "a.parameters() + b.parameters()"
+                )
+        self.params = list(dict.fromkeys(given))
+        for p in self.params:
             if p.inputs or isinstance(p, Constant):
                 reason = "is a constant, made of a plain number" if isinstance(p, Constant) else f"was computed by {p._op!r}"
                 raise ValueError(f"SGD moves leaves, Values made from numbers, but one of the parameters {reason}: {p!r}")

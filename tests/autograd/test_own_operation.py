@@ -173,6 +173,10 @@ def test_local_derivatives_as_numbers_serve_every_first_derivative():
 
 def test_local_derivatives_must_fit_the_children():
     x = Value(2.0)
+    with pytest.raises(
+        TypeError, match=r"after its number a Value takes a label, or a tuple of children, but got 2\.0 of type float"
+    ):
+        Value(1.0, 2.0)
     with pytest.raises(TypeError, match="the children of a Value are a tuple, even if there is only one"):
         Value(4.0, x, "square")
     with pytest.raises(ValueError, match="a local derivative for each child, but got 2 for 1 children"):

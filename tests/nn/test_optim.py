@@ -101,6 +101,19 @@ def test_bad_parameters_are_refused_with_words():
         SGD([Value(1.0, (x,), "closure")], lr=0.1)
 
 
+@pytest.mark.parametrize("wrong", [[[Value(1.0)], [Value(2.0)]], [{}]], ids=["lists", "a dict"])
+def test_what_has_no_hash_is_refused_with_words_too(wrong):
+    with pytest.raises(
+        TypeError, match=r"SGD moves Values, but one of the parameters is .* a\.parameters\(\) \+ b\.parameters"
+    ):
+        SGD(wrong, lr=0.1)
+
+
+def test_a_seed_is_no_generator():
+    with pytest.raises(TypeError, match=r"rng is a generator to shuffle with, random.Random\(0\) say, but got 3 of type int"):
+        batches(XS, YS, rng=3)
+
+
 def test_a_parameter_named_twice_is_not_moved_twice():
     p = Value(1.0)
     p.grad = 1.0

@@ -298,6 +298,18 @@ def test_what_is_wrong_is_refused_at_the_call_before_any_training(train, eager, 
     assert before == numbers(model)
 
 
+@pytest.mark.parametrize("wrong", [abs, [1.0, 2.0], nn.Module()], ids=["a function", "a list", "not called"])
+def test_what_is_no_model_is_told(wrong):
+    with pytest.raises(TypeError, match=r"fit trains a model that is called and has parameters\(\)"):
+        nn.fit(wrong, **GIVEN)
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_a_seed_is_refused_before_training(eager):
+    with pytest.raises(TypeError, match="rng is a generator"):
+        nn.fit(nn.MLP(2, [2], seed=0), **GIVEN | {"rng": 3}, eager=eager)
+
+
 def test_a_refusal_names_the_function_that_was_called():
     for train, name in ((nn.fit, "fit"), (nn.epochs, "epochs")):
         with pytest.raises(ValueError, match=f"^{name} needs a whole number of epochs"):
