@@ -106,6 +106,10 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise DataError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}; check the path") from None
     except UnicodeDecodeError:
         raise DataError(f"{path} is not text in UTF-8; save it as a CSV file in UTF-8") from None
+    except DataError:
+        raise
+    except ValueError as error:  # of a NUL in the name, or a character that the file system has no code for
+        raise DataError(f"{str(path)!r} is no name that a file can have ({error}); check the path") from None
     except csv.Error as error:
         raise DataError(f"{path}, line {reader.line_num}: not well-formed CSV ({error}); check the quotes") from None
 

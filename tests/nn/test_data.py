@@ -283,6 +283,9 @@ def test_bad_csv_is_refused_with_file_place_and_remedy(csv, text, words):
 def test_csv_that_cannot_be_read(tmp_path, csv):
     with pytest.raises(DataError, match="no such file"):
         read_csv(tmp_path / "nowhere.csv")
+    for name in ("a\0b.csv", "\ud800.csv"):
+        with pytest.raises(DataError, match="is no name that a file can have"):
+            read_csv(name)
     with pytest.raises(DataError, match="directory"):
         read_csv(tmp_path)
     with pytest.raises(DataError, match=r"no column is called 'z'; there are 'a', 'y'"):
