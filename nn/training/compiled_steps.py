@@ -15,7 +15,7 @@ from autograd.errors import DomainError, TracingError
 from autograd.generators import generators_kept, states_of_generators
 from nn.training.batches import batches
 from nn.training.graph_by_graph import Training
-from nn.training.trouble import REMEDY
+from nn.training.trouble import REMEDY, with_remedy
 
 if TYPE_CHECKING:
     from autograd.compiled.bound_program import BoundProgram
@@ -182,7 +182,7 @@ class CompiledSteps:
         except DomainError as error:
             self._training.stop(epoch, batch, error, type(error))
         except FloatingPointError as error:
-            self._training.stop(epoch, batch, f"{error}. {REMEDY}")
+            self._training.stop(epoch, batch, with_remedy(str(error)))
         self._training.stop(epoch, batch, f"the sum over the examples is not finite. {REMEDY}")
 
 

@@ -14,7 +14,7 @@ from nn.losses import mean
 from nn.training.batches import batches
 from nn.training.examples import Examples
 from nn.training.optimisers import SGD
-from nn.training.trouble import REMEDY, birth_of_gradient, birth_of_loss
+from nn.training.trouble import REMEDY, birth_of_gradient, birth_of_loss, with_remedy
 
 
 class Training(NamedTuple):
@@ -72,7 +72,7 @@ class GraphByGraph:
                 k, part = next(
                     ((k, part) for k, part in zip(chosen, parts, strict=True) if not is_finite(part.data)), (chosen[0], loss)
                 )
-                training.stop(number, batch, f"example {k}: {birth_of_loss(part)}. {REMEDY}")
+                training.stop(number, batch, f"example {k}: {with_remedy(birth_of_loss(part))}")
             self._step(number, batch, loss)
             losses.append(float(loss.data) * len(chosen))
         return math.fsum(losses) / len(xs)

@@ -20,6 +20,16 @@ MOST_EXAMPLES = 100  # that are looked at for relus which never pass anything on
 REMEDY = "Take a smaller learning rate, or scale the inputs and the initial weights down"
 
 
+def with_remedy(birth: str) -> str:
+    """What went wrong, and what to do. A number that no operation made was given, and no learning rate mends it.
+
+    >>> with_remedy("x[0] is nan before any operation")
+    'x[0] is nan before any operation. It was given: leave such examples out, or fill them in, and look at the parameters'
+    """
+    given = "It was given: leave such examples out, or fill them in, and look at the parameters"
+    return f"{birth}. {given if birth.endswith('before any operation') else REMEDY}"
+
+
 def birth_of_loss(loss: Value) -> str:
     """Where a loss became infinite or nan: the first node that is, of operands that are not.
 

@@ -87,6 +87,13 @@ def test_a_parameter_that_is_nan_is_named(eager):
         next(training)
 
 
+@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_a_number_that_was_given_is_no_fault_of_the_learning_rate(wrong, eager):
+    with pytest.raises(FloatingPointError, match=r"example 2: .* before any operation. It was given: leave such examples out"):
+        nn.fit(Line(), [[1.0], [2.0], [wrong]], [1.0] * 3, squares, lr=0.01, epochs=1, eager=eager)
+
+
 def test_only_examples_of_the_batch_are_searched_and_called_as_they_were_given():
     rng = random.Random(1)
     xs = [[1.0]] * 20
