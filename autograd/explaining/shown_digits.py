@@ -50,6 +50,9 @@ from autograd.value import Value
 RESIDUE = 1e-10  # of the numbers that it is left of, at most: beyond, the error is that of a jump or a pole
 MOST_DIGITS = 17  # of a float: they give it back
 EQUALS = ("=", "≈")
+NEARBY = 1.001  # times a number: there no smooth function has the same float, unless it is rounded to a limit
+LARGEST_POWER = 1000  # that is computed in all digits
+ARITHMETIC = {"add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv}
 COMPARISONS = {"<": operator.lt, "<=": operator.le, "==": operator.eq, "!=": operator.ne, ">=": operator.ge, ">": operator.gt}
 
 
@@ -301,7 +304,11 @@ def _line(line: Line | Prose, digits: Digits) -> Line | Prose:
     for place in range(1, len(sides)):
         before, side = sides[place - 1], sides[place]
         if side.relation in EQUALS:
-            is_rounded = _is_rounded(side.phrase[0]) or (place > 1 and _is_rounded(before.phrase[-1]))
+            is_rounded = (
+                _is_rounded(side.phrase[0])
+                or (place > 1 and _is_rounded(before.phrase[-1]))
+                or _is_absorbed(before.phrase[-1], side.phrase[0])
+            )
             sides[place] = side._replace(relation="≈" if is_rounded else "=")
     return line._replace(sides=sides, remark=_numbered(line.remark, digits))
 
@@ -320,3 +327,58 @@ def _numbered(said: Sequence[Run], digits: Digits) -> Phrase:
 
 def _is_rounded(run: Run) -> bool:
     return not isinstance(run, str) and not all(prints_exactly(each.value, each.digits) for each in numerals_in(run))
+
+
+# --- equations that hold in floats only -----------------------------------------------------------------------------------
+
+
+def _is_absorbed(before: Run, after: Run) -> bool:
+    """Whether numbers that are written out are equal in floats only, as 1e17 + 1 and 1e17 are, or tanh(20) and 1.
+
+    >>> million = Numeral(1e6)
+    >>> _is_absorbed(Binary("add", Numeral(1e17), Numeral(1.0)), Numeral(1e17)), _is_absorbed(million, million)
+    (True, False)
+    """
+    if isinstance(before, str) or isinstance(after, str):
+        return False
+    try:
+        return _is_rounded_by(before, after) or _exactly(before) != _exactly(after)
+    except (LookupError, ArithmeticError, TypeError, ValueError):  # a function, or what is no number: nothing is known
+        return False
+
+
+def _exactly(formula: Formula) -> Fraction:
+    """What a reader finds who reckons with all digits that are shown."""
+    match formula:
+        case Numeral(number, digits):
+            return Fraction(number if isinstance(number, Fraction) else rounded(number, digits))
+        case Negative(part):
+            return -_exactly(part)
+        case Binary("power", base, Numeral(int() | float() as exponent)) if (
+            exponent % 1 == 0 and abs(exponent) <= LARGEST_POWER
+        ):
+            return _exactly(base) ** int(exponent)
+        case Binary(name, left, right) if name in ARITHMETIC:
+            result: Fraction = ARITHMETIC[name](_exactly(left), _exactly(right))
+            return result
+        case Product(factors):
+            return reduce(operator.mul, map(_exactly, factors))
+        case Sum(terms):
+            return reduce(operator.add, map(_exactly, terms))
+    raise LookupError(f"no arithmetic: {formula!r}")
+
+
+def _is_rounded_by(formula: Formula, result: Formula) -> bool:
+    """Whether a smooth function of a number is rounded: to a limit, so that it has the same float nearby; to its operand, as softplus(50)
+    is; or to as many digits as a float has."""
+    match formula, result:
+        case Negative(part), _:
+            return _is_rounded_by(part, result)
+        case Call(name, (Numeral(number),), None), Numeral(shown) if number and OPS[name].value != "x":
+            row = OPS[name]
+            if row.kinks or row.is_staircase:
+                return False
+            here, nearby = (applied(row, Rounded(float(operand))).number for operand in (number, number * NEARBY))
+            follows = here == number and nearby == number * NEARBY
+            return here == nearby or follows or (isinstance(shown, float) and float(f"{shown:.{MOST_DIGITS - 2}g}") != shown)
+    return False

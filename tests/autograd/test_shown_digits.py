@@ -11,7 +11,7 @@ import pytest
 from mpmath import mp, mpf
 
 import autograd
-from autograd import Value, explain, explain_forward, top_paths, why_plus
+from autograd import Value, cos, exp, explain, explain_forward, relu, sigmoid, sin, softplus, tanh, top_paths, why_plus
 from autograd.explaining import shown_digits
 from tests.autograd.test_explanation import SIGN, iverson, unbroken
 from tests.oracle import WITNESSES
@@ -148,3 +148,37 @@ def test_a_path_prints_with_its_nodes():
     [one, two] = autograd.paths(x * x, x)
     assert [str(one), str(two)] == ["x → v1: ∂₁v1 = 2", "x → v1: ∂₂v1 = 2"]
     assert str(next(autograd.paths(x, x))) == "x: 1"
+
+
+# --- equations that hold in floats only -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [
+        (lambda x: tanh(20 * x), "tanh(20) ≈ 1"),
+        (lambda x: sigmoid(40 * x), "sigmoid(40) ≈ 1"),
+        (lambda x: exp(-800 * x), "exp(-800) ≈ 0"),
+        (lambda x: exp(1e-20 * x), "exp(1e-20) ≈ 1"),
+        (lambda x: 1e17 * x + 1, "1e+17 + 1 ≈ 1e+17"),
+        (lambda x: 1e-300 * x * 1e-300, "1e-300*1e-300 ≈ 0"),
+        (lambda x: softplus(50 * x), "softplus(50) ≈ 50"),
+        (lambda x: sin(1e-20 * x), "sin(1e-20) ≈ 1e-20"),
+        (lambda x: 1 - tanh(14 * x) ** 2, "tanh(14) ≈ 0.99999999999"),
+        (lambda x: (1e5 * x + 1) ** 4, "100001**4 ≈ 1.0000"),
+        (lambda x: (3 * x) ** 2, "3**2 = 9"),
+        (lambda x: exp(0 * x), "exp(0) = 1"),
+        (lambda x: 0.1 * x + 0.2, "0.1 + 0.2 = 0.3"),
+        (lambda x: relu(-3 * x), "relu(-3) = 0"),
+        (lambda x: 3 * x / 4, "3/4 = 0.75"),
+        (lambda x: (4 * x) ** 0.5, "4**0.5 = 2"),
+    ],
+)
+def test_equal_is_what_is_equal_and_not_what_is_absorbed(y, said):
+    assert said in str(explain(y(Value(1.0, "x")))).replace("  ", " ")
+
+
+def test_all_digits_of_a_float_are_rounded_too():
+    text = str(explain(cos((Value(38373.52133081702, "x") ** 3) ** 2)))
+    for said in ("38373.52133081702**3 ≈ 56506051591158.9", "56506051591158.9**2 ≈ ", "-sin(3.1929338664227113e+27) ≈ 0.94"):
+        assert said in text
