@@ -15,7 +15,7 @@ from nn.training.examples import Examples
 GROWTH = 1000
 """How many times the loss of the first epoch is a loss that has grown."""
 
-MOST_EXAMPLES = 100  # that are looked at for relus which never pass anything on
+MOST_EXAMPLES = 100  # that are looked at for relus which never pass anything on, evenly among all, which may be sorted by class
 
 REMEDY = "Take a smaller learning rate, or scale the inputs and the initial weights down"
 
@@ -101,7 +101,7 @@ initial weights down
     with generators_kept():
         for k in range(count):
             try:
-                passes = [relu.data > 0 for relu in relus_of(model(xs[k]))]
+                passes = [relu.data > 0 for relu in relus_of(model(xs[k * len(xs) // count]))]
             except DomainError:
                 return None
             alive = alive or [False] * len(passes)
@@ -110,9 +110,10 @@ initial weights down
             alive = [before or now for before, now in zip(alive, passes, strict=True)]
             if all(alive) or (has_fallen and 2 * alive.count(True) >= len(alive)):
                 return None
-    dead, examples = alive.count(False), "all" if count == len(xs) else f"the first {count}"
+    dead = alive.count(False)
+    examples = "all examples" if count == len(xs) else f"{count} of {len(xs)} examples, evenly among them"
     give, it = ("gives", "it") if dead == 1 else ("give", "them")
-    return f"{dead} of {len(alive)} relus {give} 0 for {examples} examples, so no derivative passes {it}. {REMEDY}"
+    return f"{dead} of {len(alive)} relus {give} 0 for {examples}, so no derivative passes {it}. {REMEDY}"
 
 
 def relus_of(outputs: Any) -> list[Value]:

@@ -7,7 +7,7 @@ import random
 import pytest
 
 import nn
-from autograd import DomainError, Value, exp, log, sqrt
+from autograd import DomainError, Value, exp, log, relu, sqrt
 from nn.training.trouble import death_warning
 
 XS, YS = [[1.0], [2.0], [3.0], [4.0]], [1.0, 2.0, 3.0, 4.0]
@@ -170,3 +170,12 @@ def test_graphs_that_differ_from_example_to_example_count_no_relus():
 def test_the_relus_of_a_hinge_that_is_satisfied_are_none_of_the_models(caplog):
     nn.fit(nn.MLP(1, [1], seed=1), [[100.0], [-100.0]], [1, -1], "hinge", lr=1.0, epochs=5)
     assert not caplog.records
+
+
+def test_a_relu_that_is_alive_for_the_last_class_alone_is_not_dead():
+    xs = [[1.0]] * 300 + [[-1.0]] * 30  # sorted by class, as many data sets are
+    one = Value(1.0)
+    assert death_warning(lambda x: relu(-one * x[0]), xs, has_fallen=False) is None
+    warning = death_warning(lambda x: relu(-one * x[0]), xs[:300], has_fallen=False)
+    assert warning is not None
+    assert warning.startswith("1 of 1 relus gives 0 for 100 of 300 examples, evenly among them, so")
