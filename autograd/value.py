@@ -294,7 +294,7 @@ class Value(Micrograd, NumpyNames):
 
     def __float__(self) -> float:
         raise TypeError(
-            "float() and int() would cut the graph: the derivative could not pass through it. For functions of a Value use "
+            "float() and int() would cut the graph: the derivative could not pass through them. For functions of a Value use "
             "autograd's (autograd.exp, not math.exp); for its number alone say .data"
         )
 

@@ -107,11 +107,12 @@ def difference(fn: Callable[..., Any], tape: Tape, parameters: Sequence[Value], 
         return None
     if any(_float(p) != number for p, number in zip(parameters, leaves, strict=False)):
         return None  # another thread has moved them meanwhile
-    tolerances = [MARGIN * moved for moved in _moved_by_rounding(tape, leaves, program)]
-    for k in suspects:
-        if not abs(function[k] - program[k]) <= tolerances[k]:
-            return Difference(_called(tape, k), function[k], program[k], is_of_derivative=k >= len(outputs))
-    return None
+    for moved in _moved_by_rounding(tape, leaves, program):
+        suspects = [k for k in suspects if not abs(function[k] - program[k]) <= MARGIN * moved[k]]
+        if not suspects:
+            return None
+    k = suspects[0]
+    return Difference(_called(tape, k), function[k], program[k], is_of_derivative=k >= len(outputs))
 
 
 def _called(tape: Tape, k: int) -> str:
@@ -146,8 +147,8 @@ def _nearly_equal(found: float, program: float) -> bool:
     return abs(found - program) <= MARGIN * MOVED * abs(found) < math.inf
 
 
-def _moved_by_rounding(tape: Tape, leaves: Sequence[float], program: Sequence[float]) -> list[float]:
-    """How far the results, and the derivatives where they are compared, have moved at most when all operations are rounded anew."""
+def _moved_by_rounding(tape: Tape, leaves: Sequence[float], program: Sequence[float]) -> Iterator[list[float]]:
+    """How far the results, and the derivatives where they are compared, have moved at most, run after run that rounds all anew."""
     rng = random.Random(0)
     moved = [0.0] * len(program)
     for _ in range(RUNS):
@@ -157,7 +158,7 @@ def _moved_by_rounding(tape: Tape, leaves: Sequence[float], program: Sequence[fl
             again += backward(tape, partials)[: tape.parameters]
         distances = [0.0 if there == other else abs(there - other) for there, other in zip(program, again, strict=True)]
         moved = [max(before, now) if now == now else math.inf for before, now in zip(moved, distances, strict=True)]
-    return moved
+        yield moved
 
 
 def _forward_with_noise(tape: Tape, leaves: Sequence[float], rng: random.Random) -> tuple[list[float], list[tuple[float, ...]]]:

@@ -72,7 +72,8 @@ def fit(
     example of each label before training, and for one example before the epochs 2, 4, 8, ... and the last. If they differ, because the
     loss reads a factor that has changed say, a warning names the example, both numbers and the epochs since the last check that held,
     and training goes on on the graph engine. The runs draw nothing from the global generators of ``random`` and NumPy; what else the
-    loss does, counting or printing, it does once more. To look on while a model is trained, loop over ``epochs``.
+    loss does, counting or printing, it does once more. A loss that counts its calls, to change after so many, is called for these
+    examples alone, and does not change. To count epochs, or to look on while a model is trained, loop over ``epochs``.
 
     Examples are given to model and loss in Python's numbers, as lists, whether xs and ys are lists or arrays, of floats or of eight
     bits. A loss that grows a thousandfold is warned of, and so are relus that give 0 for all examples after training: any if the loss has not
