@@ -278,10 +278,10 @@ def complex_step(f: Callable[[Analytic], Any], x: float) -> Witness | None:
             if abs(part) >= NORMAL and not underflowed:
                 shorter, underflowed = imaginary(short)
                 found = None if underflowed else _witness(part / long, shorter / short, exactly_0=x == 0)
-                if found:
+                if found and not abs(found.derivative) > error:
                     return found._replace(is_tied=tied)
                 if not underflowed:
-                    break
+                    break  # also if tinier steps gave less: a step of length 1 may reach another branch, as of min(x*x, 1)
             if underflowed:
                 error = math.nan
             elif error == math.inf:

@@ -210,6 +210,8 @@ class Case:
             return UNCLEAR, CONTRADICTION
         if self.difference <= self.differences.resolution() and not (self.by_complex and self._differences_accuse()):
             return UNCLEAR, NO_DIGITS  # on the scale of x rounding hides as much, from either witness
+        if not self.by_complex and self.difference <= self.column.rounding and not self._is_resolved():
+            return UNCLEAR, NO_DIGITS  # both are noise, as of a wave that is finer than floats
         return (DIFFERS, "") if self.difference > NEGLIGIBLE else (UNCLEAR, NO_DIGITS)
 
     def _in_favour(self) -> tuple[str, str]:
@@ -244,9 +246,11 @@ class Case:
 
     def _differences_accuse(self) -> bool:
         """Whether the differences have digits, and are against the derivative under test."""
-        if self.numeric is None or SAFETY * self.numeric.error > UNRESOLVED * abs(self.numeric.derivative):
-            return False
-        return not self._is_numeric()
+        return self._is_resolved() and not self._is_numeric()
+
+    def _is_resolved(self) -> bool:
+        """Whether the differences have digits of their own."""
+        return self.numeric is not None and SAFETY * self.numeric.error <= UNRESOLVED * abs(self.numeric.derivative)
 
     def _is_between_sides(self) -> bool:
         """Whether the derivatives from both sides differ, and the one under test lies between them."""

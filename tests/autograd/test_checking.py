@@ -285,6 +285,36 @@ def test_a_convention_between_both_sides_is_accepted_at_a_kink_and_said(f, at):
     assert {each.verdict for each in report.inputs} <= {"kink", "agrees"}
 
 
+LEVEL_BEYOND_A_KINK = {  # a long complex step x + ih moves the real part of x*x by h*h, and so may cross it
+    "minimum": (lambda x: autograd.minimum(x * x, 1.0), 1),
+    "clip": (lambda x: autograd.clip(x * x, -1, 1), 1),
+    "relu": (lambda x: autograd.relu(1 - x * x), -1),
+    "where": (lambda x: autograd.where(autograd.less(x * x, 1), x * x, 1.0), 1),
+    "cosh": (lambda x: autograd.relu(2 * math.cosh(1.0) - autograd.exp(x) - autograd.exp(-x)), -1),
+}
+
+
+@pytest.mark.parametrize(("f", "sign"), LEVEL_BEYOND_A_KINK.values(), ids=LEVEL_BEYOND_A_KINK)
+def test_where_f_is_level_beyond_a_kink_its_derivative_0_is_confirmed(f, sign):
+    for x in (-1.25, 1.1, 1.0000001, 1.5):
+        report = check_gradients(f, x)
+        assert [(each.verdict, each.complex_step) for each in report.inputs] == [("agrees", 0.0)]
+    assert not check_gradients(lambda x: f(x) + x - x.detach(), 1.1)
+    assert not check_gradients(lambda x: f(x) + 1e-3 * x.data, 1.1)
+
+
+@pytest.mark.parametrize("name", ["minimum", "clip", "relu"])
+def test_a_kink_beyond_which_f_is_level_is_one(name):
+    f, _ = LEVEL_BEYOND_A_KINK[name]
+    for x in (-1.0, 1.0):
+        assert [each.verdict for each in check_gradients(f, x).inputs] == ["kink"]
+
+
+def test_a_wave_that_is_finer_than_floats_is_not_accused():
+    for f, x in [(lambda x: autograd.sin(5e49 * x), 1.1), (lambda x: autograd.sin(x**x), 32.80292822896869)]:
+        assert [each.verdict for each in check_gradients(f, x).inputs] == ["unclear"]
+
+
 @pytest.mark.parametrize("relu", [autograd.relu, autograd.leaky_relu])
 def test_a_kink_is_said_where_the_complex_step_takes_the_branch_that_is_taken(relu):
     x, y = check_gradients(lambda x, y: relu(x) * y, [0.0, 3.0]).inputs
