@@ -154,8 +154,8 @@ def where(condition: Condition | bool, a: Side, b: Side) -> Any:
     r"""One of two sides: a where the condition holds, else b. The other side adds nothing to value and gradient, be it inf or nan.
 
     In Iverson's brackets, which are 1 where a condition holds and else 0, it is :math:`[c]\,a + [\mathrm{not}\ c]\,b`. This sum is
-    recorded if the condition is, as ``less(x, y)`` is, or ``x < y`` while ``autograd.compile`` traces a function. A comparison of
-    Values is otherwise True or False, and then the result is the side itself.
+    recorded if the condition is, as ``less(x, y)`` is, or ``x < y`` while ``autograd.compile`` traces a function. A side -0.0 then
+    gives 0.0. A comparison of Values is otherwise True or False, and then the result is the side itself.
 
     Args:
         condition: a comparison, or comparisons joined with ``&``, ``|`` and ``~``, each in parentheses; or True or False.

@@ -82,6 +82,7 @@ class Verdict(NamedTuple):
 
 
 FEW_DIGITS = "rounding leaves few digits of the derivative, or none; each row on the way was checked where it has them"
+CANCELS = "large terms cancel here: beside them the columns agree, and rounding hides what is much smaller"
 NO_DIGITS = "rounding leaves too few digits of the derivative to tell"
 CONTRADICTION = "differences and complex steps contradict each other"
 COURSE = (
@@ -222,7 +223,7 @@ class Case:
         if self.about.reads_numbers and not (self.numeric and SAFETY * self.numeric.error <= doubt):
             return UNCLEAR, LOOKS
         if self.difference + self.error <= doubt:
-            return AGREES, ""
+            return AGREES, "" if self.difference <= self.tolerance.relative * self.size + self.error else CANCELS
         if self.about.by_convention:
             return UNCLEAR, CONVENTION
         bound = max(self.column.rounding, TINY, 0.0 if self.about.detaches else self.differences.resolution())

@@ -310,6 +310,17 @@ def test_a_kink_beyond_which_f_is_level_is_one(name):
         assert [each.verdict for each in check_gradients(f, x).inputs] == ["kink"]
 
 
+def test_columns_that_agree_only_beside_large_terms_are_said_to():
+    def f(x):
+        return (autograd.exp(x) - autograd.exp(x)) + 1e-3 * x.data**2
+
+    report = check_gradients(f, 40.0)
+    assert report
+    assert report.inputs[0].difference == pytest.approx(0.08, rel=0.5)
+    assert "large terms cancel here" in str(report)
+    assert not check_gradients(f, 1.0)
+
+
 def test_a_wave_that_is_finer_than_floats_is_not_accused():
     for f, x in [(lambda x: autograd.sin(5e49 * x), 1.1), (lambda x: autograd.sin(x**x), 32.80292822896869)]:
         assert [each.verdict for each in check_gradients(f, x).inputs] == ["unclear"]

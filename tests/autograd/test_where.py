@@ -218,3 +218,9 @@ def test_a_choice_is_written_in_iversons_brackets():
 def test_a_program_writes_the_choice_too():
     program = autograd.compile(lambda x, w: where(x > 0, x * x, w), shapes=[(), ()])
     assert "v1 = [x > 0]\nv2 = x*x\nv3 = v1*v2\nv4 = (1 - v1)*w\nv5 = v3 + v4" in str(program)
+
+
+def test_a_recorded_choice_of_minus_0_is_0():
+    for x in (where(less(Value(1.0), 2), -0.0, Value(5.0)), where(less(Value(1.0), 2), -Value(0.0), 5.0)):
+        assert math.copysign(1.0, x.data) == 1.0
+    assert math.copysign(1.0, where(Value(1.0) < 2, -Value(0.0), 5.0).data) == -1.0
