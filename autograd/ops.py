@@ -145,7 +145,8 @@ HYPOT_DX = Op("hypot_dx", "x if hypot(x, y) == 0 else sign(x) if x / 2 == x - 0 
                ("hypot_dx(y, x) ** 2 / hypot(x, y)", "-out * hypot_dx(y, x) / hypot(x, y)"),
               convention="x == 0 and y == 0")
 HYPOT    = Op("hypot",    "hypot(x, y)", ("hypot_dx(x, y)", "hypot_dx(y, x)"), latex=r"\sqrt{{x}^2 + {y}^2}",
-              kinks={"hypot(x, y)": "the derivatives are 0, the mean of all directions"})
+              kinks={"hypot(x, y)": "the derivatives are 0, the mean of all directions"},
+              convention="x == 0 and y == 0")
 ATAN2_DX = Op("atan2_dx", "hypot_dx(y, x) / hypot(x, y)",
               ("-2 * hypot_dx(x, y) * hypot_dx(y, x) / hypot(x, y) / hypot(x, y)",
                "(hypot_dx(x, y) - hypot_dx(y, x)) * (hypot_dx(x, y) + hypot_dx(y, x)) / hypot(x, y) / hypot(x, y)"))

@@ -655,6 +655,13 @@ def test_at_zero_the_convention_of_a_power_is_not_passed_off_as_its_formula():
     assert "∂v1/∂y = x**y*log(x)" in check(Value(2.0, "x") ** Value(0.0, "y"))
 
 
+def test_at_the_origin_the_convention_of_a_length_is_not_passed_off_as_its_formula():
+    x = Value(0.0, "x")
+    text = check(autograd.hypot(x, x))
+    assert "∂₁v1 = 0\n" in text
+    assert "∂₁v1 = x/hypot(x, x)" in check(autograd.hypot(y := Value(3.0, "x"), y))
+
+
 def test_tenths_are_exact_although_floats_round_them():
     w, x = Value(0.1, "w"), Value(0.7, "x")
     assert "v1 = w*x = 0.1*0.7 = 0.07" in check(w * x)

@@ -691,7 +691,7 @@ def test_which_rows_detach_and_rectify():
 
 def test_where_the_derivatives_of_powers_are_a_convention():
     at_base_0 = {*POWERS, "beside", "factor"}
-    assert {name for name, op in OPS.items() if op.convention} == {*at_base_0, "hypot_dx"}
+    assert {name for name, op in OPS.items() if op.convention} == {*at_base_0, "hypot", "hypot_dx"}
     assert all(op.is_convention(0.0, 2.0) and not op.is_convention(0.1, 0.0) for op in map(OPS.get, at_base_0))
     with pytest.raises(ValueError, match="the convention of row 'odd'"):
         Op("odd", "x", ("1",), convention="x")
