@@ -20,10 +20,10 @@ from autograd.compiled.plain import backward, computed, forward
 from autograd.compiled.print_tape import Writer
 from autograd.compiled.tape import NO_OPERAND, Tape
 from autograd.compiled.tracing import flattened
+from autograd.derivatives import grad
+from autograd.errors import ClosureError
 from autograd.functional import with_derivatives_of
 from autograd.generators import generators_kept
-from autograd.graph import topological_order
-from autograd.micrograd import Closure
 from autograd.rules.notation import TEXT
 from autograd.value import Value
 
@@ -182,17 +182,10 @@ def _slopes(tape: Tape, outputs: Sequence[Value], parameters: Sequence[Value]) -
     """
     if len(outputs) != 1 or tape.output_shape or not parameters:
         return None
-    order, nothing = topological_order(*outputs), 0.0
-    adjoints: dict[Value, Any] = dict.fromkeys(order, nothing)
-    adjoints[outputs[0]] += 1.0
-    for node in reversed(order):
-        if isinstance(node.op, Closure):
-            return None
-        if node._x is not None and adjoints[node] is not nothing:  # as in Value.backward()
-            adjoints[node._x] += node._dx * adjoints[node]
-            if node._y is not None:
-                adjoints[node._y] += node._dy * adjoints[node]
-    return [_float(adjoints.get(parameter, nothing)) for parameter in parameters]
+    try:
+        return [*map(_float, grad(outputs[0], parameters))]
+    except ClosureError:
+        return None
 
 
 def _float(number: Any) -> float:

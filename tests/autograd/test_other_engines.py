@@ -25,6 +25,7 @@ from tests.oracle import ordinary
 from tests.strategies import ANALYTIC, DERIVATIVES, Program, between, for_all, programs
 
 INF = math.inf
+NAMED_ALIKE = ["exp", "log", "sin", "cos", "tanh", "sqrt", "expm1", "log1p", "log2", "log10", "tan", "sinh", "cosh", "abs"]
 
 
 def jax() -> dict[str, Any]:
@@ -38,25 +39,7 @@ def jax() -> dict[str, Any]:
             name: getattr(xp, name)
             for name in ["cbrt", "exp2", "hypot", "logaddexp", "sinc", "maximum", "minimum", "where", "stack", "floor", "sign"]
         },
-        **{
-            name: getattr(xp, name)
-            for name in [
-                "exp",
-                "log",
-                "sin",
-                "cos",
-                "tanh",
-                "sqrt",
-                "expm1",
-                "log1p",
-                "log2",
-                "log10",
-                "tan",
-                "sinh",
-                "cosh",
-                "abs",
-            ]
-        },
+        **{name: getattr(xp, name) for name in NAMED_ALIKE},
         **{name: getattr(xp, "arc" + name[1:]) for name in ["asin", "acos", "atan", "atan2", "asinh", "acosh", "atanh"]},
         "power": xp.power,
         "mod": xp.mod,
@@ -84,25 +67,7 @@ def torch() -> dict[str, Any]:
             name: getattr(engine, name)
             for name in ["hypot", "logaddexp", "sinc", "maximum", "minimum", "where", "stack", "floor", "sign", "sigmoid"]
         },
-        **{
-            name: getattr(engine, name)
-            for name in [
-                "exp",
-                "log",
-                "sin",
-                "cos",
-                "tanh",
-                "sqrt",
-                "expm1",
-                "log1p",
-                "log2",
-                "log10",
-                "tan",
-                "sinh",
-                "cosh",
-                "abs",
-            ]
-        },
+        **{name: getattr(engine, name) for name in NAMED_ALIKE},
         **{name: getattr(engine, name) for name in ["asin", "acos", "atan", "atan2", "asinh", "acosh", "atanh"]},
         "power": engine.pow,
         "mod": engine.remainder,
